@@ -1,0 +1,39 @@
+"""What a running move tells its listener."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["inspect", "profile", "plan", "create", "copy", "finish", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a stage stands. Counts are totals so far, never differences.
+
+    Args:
+        stage: The stage that speaks.
+        table: The table it works on; empty when the event is about the stage as a whole.
+        rows_done: Rows done of this table.
+        rows_total: Rows of this table, None when not known yet.
+        bytes_done: Bytes of values done of this table.
+        finished: True once, when the table (or, with ``table`` empty, the stage) is done.
+        detail: A few words for people, such as the name of an index being built.
+    """
+
+    stage: Stage
+    table: str = ""
+    rows_done: int = 0
+    rows_total: int | None = None
+    bytes_done: int = 0
+    finished: bool = False
+    detail: str = ""
+
+
+Listener = Callable[[Progress], None]
+
+
+def ignore(_: Progress) -> None:
+    """The listener that nobody is behind."""

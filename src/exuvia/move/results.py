@@ -1,0 +1,117 @@
+"""What a move found and did: the values behind every report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from exuvia.move.plan import ObjectPlan, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class TableResult:
+    """One table's copy. ``bytes`` counts what was sent to the target."""
+
+    source: str
+    schema: str
+    name: str
+    rows_source: int
+    rows_copied: int
+    rows_rejected: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that could not go. ``row`` names it (``rowid=17``), ``values`` are its original values as JSON can show
+    them; ``stored`` says where the row was put."""
+
+    table: str
+    row: str
+    column: str
+    reason: str
+    values: Mapping[str, object]
+    stored: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value, or one whole row (``column`` empty), that is not the same on both sides."""
+
+    table: str
+    row: str
+    column: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableProof:
+    """The comparison of one table. ``digest`` is the xxh3-128 of the source's canonical values and
+    ``target_digest`` the target's; ``columns`` are the digests by target column; ``method`` says whether rows were
+    paired by key or compared as a multiset."""
+
+    table: str
+    schema: str
+    name: str
+    rows_source: int
+    rows_target: int
+    rows_rejected: int
+    values_compared: int
+    equal: bool
+    method: Literal["keyed", "multiset"]
+    digest: str
+    target_digest: str
+    columns: Mapping[str, str]
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The comparison of everything that was moved."""
+
+    tables: tuple[TableProof, ...]
+    values_compared: int
+    equal: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a move would take: bytes in the target, seconds, and the rate (rows/s) behind the seconds."""
+
+    rows: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The target as it described itself; ``url`` carries no password."""
+
+    url: str
+    version: str
+    database: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveReport:
+    """Everything a move found, decided, did and proved. ``objects`` carries final fates: what the target refused is
+    'left out' with the server's reason. ``proof`` is None when verification was switched off or for a dry run."""
+
+    status: Literal["planned", "moved", "moved with rejections", "different"]
+    source: str
+    target: Server | None
+    started: datetime
+    seconds: float
+    stages: Mapping[str, float]
+    plan: Plan
+    tables: tuple[TableResult, ...]
+    objects: tuple[ObjectPlan, ...]
+    rejections: tuple[Rejection, ...]
+    proof: Proof | None
+    estimate: Estimate | None = None
+    quarantine_file: str = ""
