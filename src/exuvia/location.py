@@ -66,6 +66,18 @@ class PostgresLocation:
     def __repr__(self) -> str:
         return f"PostgresLocation({str(self)!r})"
 
+    @classmethod
+    def of(cls, text: str) -> PostgresLocation:
+        """Read a ``postgresql:`` URL or libpq's key/value form.
+
+        Raises:
+            ConfigError: The text is malformed, or another kind of location.
+        """
+        location = parse(text)
+        if not isinstance(location, cls):
+            raise ConfigError(f"{location} is not a PostgreSQL server.", hint=_SPELLINGS, code="location")
+        return location
+
     def as_dict(self) -> dict[str, str]:
         """Return the parameters as written, secrets included."""
         return dict(self.parameters)
