@@ -82,6 +82,15 @@ _BY_TEXT: Final[tuple[tuple[re.Pattern[str], _Advice], ...]] = tuple(
         ),
         (r"too many (clients|connections)|connection slots are reserved", _CONNECTIONS),
         (r"is starting up|is shutting down|in recovery mode|not yet accepting", _STARTING),
+        (
+            r"does not support SSL",
+            (
+                "tls",
+                "exuvia wants TLS from a remote server. Set it up there (ssl = on); or switch it off by name, on a "
+                "network you trust: add sslmode=disable to the location.",
+            ),
+        ),
+        (r"invalid .* value", ("location", "Correct that parameter of the location.")),
         (r"certificate|root certificate|does not match host name|tls|ssl", ("tls", _CERTIFICATE_HINT)),
         (
             r"could not translate host name|name or service not known|resolve host|temporary failure in name",
@@ -109,9 +118,12 @@ _BY_TEXT: Final[tuple[tuple[re.Pattern[str], _Advice], ...]] = tuple(
     )
 )
 _PREFIX: Final = re.compile(
-    r"^(connection failed: |connection is bad: |connection to server (at|on socket) .*? failed: |FATAL: +|ERROR: +|"
-    r"error: +|consuming input failed: )+",
+    r"^(- |connection failed: |connection is bad: |connection to server (at|on socket) .*? failed: |FATAL: +|ERROR: +|"
+    r"error: +|consuming input failed: |host: '[^']*', port: '[^']*', hostaddr: '[^']*': )+",
     re.IGNORECASE,
+)
+_FILLER: Final = re.compile(
+    r"multiple connection attempts|is the server running|this probably means|before or while", re.I
 )
 
 
@@ -136,13 +148,8 @@ def _reason(error: psycopg.Error) -> str:
     if error.diag.message_primary:
         detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
         return f"{error.diag.message_primary}{detail} [{error.sqlstate}]"
-    lines = [_PREFIX.sub("", line.strip().removeprefix("- ")) for line in str(error).splitlines()]
-    told = [
-        line
-        for line in lines
-        if line and not line.startswith(("Multiple connection attempts", "Is the server running"))
-    ]
-    return "; ".join(dict.fromkeys(told)) or type(error).__name__
+    lines = [_PREFIX.sub("", line.strip()) for line in str(error).splitlines()]
+    return "; ".join(dict.fromkeys(line for line in lines if line and not _FILLER.match(line))) or type(error).__name__
 
 
 def _advice(error: psycopg.Error, reason: str) -> _Advice:

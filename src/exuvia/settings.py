@@ -1,0 +1,194 @@
+"""Settings: arguments before the environment, before .env, before exuvia.toml; checked once."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from exuvia import location
+from exuvia.errors import ConfigError
+from exuvia.location import Location
+from exuvia.move.plan import Style
+from exuvia.values.rules import NaiveTime
+
+PREFIX: Final = "EXUVIA_"
+CONFIG_FILE: Final = "exuvia.toml"
+ENV_FILE: Final = ".env"
+
+
+class Settings(BaseModel):
+    """What a move can be told outside of its plan. Frozen; ``repr`` shows no secret.
+
+    Every field is an argument of ``load``, an environment variable (``EXUVIA_TARGET_SCHEMA``), a line of ``.env`` and
+    a key of ``exuvia.toml`` (``target_schema``). Lists are written with commas in the environment. An application's
+    own DATABASE_URL is left alone: it may well name the SQLite file.
+
+    Args:
+        target: Where rows go: a ``postgresql:`` location, or ``embedded:`` for the pip-installed server.
+        target_schema: The schema that gets the tables.
+        data_dir: Where the pip-installed server lives; None for the user's data directory.
+        style: ``faithful`` (the types an ORM would have made) or ``native`` (what PostgreSQL does best).
+        naive_time: What a time without a zone means where its column becomes timestamptz.
+        fold: Lower-case names.
+        jobs: Tables or key ranges at once.
+        batch_rows: Rows per batch at most; None lets the size of the rows decide.
+        on_error: What happens to a row that does not fit: it goes to quarantine, or everything stops.
+        include: Patterns of the tables to move; empty for all.
+        exclude: Patterns of the tables to leave out.
+        connect_timeout: Seconds to wait for the target.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: str = Field("embedded:", repr=False)
+    target_schema: str = Field("public", min_length=1)
+    data_dir: Path | None = None
+    style: Style = "faithful"
+    naive_time: NaiveTime = "utc"
+    fold: bool = False
+    jobs: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=64)
+    batch_rows: int | None = Field(None, ge=1)
+    on_error: Literal["quarantine", "stop"] = "quarantine"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    connect_timeout: float = Field(10, gt=0, le=3600)
+
+    @field_validator("target")
+    @classmethod
+    def _is_location(cls, text: str) -> str:
+        try:
+            location.parse(text)
+        except ConfigError as error:
+            raise ValueError(f"{error.message} {error.hint}") from None
+        return text
+
+    @field_validator("target_schema")
+    @classmethod
+    def _fits_a_name(cls, name: str) -> str:
+        if len(name.encode()) > 63 or "\0" in name or name.startswith("pg_"):
+            raise ValueError("a schema's name has at most 63 bytes and does not begin with pg_")
+        return name
+
+    @field_validator("include", "exclude", mode="before")
+    @classmethod
+    def _split(cls, given: object) -> object:
+        return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+
+    @field_validator("data_dir")
+    @classmethod
+    def _expand(cls, directory: Path | None) -> Path | None:
+        return directory.expanduser() if directory else None
+
+    @property
+    def target_location(self) -> Location:
+        """The target, parsed."""
+        return location.parse(self.target)
+
+    def __repr__(self) -> str:
+        fields = {name: getattr(self, name) for name in type(self).model_fields} | {"target": str(self.target_location)}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """Where settings come from: the values by field, how a person knows the place, and how they spell a key there."""
+
+    place: str
+    values: Mapping[str, Any]
+    prefix: str = ""
+
+    def spell(self, field: str) -> str:
+        return self.prefix + field.upper() if self.prefix else field
+
+
+def load(*, directory: Path | None = None, config_file: Path | None = None, **arguments: object) -> Settings:
+    """Collect the settings and check them.
+
+    Args:
+        directory: Where ``.env`` and ``exuvia.toml`` are looked for; None for the working directory.
+        config_file: A TOML file to read instead of ``exuvia.toml``; it must exist.
+        arguments: Settings by name; None means not given.
+
+    Raises:
+        ConfigError: A value is wrong, a key is unknown, or a file is malformed. The message says where it came from
+            and does not repeat the value.
+    """
+    here = directory or Path.cwd()
+    toml = config_file or here / CONFIG_FILE
+    layers = (
+        _strict(_Layer("the arguments", {key: value for key, value in arguments.items() if value is not None})),
+        _lenient("the environment", os.environ),
+        _lenient(str(here / ENV_FILE), _read_env(here / ENV_FILE)),
+        _strict(_Layer(str(toml), _read_toml(toml, required=config_file is not None))),
+    )
+    merged = {key: value for layer in reversed(layers) for key, value in layer.values.items()}
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        raise _explain(error, layers) from None
+
+
+def _strict(layer: _Layer) -> _Layer:
+    for key in layer.values:
+        if key not in Settings.model_fields:
+            raise _unknown(key, layer.place, Settings.model_fields)
+    return layer
+
+
+def _lenient(place: str, variables: Mapping[str, str | None]) -> _Layer:
+    """Take the known names; among the others only a near miss is a mistake, the rest may be somebody else's."""
+    known = {PREFIX + field.upper(): field for field in Settings.model_fields}
+    for name in variables:
+        if name.startswith(PREFIX) and name not in known and get_close_matches(name, known, cutoff=0.85):
+            raise _unknown(name, place, known)
+    return _Layer(place, {field: variables[name] for name, field in known.items() if variables.get(name)}, PREFIX)
+
+
+def _unknown(key: str, place: str, known: Iterable[str]) -> ConfigError:
+    near = get_close_matches(key, list(known), n=1, cutoff=0.5)
+    every = ", ".join(sorted(known))
+    return ConfigError(
+        f"{key!r} in {place} is not a setting.",
+        hint=f"Did you mean {near[0]!r}?" if near else f"The settings are: {every}.",
+        code="unknown_setting",
+    )
+
+
+def _read_env(path: Path) -> dict[str, str | None]:
+    try:
+        return dotenv_values(path) if path.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {type(error).__name__}.", code="env_file") from error
+
+
+def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
+    if not path.exists() and not required:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}.", hint='A line reads: style = "native"', code="config_file"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {type(error).__name__}.", code="config_file") from error
+
+
+def _explain(error: ValidationError, layers: tuple[_Layer, ...]) -> ConfigError:
+    """Name each wrong setting as its place spells it. Pydantic's own text is not used: it quotes the value."""
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        field = str(problem["loc"][0])
+        layer = next(layer for layer in layers if field in layer.values)
+        lines.append(f"{layer.spell(field)} in {layer.place}: {problem['msg'].removeprefix('Value error, ')}")
+    return ConfigError("\n".join(lines), code="setting")
