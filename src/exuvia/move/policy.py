@@ -1,0 +1,197 @@
+"""The policy: which PostgreSQL type a column gets, decided from its declared type and all of its values.
+
+A style proposes types in the order of its preference; the first that holds every value exactly is taken. Where the
+preferred type is not possible, a problem says which values stand in its way and what a person can write instead. When
+no type holds every value (text that PostgreSQL cannot store, BLOBs among text), the type that holds most is taken and
+the rest is quarantined, also with a problem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from exuvia.catalog.model import Column
+from exuvia.catalog.types import Base, SqlType
+from exuvia.move import policy_faithful, policy_native
+from exuvia.move.declared import Declared, Family, understand
+from exuvia.move.evidence import evidence
+from exuvia.move.fit import fits, misfits
+from exuvia.move.misfit import Misfit
+from exuvia.move.plan import Problem, Style
+from exuvia.move.proposals import Context, Proposal
+from exuvia.move.words import listed
+from exuvia.values.facts import ColumnFacts, Example, TextForm
+from exuvia.values.rules import NaiveTime, Rule
+
+__all__ = ["Choice", "Context", "choose", "judge"]
+
+_MOST_EXAMPLES = 3
+_LEAST_DIMENSIONS = 8
+_WIDER = frozenset(
+    {
+        (Base.VARCHAR, Base.TEXT),
+        (Base.SMALLINT, Base.BIGINT),
+        (Base.NUMERIC, Base.NUMERIC),
+        (Base.DOUBLE, Base.NUMERIC),
+        (Base.JSONB, Base.JSON),
+    }
+)
+_STYLES = {"faithful": policy_faithful.proposals, "native": policy_native.proposals}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A column's conversion, why, what the values showed, and what a person should know."""
+
+    rule: Rule
+    reason: str
+    evidence: str
+    problems: tuple[Problem, ...] = ()
+
+
+def choose(
+    column: Column, facts: ColumnFacts, *, style: Style = "faithful", naive_time: NaiveTime = "utc", context: Context
+) -> Choice:
+    """Choose the type of a column: pure, the same arguments give the same choice.
+
+    Args:
+        column: The column as its table declares it.
+        facts: What all of its values are.
+        style: 'faithful' keeps the declared type where the values allow it, 'native' follows the values.
+        naive_time: What a time without a zone means where the target type has a zone; 'as-is' asks for types without.
+        context: What the rest of the schema says about the column.
+    """
+    declared = understand(column.declared_type)
+    offered = _STYLES[style](column, declared, facts, naive_time, context)
+    wanted = offered[0]
+    taken = next((proposal for proposal in offered if fits(proposal.rule, facts)), None)
+    problems: list[Problem] = []
+    if taken is None:
+        taken = _most(offered, facts)
+        problems.append(_left_over(taken.rule, facts, context.where))
+    elif taken is not wanted:
+        problems.append(_not_wanted(column, wanted, taken, facts, context.where))
+    problems += _notes(column, declared, taken.rule, facts, context.where)
+    return Choice(taken.rule, taken.reason, evidence(facts), tuple(problems))
+
+
+def judge(rule: Rule, facts: ColumnFacts, where: str, on_misfit: str) -> tuple[Problem, ...]:
+    """Return what a person should know about a rule of their own: which values its type does not hold.
+
+    Args:
+        rule: The rule that a person chose.
+        facts: What the column holds.
+        where: The column, as ``table.column``.
+        on_misfit: What the person said should become of values that do not fit.
+    """
+    found = misfits(rule, facts, trusted=True)
+    if not found:
+        return ()
+    fate = "become NULL" if on_misfit == "null" else "go to quarantine with their rows"
+    message = f"As {rule.type}, {_what(found)} will not fit and {fate}."
+    return (Problem("warning", where, message, _examples(found), _count(found)),)
+
+
+def _most(offered: tuple[Proposal, ...], facts: ColumnFacts) -> Proposal:
+    """The proposal that leaves out the fewest values where none holds all: bytes only if most values are not text."""
+    values = facts.rows - facts.nulls
+    candidates = (*offered, Proposal(Rule(SqlType(Base.TEXT)), "text holds the most values"))
+    best = min(candidates, key=lambda proposal: _left_out(proposal.rule, facts))
+    as_bytes = Proposal(Rule(SqlType(Base.BYTEA)), "most values are bytes that PostgreSQL cannot hold as text")
+    left_out = _left_out(best.rule, facts)
+    return as_bytes if 2 * left_out > values and _left_out(as_bytes.rule, facts) < left_out else best
+
+
+def _left_out(rule: Rule, facts: ColumnFacts) -> int:
+    """How many values do not fit; all of them where the facts cannot tell."""
+    return sum(misfit.count or facts.rows for misfit in misfits(rule, facts))
+
+
+def _left_over(rule: Rule, facts: ColumnFacts, where: str) -> Problem:
+    found = misfits(rule, facts)
+    message = f"PostgreSQL cannot hold {_what(found)} as {rule.type}: their rows go to quarantine."
+    choices = ['on_misfit = "null" (only the values are lost)']
+    if not misfits(Rule(SqlType(Base.BYTEA)), facts):
+        choices.insert(0, 'type = "bytea" (keeps every value, as bytes)')
+    return Problem("warning", where, message, _examples(found), _count(found), tuple(choices))
+
+
+def _not_wanted(column: Column, wanted: Proposal, taken: Proposal, facts: ColumnFacts, where: str) -> Problem:
+    found = misfits(wanted.rule, facts)
+    declared = f"declared {column.declared_type}" if column.declared_type else "without a declared type"
+    message = (
+        f"The column is {declared}, but {_what(found)} do not fit {wanted.rule.type}: it becomes {taken.rule.type}."
+    )
+    if (wanted.rule.type.base, taken.rule.type.base) in _WIDER:
+        return Problem("note", where, message, _examples(found), _count(found))
+    spelled = _spelled(wanted.rule)
+    choices = (f'{spelled}, on_misfit = "null"', f'{spelled}, on_misfit = "quarantine"')
+    return Problem("warning", where, message, _examples(found), _count(found), choices)
+
+
+def _spelled(rule: Rule) -> str:
+    epoch = f', epoch = "{rule.epoch.value}"' if rule.epoch is not None else ""
+    return f'type = "{rule.type}"{epoch}'
+
+
+def _notes(column: Column, declared: Declared, rule: Rule, facts: ColumnFacts, where: str) -> list[Problem]:
+    notes = [_mixed_zones(rule, facts, where), _midnight(rule, facts, where), _vectors(rule, facts, where)]
+    if rule.type.base is Base.BYTEA and facts.texts is not None and facts.blobs is not None:
+        message = f"{facts.texts.count:,} of its values are text: they become the bytes of the text in UTF-8."
+        notes.append(Problem("note", where, message, count=facts.texts.count))
+    if rule.type.base in (Base.TEXT, Base.VARCHAR) and facts.blobs is not None and facts.blobs.utf8:
+        message = f"{facts.blobs.utf8:,} of its values are BLOBs that read as text, and become text."
+        notes.append(Problem("note", where, message, facts.blobs.examples, facts.blobs.utf8))
+    if declared.family is Family.OTHER:
+        message = f"No database knows the type {column.declared_type}: its values decide ({rule.type})."
+        notes.append(Problem("note", where, message))
+    return [note for note in notes if note is not None]
+
+
+def _mixed_zones(rule: Rule, facts: ColumnFacts, where: str) -> Problem | None:
+    naive = _form(facts, TextForm.TIMESTAMP) + _form(facts, TextForm.DATE)
+    if rule.type.base is not Base.TIMESTAMPTZ or not naive or not _form(facts, TextForm.TIMESTAMP_ZONE):
+        return None
+    zone = "UTC" if rule.naive_time == "utc" else "this machine's local time"
+    message = f"{naive:,} of its times have no zone and are read as {zone}; the others name theirs."
+    assert facts.texts is not None
+    naive_facts = facts.texts.forms.get(TextForm.TIMESTAMP) or facts.texts.forms[TextForm.DATE]
+    return Problem(
+        "warning", where, message, naive_facts.examples, naive, ('naive_time = "utc"', 'naive_time = "local"')
+    )
+
+
+def _midnight(rule: Rule, facts: ColumnFacts, where: str) -> Problem | None:
+    days = _form(facts, TextForm.DATE)
+    if rule.type.base not in (Base.TIMESTAMP, Base.TIMESTAMPTZ) or not days or facts.texts is None:
+        return None
+    message = f"{days:,} of its values are dates without a time: they become midnight."
+    return Problem("note", where, message, facts.texts.forms[TextForm.DATE].examples, days)
+
+
+def _vectors(rule: Rule, facts: ColumnFacts, where: str) -> Problem | None:
+    blobs = facts.blobs
+    if rule.type.base is not Base.BYTEA or blobs is None or blobs.float32 != blobs.count or facts.texts is not None:
+        return None
+    dimensions, rest = divmod(blobs.max_length, 4)
+    if rest or blobs.min_length != blobs.max_length or dimensions < _LEAST_DIMENSIONS:
+        return None
+    message = f"All {blobs.count:,} BLOBs read as vectors of {dimensions} float32 numbers."
+    return Problem("note", where, message, choices=(f'type = "vector({dimensions})" (needs pgvector in the target)',))
+
+
+def _form(facts: ColumnFacts, form: TextForm) -> int:
+    found = facts.texts.forms.get(form) if facts.texts is not None else None
+    return found.count if found is not None else 0
+
+
+def _what(found: tuple[Misfit, ...]) -> str:
+    return listed([misfit.what for misfit in found])
+
+
+def _count(found: tuple[Misfit, ...]) -> int:
+    return sum(misfit.count for misfit in found)
+
+
+def _examples(found: tuple[Misfit, ...]) -> tuple[Example, ...]:
+    return tuple(example for misfit in found for example in misfit.examples)[:_MOST_EXAMPLES]

@@ -1,0 +1,262 @@
+"""The type that a column gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from exuvia.catalog.model import Affinity, Column
+from exuvia.catalog.types import SqlType
+from exuvia.move.plan import Style
+from exuvia.move.policy import Choice, Context, choose, judge
+from exuvia.values.facts import ColumnFacts, TextForm
+from exuvia.values.rules import Epoch, NaiveTime, Rule
+from planner_samples import Value, facts
+
+F = TextForm
+NAIVE, ZONED, DAY = "2024-05-06 07:08:09", "2024-05-06T07:08:09Z", "2024-05-06"
+UUID, HEX, MD5 = (
+    "6f1ed002-ab5d-4b4d-8e8e-3b8f6a0a9d11",
+    "6f1ed002ab5d4b4d8e8e3b8f6a0a9d11",
+    "d41d8cd98f00b204c9800998ecf8427e",
+)
+FORMS = {
+    NAIVE: F.TIMESTAMP,
+    ZONED: F.TIMESTAMP_ZONE,
+    DAY: F.DATE,
+    UUID: F.UUID,
+    HEX: F.UUID_HEX,
+    MD5: F.UUID_HEX,
+    "true": F.BOOLEAN,
+    "yes": F.BOOLEAN,
+    '{"a": 1}': F.JSON_OBJECT,
+    "[1]": F.JSON_ARRAY,
+    "null": F.JSON_SCALAR,
+    "07:08": F.TIME,
+    "1.50": F.DECIMAL,
+    "42": F.INTEGER,
+    "bad\0": F.NUL,
+}
+MS, SECONDS = 1_715_000_000_000, 1_715_000_000
+
+
+def decide(
+    declared: str,
+    values: list[Value] | ColumnFacts,
+    *,
+    style: Style = "faithful",
+    naive_time: NaiveTime = "utc",
+    name: str = "c",
+    affinity: Affinity = Affinity.NUMERIC,
+    context: Context | None = None,
+) -> Choice:
+    found = values if isinstance(values, ColumnFacts) else facts(values, FORMS)
+    column = Column(name, declared, affinity)
+    return choose(column, found, style=style, naive_time=naive_time, context=context or Context(f"t.{name}"))
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "wanted"),
+    [
+        ("INTEGER", [1, -5, 2**62], "bigint"),
+        ("int unsigned", [1], "bigint"),
+        ("INT(11)", [], "bigint"),
+        ("SMALLINT", [1, -32768], "smallint"),
+        ("SMALLINT", [40_000], "bigint"),
+        ("smallint unsigned", [], "bigint"),
+        ("INTEGER", [1, 2.5], "double precision"),
+        ("INTEGER", [2**62, 2.5], "numeric"),
+        ("INTEGER", [1, ""], "text"),
+        ("BOOLEAN", [0, 1, None], "boolean"),
+        ("bool", ["true", 0], "boolean"),
+        ("BOOLEAN", [0, 2], "bigint"),
+        ("REAL", [1.1, 1e300], "double precision"),
+        ("FLOAT", [1, 2.5], "double precision"),
+        ("double precision", [2**60, 0.5], "numeric"),
+        ("DECIMAL(10,2)", [0.99, 5], "numeric(10,2)"),
+        ("numeric(20, 6)", [], "numeric(20,6)"),
+        ("DECIMAL(10,2)", [0.999], "numeric"),
+        ("DECIMAL(4,2)", [100], "numeric"),
+        ("DECIMAL(10,2)", [0.30000000000000004], "double precision"),
+        ("NUMERIC", [1, 0.5], "numeric"),
+        ("NUMERIC", [float("inf")], "double precision"),
+        ("DECIMAL(5)", [12345], "numeric(5,0)"),
+        ("DECIMAL(5,9)", [0.5], "numeric"),
+        ("VARCHAR(20)", ["abc"], "varchar(20)"),
+        ("NATIVE CHARACTER(70)", ["abc"], "varchar(70)"),
+        ("NVARCHAR(2)", ["abc"], "text"),
+        ("VARCHAR", ["abc"], "varchar"),
+        ("VARCHAR(MAX)", ["abc"], "text"),
+        ("TEXT", [NAIVE], "text"),
+        ("CLOB", [], "text"),
+        ("BLOB", [b"\0\xff"], "bytea"),
+        ("BLOB", ["only", "text"], "text"),
+        ("BLOB", [b"\0\xff", "text"], "bytea"),
+        ("BLOB", [1, 2], "bigint"),
+        ("DATE", [DAY], "date"),
+        ("DATE", [DAY, NAIVE], "timestamp"),
+        ("DATE", [2026, 2027], "bigint"),
+        ("DATE", [DAY, "unknown"], "text"),
+        ("DATETIME", [NAIVE, DAY], "timestamp"),
+        ("timestamp", [NAIVE, ZONED], "timestamptz"),
+        ("TIMESTAMP WITH TIME ZONE", [NAIVE], "timestamptz"),
+        ("DATETIME", [MS], "timestamp"),
+        ("DATETIME", [2026, NAIVE], "text"),
+        ("DATETIME", [], "timestamp"),
+        ("TIME", ["07:08"], "time"),
+        ("JSON", ['{"a": 1}', 42, 1.5, "null", "true"], "jsonb"),
+        ("JSON", ["yes"], "text"),
+        ("JSONB", ['{"a": 1}', ""], "text"),
+        ("UUID", [UUID, HEX], "uuid"),
+        ("CHAR(36)", [UUID], "uuid"),
+        ("CHAR(36)", [UUID, "x"], "varchar(36)"),
+        ("CHAR(36)", [], "varchar(36)"),
+        ("CHAR(32)", [HEX], "uuid"),
+        ("CHAR(32)", [MD5], "varchar(32)"),
+        ("", [1, 2], "bigint"),
+        ("", [1.5], "double precision"),
+        ("", ["a"], "text"),
+        ("", [b"\xff"], "bytea"),
+        ("ANY", [b"\xff", "a"], "bytea"),
+        ("", [1, "a"], "text"),
+        ("fancy", ["a"], "text"),
+        ("geometry", [b"\xff"], "bytea"),
+        ("MONEY", [1.25], "numeric"),
+        ("unsigned big int", [1], "bigint"),
+        ("POINT", ["1,2"], "text"),
+    ],
+)
+def test_faithful_takes_the_declared_type_where_every_value_fits(
+    declared: str, values: list[Value], wanted: str
+) -> None:
+    assert str(decide(declared, values).rule.type) == wanted
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "wanted"),
+    [
+        ("TEXT", [NAIVE], "timestamptz"),
+        ("TEXT", [DAY], "date"),
+        ("TEXT", [DAY, NAIVE], "text"),
+        ("TEXT", [UUID], "uuid"),
+        ("TEXT", [HEX], "text"),
+        ("TEXT", ['{"a": 1}', "[1]"], "jsonb"),
+        ("TEXT", ['{"a": 1}', "null"], "text"),
+        ("TEXT", ["0", "1"], "text"),
+        ("VARCHAR(20)", ["abc"], "text"),
+        ("CHAR(32)", [HEX], "uuid"),
+        ("INTEGER", [0, 1], "bigint"),
+        ("BOOLEAN", [0, 1], "boolean"),
+        ("DATETIME", [NAIVE], "timestamptz"),
+        ("DATETIME", [], "timestamptz"),
+        ("DATE", [DAY], "date"),
+        ("", [DAY], "date"),
+    ],
+)
+def test_native_follows_the_values(declared: str, values: list[Value], wanted: str) -> None:
+    assert str(decide(declared, values, style="native").rule.type) == wanted
+
+
+def test_native_times_without_a_zone_stay_so_as_is() -> None:
+    assert decide("TEXT", [NAIVE], style="native", naive_time="as-is").rule == Rule(SqlType.parse("timestamp"))
+    assert decide("TEXT", [ZONED], style="native", naive_time="as-is").rule.type == SqlType.parse("timestamptz")
+    assert decide("DATETIME", [NAIVE], style="native", naive_time="local").rule == Rule(
+        SqlType.parse("timestamptz"), naive_time="local"
+    )
+
+
+def test_as_is_does_not_guess_a_zone_for_mixed_times() -> None:
+    choice = decide("DATETIME", [NAIVE, ZONED], naive_time="as-is")
+    assert str(choice.rule.type) == "text"
+    assert choice.problems[0].level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "wanted"),
+    [
+        ("created_at", [SECONDS], Rule(SqlType.parse("timestamptz"), Epoch.SECONDS)),
+        ("createdAt", [MS, MS + 5], Rule(SqlType.parse("timestamptz"), Epoch.MILLISECONDS)),
+        ("expires_ms", [MS], Rule(SqlType.parse("timestamptz"), Epoch.MILLISECONDS)),
+        ("timestamp", [MS, SECONDS], Rule(SqlType.parse("timestamptz"), Epoch.AUTO)),
+        ("created_at", [SECONDS, 0], Rule(SqlType.parse("bigint"))),
+        ("amount", [SECONDS], Rule(SqlType.parse("bigint"))),
+        ("created_by_id", [SECONDS], Rule(SqlType.parse("bigint"))),
+        ("duration_time", [SECONDS], Rule(SqlType.parse("bigint"))),
+    ],
+)
+def test_native_epochs_need_a_name_and_plausible_values(name: str, values: list[Value], wanted: Rule) -> None:
+    assert decide("INTEGER", values, style="native", name=name).rule == wanted
+
+
+def test_a_datetime_column_of_milliseconds_and_seconds_gets_the_epoch() -> None:
+    assert decide("DATETIME", [MS, NAIVE]).rule == Rule(SqlType.parse("timestamp"), Epoch.MILLISECONDS)
+    assert decide("DATETIME", [MS, SECONDS]).rule.epoch is Epoch.AUTO
+
+
+def test_a_rowid_alias_is_bigint_in_both_styles() -> None:
+    for style in ("faithful", "native"):
+        choice = decide("INTEGER", [SECONDS], style=style, name="created_at", context=Context("t.c", rowid=True))
+        assert str(choice.rule.type) == "bigint"
+
+
+def test_django_datetimes_have_a_zone_and_its_json_is_jsonb() -> None:
+    django = Context("t.c", django=True)
+    assert str(decide("datetime", [NAIVE], context=django).rule.type) == "timestamptz"
+    assert str(decide("datetime", [NAIVE], naive_time="as-is", context=django).rule.type) == "timestamp"
+    checked = Context("t.c", django=True, json_checked=True)
+    assert str(decide("text", ['{"a": 1}', "null"], context=checked).rule.type) == "jsonb"
+
+
+def test_an_empty_text_among_numbers_is_named_with_its_row_and_the_choices() -> None:
+    (problem,) = decide("INTEGER", [1, "", 3, ""]).problems
+    assert (problem.level, problem.count) == ("warning", 2)
+    assert "2 empty texts do not fit bigint" in problem.message
+    assert [example.row for example in problem.rows] == ["rowid=2", "rowid=4"]
+    assert problem.choices == ('type = "bigint", on_misfit = "null"', 'type = "bigint", on_misfit = "quarantine"')
+
+
+def test_text_that_postgresql_cannot_hold_is_quarantined_with_a_warning() -> None:
+    choice = decide("VARCHAR(50)", ["fine", "bad\0", "good"], affinity=Affinity.TEXT)
+    assert str(choice.rule.type) == "varchar(50)"
+    (problem,) = choice.problems
+    assert (problem.level, problem.count, problem.rows[0].row) == ("warning", 1, "rowid=2")
+    assert any('type = "bytea"' in choice for choice in problem.choices)
+
+
+def test_a_column_of_mostly_unreadable_text_becomes_bytes() -> None:
+    assert str(decide("TEXT", ["bad\0", "bad\0", "good"], affinity=Affinity.TEXT).rule.type) == "bytea"
+    assert str(decide("TEXT", [b"\xff", "good", "fine"], affinity=Affinity.TEXT).rule.type) == "text"
+
+
+def test_one_blob_among_integers_does_not_widen_the_column() -> None:
+    choice = decide("INTEGER", [1, 2, 3, b"\xff"])
+    assert str(choice.rule.type) == "bigint"
+    assert choice.problems[0].count == 1
+
+
+def test_unsafe_json_stays_json() -> None:
+    assert str(decide("JSON", facts(['{"a": 1}'], FORMS, json_safe=0)).rule.type) == "json"
+
+
+def test_text_in_a_blob_column_is_noted() -> None:
+    (note,) = decide("BLOB", [b"\xff", "text"]).problems
+    assert (note.level, note.count) == ("note", 1)
+
+
+def test_float32_blobs_are_offered_as_vectors() -> None:
+    problems = decide("BLOB", [bytes([0, 0, 128, 191]) * 384] * 2).problems
+    assert any('type = "vector(384)"' in choice for problem in problems for choice in problem.choices)
+
+
+def test_the_evidence_says_what_the_values_are() -> None:
+    assert decide("INTEGER", [1, 40_000, None]).evidence == "2 integers, 1 to 40,000, 1 NULL"
+    assert decide("TEXT", [DAY, DAY]).evidence == "2 dates, 10 characters, no NULL"
+    assert decide("TEXT", []).evidence == "no rows"
+    assert decide("TEXT", [None]).evidence == "only NULL, in 1 row"
+
+
+def test_a_persons_rule_is_judged_by_the_facts() -> None:
+    found = facts([1, "", 2], FORMS)
+    (problem,) = judge(Rule(SqlType.parse("bigint")), found, "t.c", "null")
+    assert "1 empty text will not fit and become NULL" in problem.message
+    assert judge(Rule(SqlType.parse("text")), found, "t.c", "quarantine") == ()
+    assert judge(Rule(SqlType.parse("timestamptz"), Epoch.SECONDS), facts([5]), "t.c", "quarantine") == ()
