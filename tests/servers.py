@@ -72,18 +72,9 @@ def debian_server() -> Iterator[str]:
         password_file.write_text(password, encoding="ascii")
         password_file.chmod(0o644)
         data, log, port = directory / "data", directory / "log", free_port()
-        initdb = [
-            programs / "initdb",
-            "-D",
-            data,
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-            "--auth=scram-sha-256",
-        ]
-        finished = run(initdb + ["--pwfile", password_file, "--no-sync"], directory, identity)
+        layout = ["-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"]
+        safety = ["--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync"]
+        finished = run([programs / "initdb", *layout, *safety], directory, identity)
         if finished.returncode != 0:
             raise MissingServerError(f"initdb failed: {finished.stdout}")
         password_file.unlink()
