@@ -41,12 +41,13 @@ def read_postmaster(data: Path) -> Postmaster | None:
 
 
 def clear_stale(data: Path) -> None:
-    """Make way for a new postmaster where one died: end its orphaned backends, remove its pid file.
+    """Make way for a new postmaster where one died: end its orphaned backends, remove its lock files.
 
     Backends keep the shared memory of a dead postmaster, and no new one can start until they are gone. They cannot
     commit anything any more; SIGQUIT makes them leave at once.
     """
-    if not (data / _PID_FILE).exists():
+    lines = _lines(data)
+    if not lines:
         return
     import psutil
 
@@ -55,8 +56,11 @@ def clear_stale(data: Path) -> None:
         with suppress(psutil.Error):
             orphan.send_signal(signal.SIGQUIT)
     _, alive = psutil.wait_procs(orphans, timeout=_ORPHAN_SECONDS)
-    if not alive:
-        (data / _PID_FILE).unlink(missing_ok=True)
+    if alive:
+        return
+    (data / _PID_FILE).unlink(missing_ok=True)
+    if len(lines) > 4 and lines[4].strip():
+        (Path(lines[4].strip()) / f".s.PGSQL.{lines[3].strip()}.lock").unlink(missing_ok=True)
 
 
 def _lines(data: Path) -> list[str]:
