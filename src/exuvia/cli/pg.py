@@ -13,6 +13,7 @@ import typer
 from exuvia.cli.options import Json, Quiet, examples
 from exuvia.engines.postgres import embedded
 from exuvia.location import EMBEDDED_DATABASE
+from exuvia.settings import load
 
 app = typer.Typer(
     help="Run the PostgreSQL server that pip installed (extra 'embedded').",
@@ -24,9 +25,8 @@ DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
-        envvar="EXUVIA_DATA_DIR",
         metavar="DIRECTORY",
-        help="Where the server keeps its data; by default in the user's data directory.",
+        help="The server's directory; else EXUVIA_DATA_DIR, data_dir in exuvia.toml, or the user's data directory.",
     ),
 ]
 Database = Annotated[str, typer.Option("--database", "-d", metavar="NAME", help="The database to connect to.")]
@@ -44,14 +44,14 @@ def start(
     data_dir: DataDir = None, database: Database = EMBEDDED_DATABASE, json: Json = False, quiet: Quiet = False
 ) -> None:
     """Start the server unless it runs, and make the database unless it exists."""
-    server = embedded.start(data_dir, database=database)
+    server = embedded.start(_place(data_dir), database=database)
     _tell(server, json=json, quiet=quiet)
 
 
 @app.command(epilog=examples([("Stop it; the data stays", "exuvia pg stop")]))
 def stop(data_dir: DataDir = None, json: Json = False, quiet: Quiet = False) -> None:
     """Stop the server. Its data stays; open transactions are rolled back."""
-    stopped = embedded.stop(data_dir)
+    stopped = embedded.stop(_place(data_dir))
     if json:
         _print_json({"stopped": stopped})
     elif not quiet:
@@ -63,21 +63,23 @@ def status(
     data_dir: DataDir = None, database: Database = EMBEDDED_DATABASE, json: Json = False, quiet: Quiet = False
 ) -> None:
     """Say whether the server runs, and where. The exit code is 1 when it does not."""
-    server = embedded.status(data_dir, database=database)
+    server = embedded.status(_place(data_dir), database=database)
     if server is not None:
         _tell(server, json=json, quiet=quiet)
         return
     if json:
         _print_json({"running": False})
     elif not quiet:
-        typer.echo(f"No server runs in {data_dir or embedded.default_data_dir()}. Start it with: exuvia pg start")
+        typer.echo(
+            f"No server runs in {_place(data_dir) or embedded.default_data_dir()}. Start it with: exuvia pg start"
+        )
     raise typer.Exit(1)
 
 
 @app.command(epilog=examples([("Connect with your own tools", 'psql "$(exuvia pg url)"')]))
 def url(data_dir: DataDir = None, database: Database = EMBEDDED_DATABASE, json: Json = False) -> None:
     """Print the URL of the running server's database."""
-    address = embedded.url(data_dir, database=database)
+    address = embedded.url(_place(data_dir), database=database)
     if json:
         _print_json({"url": address})
     else:
@@ -95,10 +97,14 @@ def url(data_dir: DataDir = None, database: Database = EMBEDDED_DATABASE, json: 
 )
 def psql(context: typer.Context, data_dir: DataDir = None, database: Database = EMBEDDED_DATABASE) -> None:
     """Open psql on the server, which is started if need be. What follows -- goes to psql."""
-    server = embedded.start(data_dir, database=database)
+    server = embedded.start(_place(data_dir), database=database)
     program = embedded.psql_path()
     sys.stdout.flush()
     os.execv(program, [program.name, server.url, *context.args])  # noqa: S606
+
+
+def _place(data_dir: Path | None) -> Path | None:
+    return load(data_dir=data_dir).data_dir
 
 
 def _tell(server: embedded.Server, *, json: bool, quiet: bool) -> None:
