@@ -1,0 +1,105 @@
+"""The order in which a table is read, and the SQL that says so: names, literals, key ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import apsw
+
+from exuvia.catalog.model import Table
+from exuvia.values.profile import Chunk, KeyValue
+
+_BUILT_IN = frozenset({"BINARY", "NOCASE", "RTRIM"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOrder:
+    """A table's reading order.
+
+    Args:
+        terms: SQL expressions of the key, collation included; empty where the table cannot be cut and is scanned
+            as it lies, which is the same order in every reading of one snapshot.
+        names: The columns that name a row for people; empty when only a position can.
+        by_rowid: Whether the key is the rowid.
+    """
+
+    terms: tuple[str, ...]
+    names: tuple[str, ...]
+    by_rowid: bool = False
+
+    def where(self, chunk: Chunk) -> list[str]:
+        """Return the conditions ``lower < key <= upper``."""
+        bounds = ((">", chunk.lower), ("<=", chunk.upper))
+        key = _row(self.terms)
+        return [f"{key} {sign} {_row([literal(v) for v in bound])}" for sign, bound in bounds if bound is not None]
+
+    def order_by(self) -> str:
+        """Return the ORDER BY clause, empty for a scan."""
+        return f" ORDER BY {', '.join(self.terms)}" if self.terms else ""
+
+
+def order_of(connection: apsw.Connection, table: Table) -> ReadOrder:
+    """Return the order in which ``table`` is read: by rowid, else by the primary key with the key's own collations.
+
+    A WITHOUT ROWID table whose key has a collation of the application's cannot be compared, and is scanned.
+    """
+    if table.rowid_name is not None:
+        return ReadOrder((table.rowid_name,), ("rowid",), by_rowid=True)
+    names = table.primary_key.columns if table.primary_key else ()
+    if not table.without_rowid:
+        return ReadOrder((), names)
+    parts = _key_parts(connection, table.name)
+    if not parts or any(collation not in _BUILT_IN for _, collation in parts):
+        return ReadOrder((), names)
+    return ReadOrder(tuple(f"{quote(name)} COLLATE {collation}" for name, collation in parts), names)
+
+
+def _key_parts(connection: apsw.Connection, table: str) -> list[tuple[str, str]]:
+    index = connection.execute("SELECT name FROM pragma_index_list(?, 'main') WHERE origin = 'pk'", (table,)).fetchone()
+    if index is None:
+        return []
+    query = "SELECT name, upper(coll) FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno"
+    return [(str(name), str(collation)) for name, collation in connection.execute(query, (index[0],))]
+
+
+def quote(name: str) -> str:
+    """Return ``name`` as an SQLite identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: KeyValue) -> str:
+    """Return ``value`` as an SQLite literal. Text with U+0000 has none: see ``chunks``, which never cuts there."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"x'{value.hex()}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else ("9e999" if value > 0 else "-9e999")
+    return str(value)
+
+
+def balanced(terms: Sequence[str], operator: str) -> str:
+    """Join ``terms`` by ``operator`` as a balanced tree: SQLite allows expressions only 1,000 levels deep."""
+    if len(terms) <= 2:
+        return f" {operator} ".join(terms)
+    middle = len(terms) // 2
+    return f"({balanced(terms[:middle], operator)}) {operator} ({balanced(terms[middle:], operator)})"
+
+
+def from_clause(table: Table) -> str:
+    """Return ``FROM`` the table itself, not one of its indexes: these have another order, and may be damaged."""
+    return f"FROM main.{quote(table.name)} NOT INDEXED"
+
+
+def row_bytes(columns: Sequence[str]) -> str:
+    """Return the SQL of a row's size in bytes; SQLite finds it in the row's header without reading the values."""
+    terms = [f"ifnull(octet_length({quote(name)}), 0)" for name in columns]
+    return balanced(terms, "+") if terms else "0"
+
+
+def _row(terms: Sequence[str]) -> str:
+    return terms[0] if len(terms) == 1 else f"({', '.join(terms)})"
