@@ -1,0 +1,225 @@
+"""Carrying out a plan: create, copy, finish, verify, publish. All or nothing, and nothing left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+import psycopg
+
+from exuvia.engines.postgres import ddl, staging
+from exuvia.engines.postgres.failures import explain_error
+from exuvia.engines.postgres.quarantine import quarantine_name
+from exuvia.engines.postgres.staging import REPLACEABLE, Relation, staging_name
+from exuvia.engines.sqlite.snapshot import Snapshot
+from exuvia.errors import TargetError
+from exuvia.move.copying import Copier, CopyOptions
+from exuvia.move.events import Listener, Progress, Stage
+from exuvia.move.finishing import Finished, Finisher, staged
+from exuvia.move.lending import Lender
+from exuvia.move.plan import ObjectPlan, Plan, Problem, TablePlan
+from exuvia.move.publishing import publish_all
+from exuvia.move.quarantine import Quarantine
+from exuvia.move.results import Proof, TableResult
+from exuvia.move.verify import Verifier
+from exuvia.move.workers import run
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds spent per stage."""
+
+    listener: Listener
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Time a stage, and tell the listener when it begins and ends."""
+        self.listener(Progress(name))
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+        self.listener(Progress(name, finished=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What carrying out a plan gave."""
+
+    tables: tuple[TableResult, ...]
+    objects: tuple[ObjectPlan, ...]
+    problems: tuple[Problem, ...]
+    proof: Proof | None
+    published: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One plan on its way into one target.
+
+    Args:
+        plan: The plan; it has no error.
+        snapshot: The source.
+        connect: Opens a connection to the target, in autocommit mode.
+        target_url: The target for ADBC, with its secrets.
+        quarantine: Where rejected rows go.
+        copy_options: How to copy.
+        replace_existing: Whether relations of the same names give way.
+        verify: Whether to compare every value before publishing.
+        clock: Times the stages.
+    """
+
+    plan: Plan
+    snapshot: Snapshot
+    connect: Callable[[], psycopg.Connection]
+    target_url: str
+    quarantine: Quarantine
+    copy_options: CopyOptions
+    replace_existing: bool
+    verify: bool
+    clock: Clock
+
+    def run(self) -> Outcome:
+        """Carry out the plan.
+
+        Raises:
+            TargetError: The target refuses, is busy, or already has relations of these names; nothing was changed.
+            RejectedError: A value could not go and the options say to stop; nothing was changed.
+        """
+        schemas = sorted({table.target.schema for table in self.plan.tables})
+        connections = Lender(self.connect)
+        try:
+            with connections.lend() as main, staging.lock(main, schemas):
+                try:
+                    return self._carry_out(main, connections, schemas)
+                finally:
+                    _abandon(main, self.connect, schemas)
+        except psycopg.Error as error:
+            raise explain_error(error) from error
+        finally:
+            connections.close()
+
+    def _carry_out(
+        self, main: psycopg.Connection, connections: Lender[psycopg.Connection], schemas: Sequence[str]
+    ) -> Outcome:
+        tables = [staged(table, staging_name) for table in self.plan.tables]
+        with self.clock.stage("create"):
+            found = conflicts(main, self.plan)
+            refused = [one for one in found if not (self.replace_existing and one.kind in REPLACEABLE)]
+            if refused:
+                raise taken(refused)
+            for schema in schemas:
+                staging.create(main, schema)
+            for table in tables:
+                main.execute(ddl.create_table(table.target).encode())
+        results = self._copy(connections, tables)
+        finished = self._finish(connections, tables)
+        proof = self._verify(connections, tables) if self.verify else None
+        if proof is not None and not proof.equal:
+            return Outcome(results, self.plan.objects + finished.objects, finished.problems, proof, published=False)
+        with self.clock.stage("finish"):
+            published = self._published(tables)
+            objects = publish_all(main, self.plan, published, conflicts(main, self.plan))
+        return Outcome(results, objects + finished.objects, finished.problems, proof, published=True)
+
+    def _copy(self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan]) -> tuple[TableResult, ...]:
+        with self.clock.stage("copy"):
+            copier = Copier(
+                self.snapshot,
+                connections,
+                self.quarantine,
+                self._quarantine_place,
+                self.copy_options,
+                self.clock.listener,
+            )
+            stop = _stopper(self.snapshot, connections)
+            for result in run(copier.tasks(tables), jobs=self.copy_options.jobs, stop=stop):
+                copier.done(result)
+            return tuple(
+                replace(result, schema=table.target.schema)
+                for result, table in zip(copier.results(tables), self.plan.tables, strict=True)
+            )
+
+    def _finish(self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan]) -> Finished:
+        jobs, stop = self.copy_options.jobs, _stopper(self.snapshot, connections)
+        with self.clock.stage("finish"):
+            finisher = Finisher(connections, self.clock.listener)
+            found = list(run(finisher.table_tasks(tables), jobs=jobs, stop=stop))
+            found += finisher.add_foreign_keys(tables)
+            found += run(finisher.validation_tasks(tables), jobs=jobs, stop=stop)
+        return Finished(
+            tuple(one for part in found for one in part.objects), tuple(one for part in found for one in part.problems)
+        )
+
+    def _verify(self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan]) -> Proof:
+        with self.clock.stage("verify"):
+            verifier = Verifier(
+                self.snapshot, self.target_url, connections, self.copy_options.jobs, self.clock.listener
+            )
+            proof = verifier.verify(tables, _stopper(self.snapshot, connections))
+        schemas = {table.source.name: table.target.schema for table in self.plan.tables}
+        return replace(proof, tables=tuple(replace(one, schema=schemas[one.table]) for one in proof.tables))
+
+    def _published(self, tables: Sequence[TablePlan]) -> Mapping[str, Sequence[str]]:
+        """Return what was staged, by target schema: tables, and the quarantines that were made."""
+        found: dict[str, list[str]] = {}
+        for final, table in zip(self.plan.tables, tables, strict=True):
+            names = found.setdefault(final.target.schema, [])
+            names.append(table.target.name)
+            if (table.target.schema, table.target.name) in self.quarantine.made:
+                names.append(quarantine_name(table.target.name))
+        return found
+
+    def _quarantine_place(self, table: TablePlan) -> str:
+        schemas = {staging_name(one.target.schema): one.target.schema for one in self.plan.tables}
+        return f"{schemas[table.target.schema]}.{quarantine_name(table.target.name)}"
+
+
+def conflicts(connection: psycopg.Connection, plan: Plan) -> tuple[Relation, ...]:
+    """Return the relations of the target whose names the plan needs."""
+    names: dict[str, list[str]] = {}
+    for table in plan.tables:
+        target = table.target
+        keys = [key.name for key in (target.primary_key, *target.uniques, *target.indexes) if key is not None]
+        names.setdefault(target.schema, []).extend([target.name, quarantine_name(target.name), *keys])
+    found = staging.existing(connection, names)
+    tables = {(relation.schema, relation.name) for relation in found if relation.kind == "table"}
+    return tuple(relation for relation in found if (relation.schema, relation.owner) not in tables)
+
+
+def taken(relations: Sequence[Relation]) -> TargetError:
+    """Return the error for names that are taken in the target."""
+    shown = ", ".join(str(relation) for relation in relations[:5])
+    more = f" and {len(relations) - 5} more" if len(relations) > 5 else ""
+    return TargetError(
+        f"The target already has {shown}{more}. Nothing was changed.",
+        hint="Choose another schema with --schema NAME, or replace what is there with --drop-existing.",
+        code="exists",
+    )
+
+
+def _stopper(snapshot: Snapshot, connections: Lender[psycopg.Connection]) -> Callable[[], None]:
+    def stop() -> None:
+        snapshot.interrupt()
+        for connection in connections.each():
+            with suppress(psycopg.Error):
+                connection.cancel_safe(timeout=5)
+
+    return stop
+
+
+def _abandon(main: psycopg.Connection, connect: Callable[[], psycopg.Connection], schemas: Sequence[str]) -> None:
+    """Leave no staging schema behind, whatever state the main connection is in."""
+    with suppress(psycopg.Error, TargetError):
+        idle = not main.closed and main.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        connection = main if idle else connect()
+        try:
+            for schema in schemas:
+                staging.discard(connection, schema)
+        finally:
+            if connection is not main:
+                connection.close()

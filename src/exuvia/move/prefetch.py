@@ -1,0 +1,81 @@
+"""Reading ahead in a thread of its own, so that reading and sending overlap."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+_PATIENCE = 0.05  # seconds until a waiting reader looks whether anybody still wants its items
+
+
+class _End:
+    """The end of the source, and the error it ended with."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+class _ReadAhead(Generic[T]):
+    """A thread that reads a generator into a bounded queue."""
+
+    def __init__(self, source: Generator[T], depth: int) -> None:
+        self._source = source
+        self._items: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="exuvia-read", daemon=True)
+        self._thread.start()
+
+    def items(self) -> Iterator[T]:
+        while not isinstance(item := self._items.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _read(self) -> None:
+        error: BaseException | None = None
+        try:
+            while self._put(next(self._source)):
+                pass
+        except StopIteration:
+            pass
+        except BaseException as caught:
+            error = caught
+        finally:
+            self._source.close()
+        self._put(_End(error))
+
+    def _put(self, item: T | _End) -> bool:
+        while not self._stopped.is_set():
+            try:
+                self._items.put(item, timeout=_PATIENCE)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+@contextmanager
+def prefetch(source: Generator[T], depth: int) -> Iterator[Iterator[T]]:
+    """Run a generator in another thread, at most ``depth`` items ahead.
+
+    Leaving the context closes the generator, in its own thread, also when not all items were taken. An error of the
+    generator is raised where its next item would have come.
+
+    Args:
+        source: What to read; from now on only the new thread touches it.
+        depth: How many items may wait.
+    """
+    ahead = _ReadAhead(source, depth)
+    try:
+        yield ahead.items()
+    finally:
+        ahead.stop()
