@@ -9,10 +9,25 @@ from exuvia.engines.sqlite.tokens import Token, closing, split, tokenize
 
 
 @dataclass(frozen=True, slots=True)
-class IndexClauses:
-    """The text of each part of an index, without its outer COLLATE and order, and the WHERE condition."""
+class PartClause:
+    """One part of an index, without its order. ``collation`` is that of a COLLATE at the end of ``text``, which may
+    belong to the whole expression or, as in ``a || b COLLATE NOCASE``, to its last operand."""
 
-    parts: tuple[str, ...]
+    text: str
+    text_before_collate: str
+    collation: str | None = None
+
+    def expression(self, collation: str) -> str:
+        """The expression without its COLLATE, given the collation that SQLite found the part to have."""
+        own = self.collation is not None and self.collation.upper() == collation.upper()
+        return self.text_before_collate if own else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class IndexClauses:
+    """The parts of an index, and the condition after WHERE."""
+
+    parts: tuple[PartClause, ...]
     where: str | None = None
 
 
@@ -32,15 +47,16 @@ def parse_index(sql: str) -> IndexClauses:
     return IndexClauses(parts, _where(sql, tokens[close + 1 :]))
 
 
-def _part(sql: str, tokens: Sequence[Token]) -> str:
+def _part(sql: str, tokens: Sequence[Token]) -> PartClause:
     end = len(tokens)
     if end > 2 and tokens[end - 2].word == "NULLS":
         end -= 2
     if end > 1 and tokens[end - 1].word in ("ASC", "DESC"):
         end -= 1
+    text = sql[tokens[0].start : tokens[end - 1].end]
     if end > 2 and tokens[end - 2].word == "COLLATE":
-        end -= 2
-    return sql[tokens[0].start : tokens[end - 1].end]
+        return PartClause(text, sql[tokens[0].start : tokens[end - 3].end], tokens[end - 1].value)
+    return PartClause(text, text)
 
 
 def _where(sql: str, tokens: Sequence[Token]) -> str | None:

@@ -94,9 +94,11 @@ class _Inspection:
         """Whether an entry is one to describe: not SQLite's own, and with a name by which it can be reached."""
         if fold(entry.name).startswith("sqlite_"):
             return False
-        if not entry.valid:
+        if not entry.named:
             self._refuse(entry, "its name is not valid text")
-        return entry.valid
+        elif not entry.intact:
+            self._notes.append(f"The definition of {entry.name} holds malformed text; \ufffd stands for it.")
+        return entry.named
 
     def _refuse(self, entry: Entry, reason: str) -> None:
         self._unreadable.append(Unreadable(cast("Kind", entry.kind), entry.name, reason, entry.sql))

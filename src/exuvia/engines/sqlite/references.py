@@ -49,17 +49,17 @@ def _target_columns(
 ) -> tuple[tuple[str, ...], str]:
     """The resolved columns, or none and what it is that does not exist."""
     if target is None:
-        return (), f"table {key.target_table}, which does not exist"
+        return (), f"{key.target_table}, and there is no such ordinary table"
     named = key.target_columns
     if not named:
         primary = target.primary_key.columns if target.primary_key else ()
         if len(primary) == len(key.columns):
             return primary, ""
-        return (), f"the primary key of {target.name}, which has {len(primary)} columns"
+        return (), f"the primary key of {target.name}, which has {len(primary) or 'no'} columns"
     spelling = {fold(column.name): column.name for column in target.columns}
     missing = [name for name in named if fold(name) not in spelling]
     if missing:
-        return (), f"column {missing[0]} of {target.name}, which does not exist"
+        return (), f"column {missing[0]} of {target.name}, and there is no such column"
     columns = tuple(spelling[fold(name)] for name in named)
     if frozenset(columns) not in unique_keys.get(target.name, ()):
         return (), f"{target.name} ({', '.join(columns)}), which is not a unique key"

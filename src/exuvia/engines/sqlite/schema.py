@@ -15,14 +15,16 @@ _FAILURES = (apsw.Error, UnicodeDecodeError)
 
 
 class Entry(NamedTuple):
-    """A row of the schema table; ``valid`` is False when one of its names is not text in the database's encoding."""
+    """A row of the schema table. ``named`` is False when its name is not valid in the database's encoding, ``intact``
+    when its text is not; U+FFFD then stands for what is malformed."""
 
     kind: str
     name: str
     table: str
     root_page: int
     sql: str
-    valid: bool = True
+    named: bool = True
+    intact: bool = True
 
 
 class ColumnRow(NamedTuple):
@@ -173,14 +175,9 @@ class SchemaReader:
         return found
 
     def _decoded_entry(self, row: Sequence[Any]) -> Entry:
-        kind, name, table, root_page, sql = row
-        try:
-            names = self._decode(name, "strict"), self._decode(table, "strict")
-            valid = True
-        except UnicodeDecodeError:
-            names = self._decode(name, "replace"), self._decode(table, "replace")
-            valid = False
-        return Entry(self._decode(kind, "replace"), *names, root_page, self._decode(sql, "replace"), valid)
+        texts = [self._decode(value, "replace") for value in row]
+        valid = [not isinstance(value, bytes) or text.encode(self._decoder) == value for value, text in zip(row, texts, strict=True)]
+        return Entry(*texts, named=valid[1] and valid[2], intact=valid[4])
 
     def _decode(self, value: Any, errors: str) -> Any:
         return value.decode(self._decoder, errors) if isinstance(value, bytes) else value

@@ -14,7 +14,7 @@ from exuvia.catalog.model import Column, ForeignKey, Generated, Index, IndexPart
 from exuvia.catalog.names import fold
 from exuvia.engines.sqlite.affinity import affinity
 from exuvia.engines.sqlite.ddl import ReferenceClause, TableClauses, parse_table
-from exuvia.engines.sqlite.index_ddl import parse_index
+from exuvia.engines.sqlite.index_ddl import PartClause, parse_index
 from exuvia.engines.sqlite.schema import ColumnRow, Entry, KeyRow, ReferenceRow, SchemaReader
 from exuvia.engines.sqlite.tokens import Kind, tokenize
 
@@ -58,7 +58,19 @@ class TableReader:
 
     def tables(self) -> list[Table]:
         """Describe the tables, in the order of their entries; foreign keys name their targets as the SQL does."""
-        return [self._table(facts) for facts in self._read()]
+        tables = [self._table(facts) for facts in self._read()]
+        self._refuse_unseen_indexes(tables)
+        return tables
+
+    def _refuse_unseen_indexes(self, tables: Sequence[Table]) -> None:
+        """List the indexes of ordinary tables that no PRAGMA has shown."""
+        ordinary = {fold(entry.name) for entry in self._entries}
+        described = {index.name for table in tables for index in table.indexes}
+        described.update(item.name for item in self.unreadable if item.kind == "index")
+        for entry in self._indexes.values():
+            if entry.name not in described and fold(entry.table) in ordinary:
+                reason = f"index of {entry.table}: SQLite cannot load its definition, or its table's"
+                self.unreadable.append(Unreadable("index", entry.name, reason, entry.sql))
 
     def _read(self) -> Iterator[_Facts]:
         names = [entry.name for entry in self._entries]
@@ -100,7 +112,7 @@ class TableReader:
         clause = facts.clauses.primary_key
         has_key_index = any(row.origin == "pk" for row in facts.keys)
         rowid_column = primary[0] if len(primary) == 1 and not has_key_index and not facts.without_rowid else None
-        if primary:
+        if rowid_column is not None:
             self.unique_keys[name].add(frozenset(primary))
         uniques, indexes = self._keys(facts, {column.name: column.collation for column in columns})
         taken = {fold(column.name) for column in columns}
@@ -144,25 +156,23 @@ class TableReader:
         return self._connection.column_metadata("main", table, column)
 
     def _keys(self, facts: _Facts, collations: Mapping[str, str]) -> tuple[tuple[Key, ...], tuple[Index, ...]]:
-        """UNIQUE constraints, and indexes. A constraint with a collation of its own can only be told as an index."""
+        """UNIQUE constraints and indexes; a key whose collation is not its columns' is (also) told as an index."""
         uniques: list[Key] = []
         indexes: list[Index] = []
         names = {tuple(map(fold, clause.columns)): clause.name for clause in reversed(facts.clauses.uniques)}
         for index, rows in _by_index(facts.keys):
             first = rows[0]
             columns = tuple(row.column for row in rows if row.column is not None)
-            if first.unique and not first.partial and len(columns) == len(rows):
+            own_collation = any(_collation(row.collation) != collations.get(row.column or "") for row in rows)
+            if first.unique and not first.partial and not own_collation:
                 self.unique_keys[facts.entry.name].add(frozenset(columns))
             if first.origin == "c":
                 described = self._index(facts.entry.name, index, rows)
                 indexes += [described] if described else []
-                continue
-            name = names.get(tuple(map(fold, columns))) if first.origin == "u" else None
-            if any(_collation(row.collation) != collations[row.column or ""] for row in rows):
-                name = name or "_".join((facts.entry.name, *columns, "key"))
-                indexes.append(Index(name, tuple(_part(row, "") for row in rows), unique=True))
+            elif own_collation:
+                indexes.append(Index(index, tuple(_part(row) for row in rows), unique=True))
             elif first.origin == "u":
-                uniques.append(Key(columns, name))
+                uniques.append(Key(columns, names.get(tuple(map(fold, columns)))))
         return tuple(uniques), tuple(indexes)
 
     def _index(self, table: str, name: str, rows: Sequence[KeyRow]) -> Index | None:
@@ -170,7 +180,7 @@ class TableReader:
         sql = entry.sql if entry else ""
         try:
             clauses = parse_index(sql)
-            parts = tuple(_part(row, text) for row, text in zip(rows, clauses.parts, strict=True))
+            parts = tuple(_part(row, clause) for row, clause in zip(rows, clauses.parts, strict=True))
         except ValueError as error:
             self.unreadable.append(Unreadable("index", name, f"index of {table}: {error}", sql))
             return None
@@ -182,8 +192,8 @@ def _by_index(rows: Sequence[KeyRow]) -> list[tuple[str, list[KeyRow]]]:
     return [(name, list(group)) for name, group in groupby(rows, key=lambda row: row.index_name)][::-1]
 
 
-def _part(row: KeyRow, text: str) -> IndexPart:
-    expression = text if row.column is None else None
+def _part(row: KeyRow, clause: PartClause | None = None) -> IndexPart:
+    expression = clause.expression(row.collation) if clause and row.column is None else None
     return IndexPart(row.column, expression, bool(row.descending), _collation(row.collation))
 
 
