@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from errno import EACCES
 from pathlib import Path
 from typing import Final
 
@@ -50,6 +51,20 @@ class Account:
             return os.access(directory, os.X_OK)
         command = ["/bin/sh", "-c", 'cd "$1"', "sh", directory]
         return self.run(command, cwd=Path("/"), output=subprocess.DEVNULL).returncode == 0
+
+    def make_enterable(self, directory: Path) -> None:
+        """Make a directory and its missing parents such that the account can enter them, whatever the umask.
+
+        Raises:
+            OSError: A directory cannot be made, or one that exists keeps the account out (PermissionError).
+        """
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
+        if not self.can_enter(missing[-1].parent if missing else directory):
+            raise PermissionError(EACCES, "the account that PostgreSQL runs under cannot enter it", str(directory))
+        for path in reversed(missing):
+            path.mkdir(mode=0o700, exist_ok=True)
+            if self.switch:
+                path.chmod(0o755)
 
     def own(self, path: Path) -> None:
         """Make the path the account's, if this process is root."""

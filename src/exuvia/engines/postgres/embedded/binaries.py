@@ -85,6 +85,7 @@ def reachable(installation: Installation, account: Account) -> Installation:
     copy = SYSTEM_DIR / f"postgresql-{installation.major}-{distribution_version(_DISTRIBUTION)}"
     if not copy.exists():
         try:
+            account.make_enterable(copy.parent)
             _copy(package, installation.root.name, copy)
         except OSError as error:
             raise TargetError(
@@ -97,7 +98,6 @@ def reachable(installation: Installation, account: Account) -> Installation:
 
 
 def _copy(package: Path, name: str, destination: Path) -> None:
-    destination.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".copy-") as scratch:
         tree = Path(scratch) / "tree"
         shutil.copytree(

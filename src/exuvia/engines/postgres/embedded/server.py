@@ -31,6 +31,7 @@ _LOG: Final = "server.log"
 
 _SETTINGS: Final = """\
 # Written by exuvia at every start. Your own settings go into postgresql.auto.conf, by ALTER SYSTEM SET.
+cluster_name = 'exuvia'
 listen_addresses = ''
 unix_socket_permissions = 0700
 max_connections = 100
@@ -151,25 +152,20 @@ def _home(data_dir: Path | None) -> Path:
 
 def _make_home(home: Path, account: Account) -> None:
     try:
-        home.mkdir(mode=0o755 if account.switch else 0o700, parents=True, exist_ok=True)
+        account.make_enterable(home)
         ours = (home / "data" / "PG_VERSION").exists()
         foreign = set() if ours else {path.name for path in home.iterdir()} - {_LOG, "lock", "data.new"}
     except OSError as error:
+        elsewhere = f", such as {SYSTEM_DIR}/app: PostgreSQL does not run as root" if account.switch else ""
         raise TargetError(
             f"The directory {home} cannot be used for PostgreSQL: {error.strerror}.",
-            hint="Name another one: exuvia pg start --data-dir DIRECTORY, or EXUVIA_DATA_DIR.",
+            hint=f"Name another one with --data-dir or EXUVIA_DATA_DIR{elsewhere}.",
             code="embedded_directory",
         ) from error
     if foreign:
         raise TargetError(
             f"The directory {home} already holds something else ({', '.join(sorted(foreign)[:3])}).",
             hint="Name an empty or a new directory.",
-            code="embedded_directory",
-        )
-    if not account.can_enter(home):
-        raise TargetError(
-            f"The account that PostgreSQL runs under cannot enter {home}.",
-            hint=f"It does not run as root. Name a directory that other accounts can enter, such as {SYSTEM_DIR}/app.",
             code="embedded_directory",
         )
 
@@ -206,7 +202,7 @@ def _not_ours(home: Path) -> TargetError:
 
 def _major(home: Path) -> int | None:
     try:
-        return int((home / "data" / "PG_VERSION").read_text(encoding="ascii"))
+        return int((home / "data" / "PG_VERSION").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
 
