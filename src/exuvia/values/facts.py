@@ -85,7 +85,8 @@ class RealFacts:
 class TextFacts:
     """TEXT values. Lengths are in characters, ``max_bytes`` in UTF-8 bytes. ``json_safe`` is how many of the JSON
     objects, arrays and scalars PostgreSQL's jsonb can hold (no \\u0000, no lone surrogate, no duplicate key);
-    ``max_scale`` and ``max_integer_digits`` describe the INTEGER and DECIMAL forms."""
+    ``max_scale`` and ``max_integer_digits`` describe the INTEGER and DECIMAL forms; ``canonical_integers`` is how many
+    INTEGER texts are spelled as PostgreSQL prints the number (not ``007``, ``+5`` or ``-0``)."""
 
     count: int
     min_length: int
@@ -95,6 +96,7 @@ class TextFacts:
     json_safe: int = 0
     max_scale: int = 0
     max_integer_digits: int = 0
+    canonical_integers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

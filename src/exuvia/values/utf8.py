@@ -1,0 +1,78 @@
+"""UTF-8 bytes that may be malformed or hold U+0000."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from exuvia.values.packed import Bytes, Mask, Numbers, offsets_and_data
+
+
+def used_bytes(array: pa.Array) -> Bytes:
+    """Return the bytes of a binary or string array's values, without copying."""
+    offsets, data = offsets_and_data(array)
+    return data[int(offsets[0]) : int(offsets[-1])]
+
+
+def as_string(array: pa.Array) -> pa.Array:
+    """Reinterpret binary as string, without copying and without a check."""
+    if pa.types.is_large_binary(array.type) or pa.types.is_large_string(array.type):
+        return array.view(pa.large_string())
+    return array.view(pa.string())
+
+
+def is_ascii(data: Bytes) -> bool:
+    """Return whether every byte is below 0x80."""
+    return len(data) == 0 or int(data.max()) < 0x80
+
+
+def malformed(array: pa.Array) -> Mask | None:
+    """Return which values are not UTF-8; None when all are. Nulls are not malformed."""
+    if is_ascii(used_bytes(array)):
+        return None
+    try:
+        as_string(array).validate(full=True)
+    except pa.ArrowInvalid:
+        return np.array([value is not None and malformed_at(value) is not None for value in array.to_pylist()], np.bool_)
+    return None
+
+
+def malformed_at(value: bytes) -> int | None:
+    """Return the position of the first byte that is not UTF-8, or None."""
+    if value.isascii():
+        return None
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
+
+
+def holding_nul(array: pa.Array) -> Mask | None:
+    """Return which values hold U+0000; None when none does."""
+    data = used_bytes(array)
+    if len(data) == 0 or int(data.min()) > 0:
+        return None
+    offsets, whole = offsets_and_data(array)
+    places = np.flatnonzero(data == 0) + int(offsets[0])
+    counts = np.searchsorted(places, offsets[1:]) - np.searchsorted(places, offsets[:-1])
+    mask: Mask = counts > 0
+    if array.null_count:
+        mask &= array.is_valid().to_numpy(zero_copy_only=False)
+    return mask if mask.any() else None
+
+
+def characters(array: pa.Array) -> Numbers:
+    """Return the length of each value in characters; bytes that begin none are not counted. No nulls allowed."""
+    if is_ascii(used_bytes(array)):
+        offsets, _ = offsets_and_data(array)
+        return np.diff(offsets).astype(np.int64)
+    return pc.utf8_length(as_string(array)).to_numpy().astype(np.int64)
+
+
+def shortened(value: bytes, limit: int = 60) -> str:
+    """Return a text for people: at most ``limit`` characters, what is malformed replaced, control characters escaped."""
+    text = value[: 4 * limit + 4].decode(errors="replace")
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: limit + 1])
+    return shown if len(shown) <= limit and len(text) <= limit else shown[: limit - 1] + "…"
