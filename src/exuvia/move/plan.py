@@ -92,7 +92,8 @@ class ObjectPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that a move will do. ``tables`` are in loading order: targets of foreign keys first."""
+    """Everything that a move will do. ``tables`` are in loading order: targets of foreign keys first. ``fold`` and
+    ``schema`` are how names were made."""
 
     catalog: Catalog
     style: Style
@@ -100,3 +101,5 @@ class Plan:
     tables: tuple[TablePlan, ...]
     objects: tuple[ObjectPlan, ...]
     problems: tuple[Problem, ...]
+    fold: bool = False
+    schema: str = "public"

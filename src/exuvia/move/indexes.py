@@ -1,0 +1,135 @@
+"""The indexes of a table in the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exuvia.catalog.model import Index, IndexPart, Key, Table
+from exuvia.catalog.names import quote
+from exuvia.catalog.target import TargetIndex, TargetIndexPart
+from exuvia.catalog.types import Base, SqlType
+from exuvia.move.constraints import Found, Shape
+from exuvia.move.naming import Names
+from exuvia.move.overrides import TableOverride
+from exuvia.move.plan import Fate, ObjectPlan, Problem
+from exuvia.move.translating import Answer, Translator
+
+_TEXTS = (Base.TEXT, Base.VARCHAR)
+_NOT_INDEXED = (Base.JSON, Base.VECTOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """A table's indexes, and the sets of source columns that plain unique ones make a key of."""
+
+    indexes: tuple[TargetIndex, ...]
+    keys: frozenset[frozenset[str]]
+
+
+def indexes(shape: Shape, override: TableOverride, translator: Translator, names: Names, found: Found) -> Indexes:
+    """Plan a table's indexes, and one for each key whose columns SQLite compares without case.
+
+    Args:
+        shape: The table.
+        override: What a person says about it.
+        translator: Translates expressions over the table's columns.
+        names: The target's names.
+        found: Takes fates and problems.
+    """
+    result: list[TargetIndex] = []
+    unique: set[frozenset[str]] = set()
+    for index in shape.table.indexes:
+        name = names.indexes[shape.table.name, index.name]
+        if index.name in override.indexes and override.indexes[index.name].exclude:
+            found.left_out("index", index.name, shape.table.name, "excluded", index.sql)
+            continue
+        target, reason = _index(shape, index, name, translator)
+        if target is None:
+            found.left_out("index", index.name, shape.table.name, reason, index.sql)
+            _warn(shape, index, reason, found)
+            continue
+        result.append(target)
+        plain = all(part.column and _plain(shape, part) for part in index.parts)
+        if plain and index.where is None:
+            found.moved("index", index.name, shape.table.name, index.sql)
+            unique |= {frozenset(part.column or "" for part in index.parts)} if index.unique else set()
+        else:
+            found.translated("index", index.name, shape.table.name, index.sql, "translated to PostgreSQL's expressions")
+    result += _caseless(shape, names, found)
+    return Indexes(tuple(result), frozenset(unique))
+
+
+def _warn(shape: Shape, index: Index, reason: str, found: Found) -> None:
+    what = "unique index" if index.unique else "index"
+    message = f"The {what} is left out: {reason}."
+    found.problems.append(Problem("warning" if index.unique else "note", f"{shape.table.name}.{index.name}", message))
+
+
+def _index(shape: Shape, index: Index, name: str, translator: Translator) -> tuple[TargetIndex | None, str]:
+    parts: list[TargetIndexPart] = []
+    for part in index.parts:
+        answer = _part(shape, part, translator)
+        if answer.sql is None:
+            return None, answer.reason
+        parts.append(TargetIndexPart(answer.sql, part.descending))
+    where: str | None = None
+    if index.where is not None:
+        condition = translator.condition(index.where, shape.table.name)
+        if condition.sql is None:
+            return None, f"its condition cannot be translated: {condition.reason}"
+        where = condition.sql
+    return TargetIndex(name, tuple(parts), index.unique, where), ""
+
+
+def _part(shape: Shape, part: IndexPart, translator: Translator) -> Answer:
+    if part.column is None:
+        answer = translator.index_expression(part.expression or "", shape.table.name, part.collation)
+        return answer if answer.sql is not None else Answer(None, f"{part.expression}: {answer.reason}")
+    if part.column not in shape.columns:
+        return Answer(None, f"its column {part.column} is excluded")
+    type_ = shape.types[part.column]
+    if type_.base in _NOT_INDEXED:
+        return Answer(None, f"its column {part.column} is {type_}, which has no ordinary index in PostgreSQL")
+    if part.collation not in ("BINARY", "NOCASE", "RTRIM") and type_.base in _TEXTS:
+        return Answer(None, f"PostgreSQL has no collation {part.collation}")
+    return Answer(collated(quote(shape.columns[part.column]), type_, part.collation))
+
+
+def _plain(shape: Shape, part: IndexPart) -> bool:
+    return part.collation == "BINARY" or shape.types[part.column or ""].base not in _TEXTS
+
+
+def collated(column: str, type_: SqlType, collation: str) -> str:
+    """Return a quoted column as an index part that equates texts as SQLite's collation does."""
+    if type_.base not in _TEXTS:
+        return column
+    if collation == "NOCASE":
+        return f'(lower({column} COLLATE "C"))'
+    return f"(rtrim({column}, ' '))" if collation == "RTRIM" else column
+
+
+def _caseless(shape: Shape, names: Names, found: Found) -> Iterator[TargetIndex]:
+    """Unique indexes for keys over NOCASE or RTRIM columns: PostgreSQL's key alone would let in what SQLite refuses."""
+    for key in _keys(shape.table):
+        if shape.missing(key.columns):
+            continue
+        columns = [shape.table.column(name) for name in key.columns]
+        parts = [
+            collated(quote(shape.columns[column.name]), shape.types[column.name], column.collation)
+            for column in columns
+        ]
+        if any(shape.types[name].base in _NOT_INDEXED for name in key.columns) or parts == [
+            quote(shape.columns[name]) for name in key.columns
+        ]:
+            continue
+        name = names.claim(shape.schema, "_".join((shape.name, *shape.targets(key.columns), "nocase")))
+        reason = f"SQLite compares ({', '.join(key.columns)}) by their collation: a unique index does the same"
+        found.objects.append(ObjectPlan("index", name, shape.table.name, Fate.TRANSLATED, reason))
+        yield TargetIndex(name, tuple(TargetIndexPart(part) for part in parts), unique=True)
+
+
+def _keys(table: Table) -> Iterator[Key]:
+    for key in (table.primary_key, *table.uniques):
+        if key is not None:
+            yield key

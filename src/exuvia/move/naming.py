@@ -1,0 +1,144 @@
+"""The names of everything in the target: a person's own first, then the source's, made legal and unique."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from exuvia.catalog.model import Table, View
+from exuvia.catalog.names import MAX_BYTES, Assigned, NameKind, assign, fit
+from exuvia.errors import PlanError
+from exuvia.move.overrides import Overrides, at
+from exuvia.move.plan import Problem
+
+
+@dataclass(slots=True)
+class Names:
+    """Target names. In PostgreSQL the tables, views, indexes and keys of one schema share one space of names.
+
+    Args:
+        schema: The schema for everything that is not told otherwise.
+        fold: Whether names are turned to lower case.
+        tables: Schema and name by source table.
+        columns: By source table, target name by source column.
+        views: Name by source view.
+        problems: What a person should know about names.
+    """
+
+    schema: str
+    fold: bool
+    tables: dict[str, tuple[str, str]] = field(default_factory=dict)
+    columns: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    views: dict[str, str] = field(default_factory=dict)
+    indexes: dict[tuple[str, str], str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    _taken: dict[str, set[str]] = field(default_factory=dict)
+
+    def claim(self, schema: str, wanted: str) -> str:
+        """Return ``wanted`` or the nearest name that is free in the schema, and take it."""
+        taken = self._taken.setdefault(schema, set())
+        name = assign([wanted], fold=False, taken=taken, kind="other")[wanted]
+        taken.add(name)
+        return name
+
+    def legal(self, name: str) -> str:
+        """Return a name of its own space (a constraint's), folded and cut where need be."""
+        return assign([name], fold=self.fold, kind="other")[name]
+
+    def assign_all(
+        self, schema: str, names: Sequence[str], kind: NameKind, given: Mapping[str, str], where: str
+    ) -> dict[str, str]:
+        """Return a name for each of ``names``: the given one, or its own made legal; columns have a space of names
+        for each table, all else one for each schema."""
+        taken = self._taken.setdefault(schema, set()) if kind != "column" else set()
+        rest = [name for name in names if name not in given]
+        found = assign(rest, fold=self.fold, taken=taken | set(given.values()), kind=kind)
+        result = {name: given.get(name) or found[name] for name in names}
+        taken.update(result.values())
+        self._tell(found, where, kind)
+        return result
+
+    def _tell(self, found: Assigned, where: str, kind: NameKind) -> None:
+        for rename in found.renamed:
+            message = f"The {kind} {rename.source!r} becomes {rename.target!r}: {rename.reason}."
+            place = f"{where}.{rename.source}" if where else rename.source
+            self.problems.append(Problem("note", place, message, choices=('name = "…"',)))
+        for note in found.notes:
+            place = f"{where}.{note.name}" if where else note.name
+            self.problems.append(Problem("note", place, f"{note.message}."))
+
+
+def build_names(
+    tables: Sequence[Table], views: Sequence[View], overrides: Overrides, *, schema: str, fold: bool
+) -> Names:
+    """Name tables, columns, views and indexes.
+
+    A name that a person gives and that is what the source's name becomes anyway counts as not given, so that a plan
+    file that was written and read back changes nothing.
+
+    Raises:
+        PlanError: A person gives one name twice, or one that PostgreSQL cannot have.
+    """
+    names = Names(schema, fold)
+    by_schema: dict[str, list[Table]] = {}
+    for table in tables:
+        by_schema.setdefault(overrides.table(table.name).schema or schema, []).append(table)
+    for place, members in by_schema.items():
+        _name_tables(names, place, members, overrides)
+    for table in tables:
+        names.columns[table.name] = _name_columns(names, table, overrides)
+    names.views = names.assign_all(schema, [view.name for view in views], "table", {}, "")
+    for place, members in by_schema.items():
+        indexes = [(table.name, index.name) for table in members for index in table.indexes]
+        assigned = names.assign_all(place, [index for _, index in indexes], "other", {}, "")
+        names.indexes.update({(table, index): assigned[index] for table, index in indexes})
+    return names
+
+
+def _name_tables(names: Names, schema: str, tables: Sequence[Table], overrides: Overrides) -> None:
+    wanted = [table.name for table in tables]
+    automatic = assign(wanted, fold=names.fold, kind="table")
+    said = {name: (overrides.table(name).name, overrides.table(name).line) for name in wanted}
+    given = _given(said, automatic, "table")
+    for source, target in names.assign_all(schema, wanted, "table", given, "").items():
+        names.tables[source] = (schema, target)
+
+
+def _name_columns(names: Names, table: Table, overrides: Overrides) -> Mapping[str, str]:
+    override = overrides.table(table.name)
+    wanted = [column.name for column in table.columns if not override.column(column.name).exclude]
+    automatic = assign(wanted, fold=names.fold, kind="column")
+    said = {name: (override.column(name).name, override.column(name).line) for name in wanted}
+    given = _given(said, automatic, f"column of table {table.name}")
+    return names.assign_all(schema=names.schema, names=wanted, kind="column", given=given, where=table.name)
+
+
+def _given(said: Mapping[str, tuple[str | None, int]], automatic: Assigned, kind: str) -> dict[str, str]:
+    """The names that a person gives and that differ from the automatic ones."""
+    given: dict[str, str] = {}
+    for source, (name, line) in said.items():
+        if name is None or name == automatic[source]:
+            continue
+        if not name or "\0" in name or fit(name) != name:
+            raise PlanError(
+                f"{at(line)}{name!r} cannot be the name of a {kind}.",
+                hint=f"Names in PostgreSQL have 1 to {MAX_BYTES} bytes and no NUL character.",
+                code="name",
+            )
+        if name in given.values():
+            first = next(other for other, theirs in given.items() if theirs == name)
+            raise PlanError(
+                f"{at(line)}{first!r} and {source!r} would both be the {kind} {name!r}.",
+                hint="Give one of them another name.",
+                code="name",
+            )
+        given[source] = name
+    kept = {target: source for source, target in automatic.items() if source not in given}
+    for source, name in given.items():
+        if name in kept:
+            raise PlanError(
+                f"{at(said[source][1])}{kept[name]!r} and {source!r} would both be the {kind} {name!r}.",
+                hint="Give one of them another name.",
+                code="name",
+            )
+    return given

@@ -1,0 +1,91 @@
+"""The fate of everything that is not an ordinary table: views, triggers, virtual tables and what cannot be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from exuvia.catalog.model import Catalog, Trigger, View, VirtualTable
+from exuvia.catalog.names import fold
+from exuvia.move.constraints import Found
+from exuvia.move.naming import Names
+from exuvia.move.overrides import Overrides
+from exuvia.move.plan import Fate, ObjectPlan, Problem
+from exuvia.move.translating import Answer, Translator
+from exuvia.values.profile import Profile
+
+_SEARCH = ("fts3", "fts4", "fts5")
+_WORD = re.compile(r"\w+")
+EXCLUDED = "excluded"
+
+
+def views(catalog: Catalog, overrides: Overrides, translator: Translator, names: Names, found: Found) -> None:
+    """Plan the views, in an order in which each comes after those that it reads where the catalog has them so."""
+    for view in catalog.views:
+        said = overrides.views.get(view.name)
+        if said is not None and said.exclude:
+            found.left_out("view", view.name, "", EXCLUDED, view.sql)
+            continue
+        answer = translator.view(view, names.schema, names.views[view.name])
+        _statement(view, answer, found)
+
+
+def triggers(
+    catalog: Catalog, overrides: Overrides, moved: Collection[str], translator: Translator, found: Found
+) -> None:
+    """Plan the triggers of tables and views that are moved."""
+    virtual = {fold(table.name): table for table in catalog.virtual_tables}
+    readable = {fold(name) for name in moved} | {fold(view.name) for view in catalog.views}
+    for trigger in catalog.triggers:
+        said = overrides.triggers.get(trigger.name)
+        used = next((virtual[word] for word in map(fold, _WORD.findall(trigger.sql)) if word in virtual), None)
+        if said is not None and said.exclude:
+            found.left_out("trigger", trigger.name, trigger.table, EXCLUDED, trigger.sql)
+        elif used is not None:
+            what = "the full-text index" if used.module.lower() in _SEARCH else f"the {used.module} table"
+            reason = f"it keeps {what} {used.name} up to date, which is not moved"
+            found.left_out("trigger", trigger.name, trigger.table, reason, trigger.sql)
+        elif fold(trigger.table) not in readable:
+            found.left_out("trigger", trigger.name, trigger.table, f"{trigger.table} is not moved", trigger.sql)
+        else:
+            _statement(trigger, translator.trigger(trigger), found)
+
+
+def _statement(item: View | Trigger, answer: Answer, found: Found) -> None:
+    kind, table = ("trigger", item.table) if isinstance(item, Trigger) else ("view", "")
+    if answer.sql is None:
+        found.left_out(kind, item.name, table, answer.reason, item.sql)
+        found.problems.append(Problem("warning", item.name, f"The {kind} is left out: {answer.reason}."))
+        return
+    reason = answer.reason or "translated to PostgreSQL"
+    found.objects.append(ObjectPlan(kind, item.name, table, Fate.TRANSLATED, reason, item.sql, answer.sql))
+
+
+def others(catalog: Catalog, profile: Profile, excluded: Collection[str], found: Found) -> None:
+    """Plan virtual tables with their shadow tables, excluded tables, and what cannot be read."""
+    for table in catalog.virtual_tables:
+        _virtual(table, found)
+    for name in excluded:
+        sql = next((table.sql for table in catalog.tables if table.name == name), "")
+        found.left_out("table", name, "", EXCLUDED, sql)
+    for item in catalog.unreadable:
+        found.left_out(item.kind, item.name, "", item.reason, item.sql)
+        found.problems.append(Problem("warning", item.name, f"The {item.kind} cannot be read: {item.reason}."))
+    for name, reason in profile.unreadable.items():
+        if name not in excluded:
+            sql = next((table.sql for table in catalog.tables if table.name == name), "")
+            found.left_out("table", name, "", f"its rows cannot be read: {reason}", sql)
+            found.problems.append(
+                Problem("warning", name, f"The table is left out: its rows cannot be read: {reason}.")
+            )
+    for note in catalog.notes:
+        found.problems.append(Problem("note", catalog.label, note))
+
+
+def _virtual(table: VirtualTable, found: Found) -> None:
+    what = "a full-text index" if table.module.lower() in _SEARCH else f"a virtual table of the module {table.module}"
+    reason = f"{what}: PostgreSQL has no such module; its own data is not copied"
+    found.left_out("virtual table", table.name, "", reason, table.sql)
+    found.problems.append(Problem("warning", table.name, f"It is {reason}."))
+    for shadow in table.shadows:
+        found.left_out("shadow table", shadow, table.name, f"belongs to the virtual table {table.name}")
