@@ -19,6 +19,7 @@ import servers
 from exuvia.engines.postgres import embedded
 from exuvia.engines.postgres.embedded import binaries
 from exuvia.errors import TargetError
+from exuvia.location import PostgresLocation
 
 pytestmark = pytest.mark.postgresql
 
@@ -176,9 +177,11 @@ def test_a_path_too_long_or_too_odd_for_a_socket_works(made_once: Path) -> None:
         place.parent.mkdir(mode=0o755)
         subprocess.run(["cp", "-a", made_once, place], check=True)
         try:
-            assert value(embedded.start(place).url, "SELECT 1") == 1
+            server = embedded.start(place)
+            assert value(server.url, "SELECT 1") == 1
         finally:
             embedded.stop(place)
+        assert not Path(PostgresLocation.of(server.url).as_dict()["host"]).exists()
 
 
 def test_a_server_that_cannot_start_shows_the_end_of_its_log(home: Path) -> None:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -103,13 +103,17 @@ def stop(data_dir: Path | None = None) -> bool:
     if not home.exists():
         return False
     with _locked(home):
-        if _running(home) is None:
+        postmaster = _running(home)
+        if postmaster is None:
             return False
         account = account_for(home / "data")
         program = reachable(find_installation(_major(home)), account).program("pg_ctl")
         command = [program, "stop", "-D", "data", "-m", "fast", "-t", str(STOP_SECONDS)]
         if _logged(home, account, command) != 0:
             raise TargetError(f"The PostgreSQL server in {home} does not stop.{_log_tail(home)}", code="embedded_stop")
+        if Path(postmaster.socket_dir) != home / "data":
+            with suppress(OSError):
+                Path(postmaster.socket_dir).rmdir()
         return True
 
 
