@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from exuvia.values.cells import Cells
 from exuvia.values.classify import FORMS, forms_of
 from exuvia.values.facts import BlobFacts, ColumnFacts, Example, FormFacts, IntegerFacts, RealFacts, TextFacts
-from exuvia.values.merge import EXAMPLES
+from exuvia.values.merge import EXAMPLES, merge
 from exuvia.values.packed import Mask, Numbers, offsets_and_data
 from exuvia.values.reals import Doubles, integer_digits, most_decimals
 from exuvia.values.utf8 import characters, holding_nul, malformed, shortened
+
+__all__ = ["facts_of", "merge"]
 
 _SECONDS = (631_152_000, 4_102_444_800)
 _JULIAN_DAYS = (2_447_892.5, 2_488_069.5)
