@@ -79,7 +79,9 @@ class _TableParser:
             "NOT": self._not,
             "DEFERRABLE": self._deferrable,
             "DEFAULT": self._default,
-            "COLLATE": self._collate,
+            "COLLATE": self._skip_operand,
+            "MATCH": self._skip_operand,
+            "ON": self._on,
             "AS": self._generated,
         }
 
@@ -175,7 +177,13 @@ class _TableParser:
         if self._column is not None:
             self._found.generated[self._column] = expression
 
-    def _collate(self) -> None:
+    def _on(self) -> None:
+        """Step over ON CONFLICT, ON DELETE or ON UPDATE: the DEFAULT in SET DEFAULT is no clause of its own."""
+        self._take()
+        if self._take().word in ("SET", "NO"):
+            self._take()
+
+    def _skip_operand(self) -> None:
         self._take()
 
     def _key_columns(self) -> tuple[str, ...]:

@@ -175,9 +175,16 @@ class SchemaReader:
         return found
 
     def _decoded_entry(self, row: Sequence[Any]) -> Entry:
-        texts = [self._decode(value, "replace") for value in row]
-        valid = [not isinstance(value, bytes) or text.encode(self._decoder) == value for value, text in zip(row, texts, strict=True)]
-        return Entry(*texts, named=valid[1] and valid[2], intact=valid[4])
+        kind, name, table, root_page, sql = (self._decode(value, "replace") for value in row)
+        named = self._is_valid(row[1]) and self._is_valid(row[2])
+        return Entry(kind, name, table, root_page, sql, named, self._is_valid(row[4]))
+
+    def _is_valid(self, value: bytes) -> bool:
+        try:
+            value.decode(self._decoder)
+        except UnicodeDecodeError:
+            return False
+        return True
 
     def _decode(self, value: Any, errors: str) -> Any:
         return value.decode(self._decoder, errors) if isinstance(value, bytes) else value

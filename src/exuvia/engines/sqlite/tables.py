@@ -114,7 +114,7 @@ class TableReader:
         rowid_column = primary[0] if len(primary) == 1 and not has_key_index and not facts.without_rowid else None
         if rowid_column is not None:
             self.unique_keys[name].add(frozenset(primary))
-        uniques, indexes = self._keys(facts, {column.name: column.collation for column in columns})
+        uniques, indexes = self._keys(facts, {column.name: column.collation for column in columns}, rowid_column)
         taken = {fold(column.name) for column in columns}
         free = next((rowid for rowid in _ROWID_NAMES if rowid not in taken), None)
         autoincrement = rowid_column is not None and self._metadata(name, rowid_column)[4]
@@ -155,8 +155,13 @@ class TableReader:
         """Declared type, collation, NOT NULL, in the primary key, AUTOINCREMENT."""
         return self._connection.column_metadata("main", table, column)
 
-    def _keys(self, facts: _Facts, collations: Mapping[str, str]) -> tuple[tuple[Key, ...], tuple[Index, ...]]:
-        """UNIQUE constraints and indexes; a key whose collation is not its columns' is (also) told as an index."""
+    def _keys(
+        self, facts: _Facts, collations: Mapping[str, str], rowid_column: str | None
+    ) -> tuple[tuple[Key, ...], tuple[Index, ...]]:
+        """UNIQUE constraints and indexes; a key whose collation is not its columns' is (also) told as an index.
+
+        As SQLite drops a UNIQUE constraint that repeats the primary key, so is one that repeats the rowid column.
+        """
         uniques: list[Key] = []
         indexes: list[Index] = []
         names = {tuple(map(fold, clause.columns)): clause.name for clause in reversed(facts.clauses.uniques)}
@@ -171,7 +176,7 @@ class TableReader:
                 indexes += [described] if described else []
             elif own_collation:
                 indexes.append(Index(index, tuple(_part(row) for row in rows), unique=True))
-            elif first.origin == "u":
+            elif first.origin == "u" and columns != (rowid_column,):
                 uniques.append(Key(columns, names.get(tuple(map(fold, columns)))))
         return tuple(uniques), tuple(indexes)
 
@@ -188,8 +193,20 @@ class TableReader:
 
 
 def _by_index(rows: Sequence[KeyRow]) -> list[tuple[str, list[KeyRow]]]:
-    """Key parts by index, the oldest index first: PRAGMA index_list begins with the newest."""
-    return [(name, list(group)) for name, group in groupby(rows, key=lambda row: row.index_name)][::-1]
+    """Key parts by index in the order of declaration: constraints by the number in their index's name, then others.
+
+    PRAGMA index_list begins with the newest index, but puts those with ON CONFLICT REPLACE last.
+    """
+    grouped = [(name, list(group)) for name, group in groupby(rows, key=lambda row: row.index_name)]
+    automatic = [item for item in grouped if item[1][0].origin != "c"]
+    others = [item for item in grouped if item[1][0].origin == "c"]
+    return sorted(automatic, key=lambda item: _number(item[0])) + others[::-1]
+
+
+def _number(index_name: str) -> int:
+    """The 3 of ``sqlite_autoindex_orders_3``."""
+    digits = index_name.rpartition("_")[2]
+    return int(digits) if digits.isdecimal() else 0
 
 
 def _part(row: KeyRow, clause: PartClause | None = None) -> IndexPart:
