@@ -39,15 +39,25 @@ def a_write_ahead_log_that_was_never_checkpointed(db: Maker) -> None:
 
 @specimen("files")
 def a_schema_that_exists_only_in_the_write_ahead_log(db: Maker) -> None:
-    db.run("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; CREATE TABLE early(v); PRAGMA wal_checkpoint(TRUNCATE)")
-    db.run("CREATE TABLE late(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO late VALUES(1,'x'); ALTER TABLE early ADD COLUMN w DEFAULT 7")
+    db.run(
+        "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; CREATE TABLE early(v); PRAGMA wal_checkpoint(TRUNCATE)"
+    )
+    db.run(
+        """
+        CREATE TABLE late(id INTEGER PRIMARY KEY, v TEXT);
+        INSERT INTO late VALUES(1,'x');
+        ALTER TABLE early ADD COLUMN w DEFAULT 7
+        """
+    )
     db.run("INSERT INTO early VALUES(1,2)")
     db.keep_wal = True
 
 
 @specimen("files")
 def a_legacy_file_format_with_application_id(db: Maker) -> None:
-    db.run("PRAGMA legacy_file_format=ON; PRAGMA application_id=252006673; PRAGMA user_version=-7; PRAGMA secure_delete=ON")
+    db.run(
+        "PRAGMA legacy_file_format=ON; PRAGMA application_id=252006673; PRAGMA user_version=-7; PRAGMA secure_delete=ON"
+    )
     _sample(db, 50)
 
 
@@ -58,4 +68,10 @@ def a_database_without_any_table(db: Maker) -> None:
 
 @specimen("files")
 def a_database_of_views_only(db: Maker) -> None:
-    db.run("CREATE VIEW v AS SELECT 1 AS one; CREATE VIEW w AS SELECT * FROM sqlite_schema; CREATE VIEW x AS SELECT sqlite_version()")
+    db.run(
+        """
+        CREATE VIEW v AS SELECT 1 AS one;
+        CREATE VIEW w AS SELECT * FROM sqlite_schema;
+        CREATE VIEW x AS SELECT sqlite_version()
+        """
+    )

@@ -15,7 +15,9 @@ def _documents(db: Maker, values: tuple[object, ...], declared: str = "JSON") ->
 
 @specimen("json")
 def json_scalars_that_sqlite_stored_as_numbers(db: Maker) -> None:
-    _documents(db, ("42", "1.5", "1e3", '"text"', "true", "false", "null", None, "{}", "[]", "-0", "12345678901234567890"))
+    _documents(
+        db, ("42", "1.5", "1e3", '"text"', "true", "false", "null", None, "{}", "[]", "-0", "12345678901234567890")
+    )
 
 
 @specimen("json")
@@ -41,12 +43,16 @@ def json_with_lone_surrogate_escapes(db: Maker) -> None:
 
 @specimen("json")
 def json_that_python_writes_and_no_standard_allows(db: Maker) -> None:
-    _documents(db, ("NaN", '{"a": NaN}', "[Infinity, -Infinity]", '{"a": 1}', "[1,2,]", "{'a': 1}", "{a: 1}", "undefined"))
+    _documents(
+        db, ("NaN", '{"a": NaN}', "[Infinity, -Infinity]", '{"a": 1}', "[1,2,]", "{'a': 1}", "{a: 1}", "undefined")
+    )
 
 
 @specimen("json")
 def json_numbers_beyond_every_float(db: Maker) -> None:
-    _documents(db, ('{"n": 1e400}', '{"n": -1e-400}', f'[{"9" * 200}]', f'[0.{"1" * 100}]', "[1.0, 1.00, 1, 1e0]", "[-0.0]"))
+    _documents(
+        db, ('{"n": 1e400}', '{"n": -1e-400}', f"[{'9' * 200}]", f"[0.{'1' * 100}]", "[1.0, 1.00, 1, 1e0]", "[-0.0]")
+    )
 
 
 @specimen("json")
@@ -76,7 +82,9 @@ def json_whose_spelling_matters_to_nobody(db: Maker) -> None:
 
 @specimen("json")
 def json_in_text_columns_without_a_declared_type(db: Maker) -> None:
-    db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, meta TEXT NOT NULL DEFAULT '{}', tags TEXT DEFAULT '[]', mixed TEXT)")
+    db.run(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, meta TEXT NOT NULL DEFAULT '{}', tags TEXT DEFAULT '[]', mixed TEXT)"
+    )
     db.fill("t", [(i, json.dumps({"n": i}), json.dumps(["a", i]), "plain" if i == 3 else "{}") for i in range(10)])
 
 
@@ -93,7 +101,10 @@ def json_as_blobs_and_as_sqlites_own_binary_json(db: Maker) -> None:
 def json_text_with_a_raw_nul_or_broken_bytes(db: Maker) -> None:
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, doc JSON)")
     db.run(
-        "INSERT INTO t VALUES(1, CAST(x'7b2261223a22ff227d' AS TEXT)), (2, CAST(x'22610062' || x'22' AS TEXT)), (3, '{}')"
+        """
+        INSERT INTO t VALUES(1, CAST(x'7b2261223a22ff227d' AS TEXT)), (2, CAST(x'22610062' || x'22' AS TEXT)),
+            (3, '{}')
+        """
     )
 
 
@@ -101,4 +112,6 @@ def json_text_with_a_raw_nul_or_broken_bytes(db: Maker) -> None:
 def embeddings_as_json_arrays_and_as_float32_blobs(db: Maker) -> None:
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, j TEXT, b BLOB, ragged TEXT)")
     vectors = [[i / 7, -i / 3, 1e-3 * i] for i in range(20)]
-    db.fill("t", [(i, json.dumps(v), struct.pack("<3f", *v), json.dumps(v[: i % 3 + 1])) for i, v in enumerate(vectors)])
+    db.fill(
+        "t", [(i, json.dumps(v), struct.pack("<3f", *v), json.dumps(v[: i % 3 + 1])) for i, v in enumerate(vectors)]
+    )

@@ -8,10 +8,16 @@ from zoo.registry import Maker, specimen
 @specimen("keys")
 def integer_primary_key_beside_int_primary_key(db: Maker) -> None:
     db.run(
-        "CREATE TABLE a(id INTEGER PRIMARY KEY, v TEXT); CREATE TABLE b(id INT PRIMARY KEY, v TEXT);"
-        "CREATE TABLE c(id BIGINT PRIMARY KEY, v TEXT); CREATE TABLE d(v TEXT, id INTEGER, PRIMARY KEY(id));"
-        "INSERT INTO a VALUES(5,'x'),(9,'y'); INSERT INTO b VALUES(5,'x'),(NULL,'y'),(NULL,'z'); INSERT INTO c VALUES(1,'x');"
-        "INSERT INTO d VALUES('x',41)"
+        """
+        CREATE TABLE a(id INTEGER PRIMARY KEY, v TEXT);
+        CREATE TABLE b(id INT PRIMARY KEY, v TEXT);
+        CREATE TABLE c(id BIGINT PRIMARY KEY, v TEXT);
+        CREATE TABLE d(v TEXT, id INTEGER, PRIMARY KEY(id));
+        INSERT INTO a VALUES(5,'x'),(9,'y');
+        INSERT INTO b VALUES(5,'x'),(NULL,'y'),(NULL,'z');
+        INSERT INTO c VALUES(1,'x');
+        INSERT INTO d VALUES('x',41)
+        """
     )
 
 
@@ -23,12 +29,20 @@ def integer_primary_key_desc_is_no_rowid_alias(db: Maker) -> None:
 @specimen("keys")
 def autoincrement_whose_sequence_is_above_the_maximum(db: Maker) -> None:
     db.run(
-        "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT); INSERT INTO t(v) VALUES('a'),('b'),('c');"
-        "INSERT INTO t VALUES(1000,'gone'); DELETE FROM t WHERE id=1000;"
-        "CREATE TABLE emptied(id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO emptied VALUES(77); DELETE FROM emptied;"
-        "CREATE TABLE untouched(id INTEGER PRIMARY KEY AUTOINCREMENT);"
-        "CREATE TABLE behind(id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO behind VALUES(50);"
-        "UPDATE sqlite_sequence SET seq=3 WHERE name='behind'; INSERT INTO sqlite_sequence VALUES('no such table', 9)"
+        """
+        CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT);
+        INSERT INTO t(v) VALUES('a'),('b'),('c');
+        INSERT INTO t VALUES(1000,'gone');
+        DELETE FROM t WHERE id=1000;
+        CREATE TABLE emptied(id INTEGER PRIMARY KEY AUTOINCREMENT);
+        INSERT INTO emptied VALUES(77);
+        DELETE FROM emptied;
+        CREATE TABLE untouched(id INTEGER PRIMARY KEY AUTOINCREMENT);
+        CREATE TABLE behind(id INTEGER PRIMARY KEY AUTOINCREMENT);
+        INSERT INTO behind VALUES(50);
+        UPDATE sqlite_sequence SET seq=3 WHERE name='behind';
+        INSERT INTO sqlite_sequence VALUES('no such table', 9)
+        """
     )
 
 
@@ -42,9 +56,13 @@ def rowids_negative_and_at_both_ends(db: Maker) -> None:
 @specimen("keys")
 def columns_that_hide_the_rowid(db: Maker) -> None:
     db.run(
-        "CREATE TABLE one(rowid TEXT, v TEXT); CREATE TABLE two(rowid INTEGER, oid TEXT, v TEXT);"
-        "CREATE TABLE all_three(rowid TEXT, oid TEXT, _rowid_ TEXT, v TEXT); CREATE TABLE upper(ROWID INTEGER, _RowID_ TEXT);"
-        "CREATE TABLE alias(oid INTEGER PRIMARY KEY, rowid TEXT)"
+        """
+        CREATE TABLE one(rowid TEXT, v TEXT);
+        CREATE TABLE two(rowid INTEGER, oid TEXT, v TEXT);
+        CREATE TABLE all_three(rowid TEXT, oid TEXT, _rowid_ TEXT, v TEXT);
+        CREATE TABLE upper(ROWID INTEGER, _RowID_ TEXT);
+        CREATE TABLE alias(oid INTEGER PRIMARY KEY, rowid TEXT)
+        """
     )
     db.fill("one", [("a", "x"), ("a", "y"), (None, "z")])
     db.fill("two", [(1, "a", "x"), (1, "a", "x")])
@@ -56,10 +74,14 @@ def columns_that_hide_the_rowid(db: Maker) -> None:
 @specimen("keys")
 def without_rowid_keys_of_text_blob_real_and_composite(db: Maker) -> None:
     db.run(
-        "CREATE TABLE a(k TEXT PRIMARY KEY, v) WITHOUT ROWID; CREATE TABLE b(k BLOB PRIMARY KEY, v) WITHOUT ROWID;"
-        "CREATE TABLE c(k REAL PRIMARY KEY, v) WITHOUT ROWID; CREATE TABLE e(k INTEGER PRIMARY KEY, v) WITHOUT ROWID;"
-        "CREATE TABLE d(a INTEGER, b TEXT, c BLOB, v, PRIMARY KEY(c, a, b)) WITHOUT ROWID;"
-        "CREATE TABLE f(a INTEGER, b TEXT COLLATE NOCASE, PRIMARY KEY(a DESC, b)) WITHOUT ROWID"
+        """
+        CREATE TABLE a(k TEXT PRIMARY KEY, v) WITHOUT ROWID;
+        CREATE TABLE b(k BLOB PRIMARY KEY, v) WITHOUT ROWID;
+        CREATE TABLE c(k REAL PRIMARY KEY, v) WITHOUT ROWID;
+        CREATE TABLE e(k INTEGER PRIMARY KEY, v) WITHOUT ROWID;
+        CREATE TABLE d(a INTEGER, b TEXT, c BLOB, v, PRIMARY KEY(c, a, b)) WITHOUT ROWID;
+        CREATE TABLE f(a INTEGER, b TEXT COLLATE NOCASE, PRIMARY KEY(a DESC, b)) WITHOUT ROWID
+        """
     )
     db.fill("a", [("x", 1), ("", 2), ("é", 3), ("X", 4)])
     db.fill("b", [(b"", 1), (b"\0", 2), (b"\xff", 3), (b"\xff\0", 4)])
@@ -71,7 +93,9 @@ def without_rowid_keys_of_text_blob_real_and_composite(db: Maker) -> None:
 
 @specimen("keys")
 def without_rowid_keys_of_mixed_storage_classes(db: Maker) -> None:
-    db.run("CREATE TABLE t(k PRIMARY KEY, v TEXT) WITHOUT ROWID; CREATE TABLE c(a, b, v, PRIMARY KEY(a,b)) WITHOUT ROWID")
+    db.run(
+        "CREATE TABLE t(k PRIMARY KEY, v TEXT) WITHOUT ROWID; CREATE TABLE c(a, b, v, PRIMARY KEY(a,b)) WITHOUT ROWID"
+    )
     keys = (1, 2, 1.5, -7, "a", "b", "", b"", b"\x01", b"a", 2**60, "zz")
     db.fill("t", [(k, str(i)) for i, k in enumerate(keys)])
     db.fill("c", [(k, m, i) for i, k in enumerate(keys) for m in keys[:4]])
@@ -98,20 +122,30 @@ def tables_without_any_key_and_with_equal_rows(db: Maker) -> None:
 @specimen("keys")
 def unique_constraints_with_nulls_and_duplicates_of_each_other(db: Maker) -> None:
     db.run(
-        "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT UNIQUE, b INTEGER, c INTEGER, UNIQUE(b,c), UNIQUE(b,c), UNIQUE(c,b),"
-        " CONSTRAINT named UNIQUE(a,b)); CREATE UNIQUE INDEX again ON t(a)"
+        """
+        CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT UNIQUE, b INTEGER, c INTEGER, UNIQUE(b,c), UNIQUE(b,c),
+            UNIQUE(c,b), CONSTRAINT named UNIQUE(a,b));
+        CREATE UNIQUE INDEX again ON t(a)
+        """
     )
     db.fill("t", [(1, None, None, 1), (2, None, None, 1), (3, "x", 1, 1), (4, "y", 1, 2)])
 
 
 @specimen("keys")
 def a_primary_key_in_another_order_than_its_columns(db: Maker) -> None:
-    db.run("CREATE TABLE t(a TEXT, b INTEGER, c TEXT, v TEXT, PRIMARY KEY(c, a, b)); INSERT INTO t VALUES('1',2,'3','v')")
+    db.run(
+        "CREATE TABLE t(a TEXT, b INTEGER, c TEXT, v TEXT, PRIMARY KEY(c, a, b)); INSERT INTO t VALUES('1',2,'3','v')"
+    )
 
 
 @specimen("keys")
 def unique_nocase_text_beyond_ascii(db: Maker) -> None:
-    db.run("CREATE TABLE t(name TEXT COLLATE NOCASE UNIQUE, v INTEGER); CREATE TABLE k(name TEXT COLLATE NOCASE PRIMARY KEY)")
+    db.run(
+        """
+        CREATE TABLE t(name TEXT COLLATE NOCASE UNIQUE, v INTEGER);
+        CREATE TABLE k(name TEXT COLLATE NOCASE PRIMARY KEY)
+        """
+    )
     words = ("Ünï", "ünï", "ÜNÏ", "straße", "STRASSE", "K", "\u212a", "İ", "i")
     db.fill("t", [(w, i) for i, w in enumerate(words)])
     db.fill("k", [(w,) for w in words])
@@ -130,7 +164,13 @@ def a_primary_key_longer_than_postgresqls_index_entry(db: Maker) -> None:
 
     noise = random.Random(4)
     long = "".join(chr(noise.randrange(0x4E00, 0x9FFF)) for _ in range(5_000))
-    db.run("CREATE TABLE t(k TEXT PRIMARY KEY, u TEXT UNIQUE, i TEXT); CREATE INDEX t_i ON t(i); CREATE UNIQUE INDEX t_iu ON t(i, u)")
+    db.run(
+        """
+        CREATE TABLE t(k TEXT PRIMARY KEY, u TEXT UNIQUE, i TEXT);
+        CREATE INDEX t_i ON t(i);
+        CREATE UNIQUE INDEX t_iu ON t(i, u)
+        """
+    )
     db.fill("t", [(long, long[::-1], long), ("short", "short", "short")])
 
 
@@ -144,7 +184,13 @@ def a_key_and_an_index_over_forty_columns(db: Maker) -> None:
 
 @specimen("keys")
 def booleans_and_dates_as_keys(db: Maker) -> None:
-    db.run("CREATE TABLE b(flag BOOLEAN PRIMARY KEY, v); CREATE TABLE d(day DATE PRIMARY KEY, v); CREATE TABLE j(doc JSON UNIQUE)")
+    db.run(
+        """
+        CREATE TABLE b(flag BOOLEAN PRIMARY KEY, v);
+        CREATE TABLE d(day DATE PRIMARY KEY, v);
+        CREATE TABLE j(doc JSON UNIQUE)
+        """
+    )
     db.fill("b", [(0, "no"), (1, "yes")])
     db.fill("d", [("2024-01-01", 1), ("2024-01-02", 2)])
     db.fill("j", [('{"a": 1}',), ('{"a":1}',), ("[]",)])
@@ -153,17 +199,24 @@ def booleans_and_dates_as_keys(db: Maker) -> None:
 @specimen("keys")
 def tables_of_one_column_and_no_rows(db: Maker) -> None:
     db.run(
-        "CREATE TABLE only_id(id INTEGER PRIMARY KEY); INSERT INTO only_id VALUES(1),(2); CREATE TABLE empty(v);"
-        "CREATE TABLE empty_typed(id INTEGER PRIMARY KEY, d DATETIME, j JSON, b BOOLEAN, n DECIMAL(5,2));"
-        "CREATE TABLE copied AS SELECT 1 AS a, 'x' AS b, 2.5 AS c, x'00' AS d, NULL AS e"
+        """
+        CREATE TABLE only_id(id INTEGER PRIMARY KEY);
+        INSERT INTO only_id VALUES(1),(2);
+        CREATE TABLE empty(v);
+        CREATE TABLE empty_typed(id INTEGER PRIMARY KEY, d DATETIME, j JSON, b BOOLEAN, n DECIMAL(5,2));
+        CREATE TABLE copied AS SELECT 1 AS a, 'x' AS b, 2.5 AS c, x'00' AS d, NULL AS e
+        """
     )
 
 
 @specimen("keys")
 def conflict_clauses_on_every_constraint(db: Maker) -> None:
     db.run(
-        "CREATE TABLE t(id INTEGER PRIMARY KEY ON CONFLICT REPLACE, a TEXT NOT NULL ON CONFLICT IGNORE DEFAULT 'x',"
-        " b TEXT UNIQUE ON CONFLICT REPLACE, CONSTRAINT c UNIQUE(a, b) ON CONFLICT ROLLBACK); INSERT INTO t VALUES(1,'a','b')"
+        """
+        CREATE TABLE t(id INTEGER PRIMARY KEY ON CONFLICT REPLACE, a TEXT NOT NULL ON CONFLICT IGNORE DEFAULT
+            'x', b TEXT UNIQUE ON CONFLICT REPLACE, CONSTRAINT c UNIQUE(a, b) ON CONFLICT ROLLBACK);
+        INSERT INTO t VALUES(1,'a','b')
+        """
     )
 
 

@@ -28,7 +28,9 @@ def negative_zero_infinities_and_subnormals_in_real_columns(db: Maker) -> None:
 
 @specimen("types")
 def real_digits_that_a_four_byte_float_would_lose(db: Maker) -> None:
-    db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, a REAL, b FLOAT, c DOUBLE, d FLOAT(24), e REAL NOT NULL DEFAULT 0.1)")
+    db.run(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a REAL, b FLOAT, c DOUBLE, d FLOAT(24), e REAL NOT NULL DEFAULT 0.1)"
+    )
     values = (0.1, 16777217.0, 3.141592653589793, 1 / 3, 123456789.123456789, 1e-7, 299792458.0)
     db.fill("t", [(i, v, v, v, v, v) for i, v in enumerate(values)])
 
@@ -49,7 +51,9 @@ def decimal_column_of_integers_reals_and_texts(db: Maker) -> None:
 @specimen("types")
 def decimal_10_2_holding_more_decimals_and_digits_than_declared(db: Maker) -> None:
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, price DECIMAL(10,2), rate NUMERIC(3,1), scale0 DECIMAL(5))")
-    db.fill("t", [(1, 1.005, 99.95, 1.5), (2, 123456789012.5, 1000, 100000), (3, 1e20, 1e-9, 0.5), (4, 0.1 + 0.2, 2, 3)])
+    db.fill(
+        "t", [(1, 1.005, 99.95, 1.5), (2, 123456789012.5, 1000, 100000), (3, 1e20, 1e-9, 0.5), (4, 0.1 + 0.2, 2, 3)]
+    )
 
 
 @specimen("types")
@@ -152,14 +156,18 @@ def uuids_whose_digits_sqlite_took_for_a_number(db: Maker) -> None:
 @specimen("types")
 def words_that_postgresql_reads_as_numbers(db: Maker) -> None:
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, r REAL, d DECIMAL(5,2), i INTEGER)")
-    db.fill("t", [(1, "NaN", "NaN", "0b11"), (2, "Infinity", "-Infinity", "0o17"), (3, "inf", "nan", "1_0"), (4, 1.5, 2, 3)])
+    db.fill(
+        "t", [(1, "NaN", "NaN", "0b11"), (2, "Infinity", "-Infinity", "0o17"), (3, "inf", "nan", "1_0"), (4, 1.5, 2, 3)]
+    )
 
 
 @specimen("types")
 def declared_types_that_no_database_knows(db: Maker) -> None:
     db.run(
-        "CREATE TABLE t(id INTEGER PRIMARY KEY, a BANANA, b VARIANT(3,4), c 'long long ago', d POINT, e \"\", f CHARINT,"
-        ' g FLOATING POINT, h ENUM, i [some type](7), j MONEY, k BIT(1), l INET, m "int[]")'
+        """
+        CREATE TABLE t(id INTEGER PRIMARY KEY, a BANANA, b VARIANT(3,4), c 'long long ago', d POINT, e "", f
+            CHARINT, g FLOATING POINT, h ENUM, i [some type](7), j MONEY, k BIT(1), l INET, m "int[]")
+        """
     )
     db.fill("t", [(1, "x", 1.5, "7", "(1,2)", b"\x01", "12", "3.5", "red", 9, "$5.00", 1, "10.0.0.1", "{1,2}")])
     db.fill("t", [(2, 3, "z", 7.25, None, "t", 12, "north", 1, "nine", 5.25, b"\x01", "x", "[]")])
@@ -185,5 +193,7 @@ def numbers_and_their_texts_side_by_side_under_a_unique_key(db: Maker) -> None:
 
 @specimen("types")
 def all_null_columns_of_every_declared_type(db: Maker) -> None:
-    db.run("CREATE TABLE t(a INTEGER, b TEXT, c REAL, d BLOB, e DATETIME, f BOOLEAN, g JSON, h UUID, i DECIMAL(9,3), j)")
+    db.run(
+        "CREATE TABLE t(a INTEGER, b TEXT, c REAL, d BLOB, e DATETIME, f BOOLEAN, g JSON, h UUID, i DECIMAL(9,3), j)"
+    )
     db.fill("t", [(None,) * 10] * 3)

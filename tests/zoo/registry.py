@@ -33,7 +33,7 @@ class Maker:
 
     def run(self, script: str, bindings: tuple[object, ...] = ()) -> None:
         """Run a script of statements to its end."""
-        self.connection.execute(script, bindings or None).fetchall()  # type: ignore[arg-type]
+        self.connection.execute(script, bindings or None).fetchall()
 
     def fill(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         """Insert rows into a table, in one transaction; the table's name is quoted here."""
@@ -41,7 +41,7 @@ class Maker:
         quoted = '"' + table.replace('"', '""') + '"'
         marks = ",".join("?" * len(rows[0]))
         with self.connection:
-            self.connection.executemany(f"INSERT INTO {quoted} VALUES({marks})", rows)  # type: ignore[arg-type]
+            self.connection.executemany(f"INSERT INTO {quoted} VALUES({marks})", rows)
 
     def declare(self, kind: str, name: str, sql: str, table: str = "") -> None:
         """Write a schema entry that this SQLite could not create itself, such as a table of a missing module."""

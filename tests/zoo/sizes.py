@@ -26,13 +26,23 @@ def a_table_of_1600_bigints_wider_than_a_page(db: Maker) -> None:
 @specimen("sizes", heavy=True, omits={"t"})
 def a_table_of_1601_columns(db: Maker) -> None:
     _wide(db, 1601, 1, "BOOLEAN", 5)
-    db.run("CREATE TABLE small(v); INSERT INTO small VALUES(1); CREATE INDEX it ON t(c0); CREATE VIEW vt AS SELECT c0 FROM t")
+    db.run(
+        """
+        CREATE TABLE small(v);
+        INSERT INTO small VALUES(1);
+        CREATE INDEX it ON t(c0);
+        CREATE VIEW vt AS SELECT c0 FROM t
+        """
+    )
 
 
 @specimen("sizes", heavy=True, omits={"t"})
 def a_table_of_2000_columns_that_others_refer_to(db: Maker) -> None:
     names = ", ".join(f"c{i}" for i in range(1999))
-    db.run(f"CREATE TABLE t(id INTEGER PRIMARY KEY, {names}); CREATE TABLE child(t INTEGER REFERENCES t(id)); INSERT INTO t(id) VALUES(1)")
+    db.run(
+        f"CREATE TABLE t(id INTEGER PRIMARY KEY, {names}); CREATE TABLE child(t INTEGER REFERENCES t(id));"
+        "INSERT INTO t(id) VALUES(1)"
+    )
     db.run("INSERT INTO child VALUES(1)")
 
 
@@ -49,7 +59,9 @@ def values_of_twenty_megabytes(db: Maker) -> None:
 def two_hundred_tables_of_a_few_rows(db: Maker) -> None:
     with db.connection:
         for i in range(200):
-            db.run(f"CREATE TABLE t{i:03d}(id INTEGER PRIMARY KEY, v TEXT, n REAL); CREATE INDEX i{i:03d} ON t{i:03d}(v)")
+            db.run(
+                f"CREATE TABLE t{i:03d}(id INTEGER PRIMARY KEY, v TEXT, n REAL); CREATE INDEX i{i:03d} ON t{i:03d}(v)"
+            )
             db.run(f"INSERT INTO t{i:03d} VALUES(1,'a',{i}.5),(2,'b',NULL)")
 
 

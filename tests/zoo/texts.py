@@ -33,24 +33,33 @@ def broken_text_in_key_columns(db: Maker) -> None:
 @specimen("text", rejects={"parent": 1})
 def a_rejected_row_that_others_refer_to(db: Maker) -> None:
     db.run(
-        "CREATE TABLE parent(id INTEGER PRIMARY KEY, name TEXT NOT NULL);"
-        "CREATE TABLE child(id INTEGER PRIMARY KEY, parent_id INTEGER NOT NULL REFERENCES parent(id));"
-        "INSERT INTO parent VALUES(1, 'good'), (2, CAST(x'ff' AS TEXT));"
-        "INSERT INTO child VALUES(1, 1), (2, 2)"
+        """
+        CREATE TABLE parent(id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+        CREATE TABLE child(id INTEGER PRIMARY KEY, parent_id INTEGER NOT NULL REFERENCES parent(id));
+        INSERT INTO parent VALUES(1, 'good'), (2, CAST(x'ff' AS TEXT));
+        INSERT INTO child VALUES(1, 1), (2, 2)
+        """
     )
 
 
 @specimen("text", rejects={"t": 300})
 def a_table_whose_every_row_is_broken(db: Maker) -> None:
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT NOT NULL)")
-    db.run("WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<300) INSERT INTO t SELECT i, CAST(x'ff' AS TEXT) FROM n")
+    db.run(
+        """
+        WITH n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<300) INSERT INTO t SELECT i, CAST(x'ff' AS
+            TEXT) FROM n
+        """
+    )
 
 
 def _utf16(db: Maker, encoding: str) -> None:
     db.run(f"PRAGMA encoding='{encoding}'")
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, k TEXT UNIQUE, d DATETIME, j JSON, n NUMERIC, b BLOB)")
-    samples = ("plain", "grüße", "日本語", "😀𝒳", "", "e\u0301", "\uffff", "\ufeffbom")
-    db.fill("t", [(i, v, f"{v}{i}", "2024-01-01 00:00:00", '{"a": "😀"}', 1.5, v.encode()) for i, v in enumerate(samples)])
+    samples = ("plain", "grüße", "日本語", "😀\U0001d4b3", "", "e\u0301", "\uffff", "\ufeffbom")
+    db.fill(
+        "t", [(i, v, f"{v}{i}", "2024-01-01 00:00:00", '{"a": "😀"}', 1.5, v.encode()) for i, v in enumerate(samples)]
+    )
 
 
 @specimen("text")
@@ -93,7 +102,9 @@ def text_that_looks_like_copy_syntax(db: Maker) -> None:
 @specimen("text")
 def blobs_in_text_columns(db: Maker) -> None:
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, w VARCHAR(10))")
-    db.fill("t", [(1, "text", "a"), (2, b"\x00\x01\xff", b"ascii"), (3, b"", b"\xc3\xa9"), (4, "", ""), (5, None, None)])
+    db.fill(
+        "t", [(1, "text", "a"), (2, b"\x00\x01\xff", b"ascii"), (3, b"", b"\xc3\xa9"), (4, "", ""), (5, None, None)]
+    )
 
 
 @specimen("text")
@@ -111,7 +122,10 @@ def empty_text_empty_blob_and_null(db: Maker) -> None:
 @specimen("text")
 def varchar_values_longer_than_declared(db: Maker) -> None:
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, a VARCHAR(3), b CHAR(5), c NVARCHAR(2), d CHARACTER(20), e CLOB(1))")
-    db.fill("t", [(1, "four", "ab", "日本語", "x  ", "long"), (2, "abc", "ab   ", "日本", "x", "l"), (3, "", "", "", "", "")])
+    db.fill(
+        "t",
+        [(1, "four", "ab", "日本語", "x  ", "long"), (2, "abc", "ab   ", "日本", "x", "l"), (3, "", "", "", "", "")],
+    )
 
 
 @specimen("text")

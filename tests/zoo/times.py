@@ -29,7 +29,12 @@ def iso_datetimes_with_space_t_and_fractions(db: Maker) -> None:
 @specimen("times")
 def iso_datetimes_with_zones_only(db: Maker) -> None:
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, a DATETIME, b TIMESTAMP WITH TIME ZONE, c TIMESTAMPTZ)")
-    spellings = ("2024-02-29T23:59:59Z", "2024-02-29 23:59:59+00:00", "2024-03-01T05:29:59.5+05:30", "2024-02-29T12:00:00-1200")
+    spellings = (
+        "2024-02-29T23:59:59Z",
+        "2024-02-29 23:59:59+00:00",
+        "2024-03-01T05:29:59.5+05:30",
+        "2024-02-29T12:00:00-1200",
+    )
     db.fill("t", [(i, s, s, s) for i, s in enumerate(spellings)])
 
 
@@ -95,12 +100,21 @@ def the_word_unknown_among_dates(db: Maker) -> None:
 @specimen("times")
 def empty_strings_among_dates(db: Maker) -> None:
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, d DATE, at DATETIME, tm TIME)")
-    db.fill("t", [(1, "2024-01-01", "2024-01-01 00:00:00", "10:00"), (2, "", "", ""), (3, "0000-00-00", "0000-00-00 00:00:00", "")])
+    db.fill(
+        "t",
+        [
+            (1, "2024-01-01", "2024-01-01 00:00:00", "10:00"),
+            (2, "", "", ""),
+            (3, "0000-00-00", "0000-00-00 00:00:00", ""),
+        ],
+    )
 
 
 @specimen("times")
 def days_that_do_not_exist(db: Maker) -> None:
-    _column(db, ("2023-02-29", "2024-02-30", "2024-04-31", "2024-13-01", "2024-00-10", "2024-01-00", "2024-01-01"), "DATE")
+    _column(
+        db, ("2023-02-29", "2024-02-30", "2024-04-31", "2024-13-01", "2024-00-10", "2024-01-00", "2024-01-01"), "DATE"
+    )
 
 
 @specimen("times")
@@ -149,7 +163,12 @@ def times_of_day_with_fractions(db: Maker) -> None:
 
 @specimen("times")
 def offsets_at_the_edge_of_the_world(db: Maker) -> None:
-    values = ("2024-01-01T00:00:00+14:00", "2024-01-01T00:00:00-12:00", "2024-01-01T00:00:00-00:00", "0001-01-01T00:00:00+05:00")
+    values = (
+        "2024-01-01T00:00:00+14:00",
+        "2024-01-01T00:00:00-12:00",
+        "2024-01-01T00:00:00-00:00",
+        "0001-01-01T00:00:00+05:00",
+    )
     _column(db, (*values, "9999-12-31T23:59:59-05:00", "2024-01-01T00:00:00+15:59", "2024-01-01T00:00:00+01"))
 
 
@@ -161,12 +180,22 @@ def dates_with_times_in_a_date_column(db: Maker) -> None:
 @specimen("times")
 def the_same_instant_spelled_twice_under_a_unique_key(db: Maker) -> None:
     db.run("CREATE TABLE t(at DATETIME PRIMARY KEY, v TEXT)")
-    db.fill("t", [("2024-01-01 00:00:00", "space"), ("2024-01-01T00:00:00", "t"), ("2024-01-01", "date"), ("2024-01-01 00:00", "m")])
+    db.fill(
+        "t",
+        [
+            ("2024-01-01 00:00:00", "space"),
+            ("2024-01-01T00:00:00", "t"),
+            ("2024-01-01", "date"),
+            ("2024-01-01 00:00", "m"),
+        ],
+    )
 
 
 @specimen("times")
 def core_data_and_webkit_epochs(db: Maker) -> None:
-    db.run("CREATE TABLE c(Z_PK INTEGER PRIMARY KEY, ZDATE TIMESTAMP); CREATE TABLE w(id INTEGER PRIMARY KEY, t INTEGER)")
+    db.run(
+        "CREATE TABLE c(Z_PK INTEGER PRIMARY KEY, ZDATE TIMESTAMP); CREATE TABLE w(id INTEGER PRIMARY KEY, t INTEGER)"
+    )
     db.fill("c", [(1, 694224000.0), (2, 694224000.123456), (3, -1.5)])
     db.fill("w", [(1, 13345678901234567), (2, 0)])
 
@@ -174,11 +203,14 @@ def core_data_and_webkit_epochs(db: Maker) -> None:
 @specimen("times")
 def time_defaults_of_every_kind(db: Maker) -> None:
     db.run(
-        "CREATE TABLE t(id INTEGER PRIMARY KEY, a DATETIME DEFAULT CURRENT_TIMESTAMP, b DATE DEFAULT CURRENT_DATE,"
-        " c TIME DEFAULT CURRENT_TIME, d DATETIME DEFAULT (datetime('now')), e TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')),"
-        " f INTEGER DEFAULT (strftime('%s','now')), g REAL DEFAULT (julianday('now')), h INTEGER DEFAULT (unixepoch()),"
-        " i DATETIME DEFAULT (datetime('now','localtime')), j TEXT DEFAULT (date('now','+7 days')), k TEXT DEFAULT CURRENT_TIMESTAMP,"
-        " l TIMESTAMP DEFAULT 0, m DATETIME DEFAULT '1970-01-01 00:00:00', n DATETIME DEFAULT 'now',"
-        " o INTEGER DEFAULT (CAST(strftime('%s','now') AS INTEGER) * 1000))"
+        """
+        CREATE TABLE t(id INTEGER PRIMARY KEY, a DATETIME DEFAULT CURRENT_TIMESTAMP, b DATE DEFAULT
+            CURRENT_DATE, c TIME DEFAULT CURRENT_TIME, d DATETIME DEFAULT (datetime('now')), e TEXT DEFAULT
+            (strftime('%Y-%m-%dT%H:%M:%fZ','now')), f INTEGER DEFAULT (strftime('%s','now')), g REAL DEFAULT
+            (julianday('now')), h INTEGER DEFAULT (unixepoch()), i DATETIME DEFAULT
+            (datetime('now','localtime')), j TEXT DEFAULT (date('now','+7 days')), k TEXT DEFAULT
+            CURRENT_TIMESTAMP, l TIMESTAMP DEFAULT 0, m DATETIME DEFAULT '1970-01-01 00:00:00', n DATETIME
+            DEFAULT 'now', o INTEGER DEFAULT (CAST(strftime('%s','now') AS INTEGER) * 1000))
+        """
     )
     db.run("INSERT INTO t(id) VALUES(1),(2)")

@@ -1,0 +1,199 @@
+"""The SQLite side, read with Python's own sqlite3 from a private copy."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+
+class Text(bytes):
+    """A TEXT value's raw bytes, so that it can be told from a BLOB."""
+
+
+Value = int | float | Text | bytes | None
+
+
+def quoted(name: str) -> str:
+    """Return a name as a quoted identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def folded(name: str) -> str:
+    """Return a name as SQLite compares it: only ASCII letters fold."""
+    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name)
+
+
+def fingerprint(path: Path) -> str:
+    """Return a digest of a database file and of its write-ahead log."""
+    digest = hashlib.sha256()
+    for part in (path, path.with_name(path.name + "-wal")):
+        content = part.read_bytes() if part.exists() else b""
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of sqlite_schema."""
+
+    kind: str
+    name: str
+    table: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """A column as PRAGMA table_xinfo shows it; ``hidden`` is 2 or 3 for virtual and stored generated columns."""
+
+    name: str
+    declared: str
+    not_null: bool
+    default: str | None
+    key_position: int
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """A foreign key as PRAGMA foreign_key_list shows it; a column of the parent is None where the SQL names none."""
+
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str | None, ...]
+    on_update: str
+    on_delete: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIndex:
+    """An index as the pragmas show it; a column is None where it is an expression. ``origin`` is c, u or pk."""
+
+    name: str
+    unique: bool
+    origin: str
+    partial: bool
+    columns: tuple[str | None, ...]
+
+
+class Source:
+    """One SQLite database, opened on a private copy so that reading cannot touch the file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.text_factory = Text
+        self.entries = tuple(
+            Entry(*(str(part or b"", "utf-8", "replace") for part in row))
+            for row in connection.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema")
+        )
+        for name in {*re.findall(r"COLLATE\s+[\"'`\[]?(\w+)", " ".join(e.sql for e in self.entries), re.IGNORECASE)}:
+            if name.upper() not in ("BINARY", "NOCASE", "RTRIM"):
+                connection.create_collation(name, lambda a, b: (a > b) - (a < b))
+
+    def columns(self, table: str) -> tuple[SourceColumn, ...]:
+        """Return a table's columns, generated ones included."""
+        found = self._connection.execute(f"PRAGMA table_xinfo({quoted(table)})").fetchall()
+        return tuple(
+            SourceColumn(
+                str(name, "utf-8"), str(kind, "utf-8"), bool(nn), None if d is None else str(d, "utf-8"), pk, hidden
+            )
+            for _, name, kind, nn, d, pk, hidden in found
+            if hidden != 1
+        )
+
+    def foreign_keys(self, table: str) -> tuple[SourceKey, ...]:
+        """Return a table's foreign keys."""
+        rows = self._connection.execute(f"PRAGMA foreign_key_list({quoted(table)})").fetchall()
+        grouped: dict[int, list[tuple[object, ...]]] = {}
+        for row in sorted(rows):
+            grouped.setdefault(row[0], []).append(row)
+        return tuple(
+            SourceKey(
+                tuple(_str(r[3]) for r in rows),
+                _str(rows[0][2]),
+                tuple(None if r[4] is None else _str(r[4]) for r in rows),
+                _str(rows[0][5]),
+                _str(rows[0][6]),
+            )
+            for rows in grouped.values()
+        )
+
+    def indexes(self, table: str) -> tuple[SourceIndex, ...]:
+        """Return a table's indexes, those that SQLite made for keys included."""
+        found = []
+        for _, name, unique, origin, partial in self._connection.execute(
+            f"PRAGMA index_list({quoted(table)})"
+        ).fetchall():
+            parts = self._connection.execute(f"PRAGMA index_info({quoted(_str(name))})").fetchall()
+            columns = tuple(None if part[2] is None else _str(part[2]) for part in parts)
+            found.append(SourceIndex(_str(name), bool(unique), _str(origin), bool(partial), columns))
+        return tuple(found)
+
+    def rows(self, table: str, columns: tuple[str, ...]) -> list[tuple[int | None, tuple[Value, ...]]]:
+        """Return every row of a table: its rowid (None where it has none that can be read) and its values."""
+        wanted = ", ".join(quoted(c) for c in columns)
+        taken = {folded(column.name) for column in self.columns(table)}
+        rowid = next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), None)
+        if rowid is not None:
+            try:
+                found = self._connection.execute(
+                    f"SELECT {rowid}, {wanted} FROM {quoted(table)} NOT INDEXED"
+                ).fetchall()
+                return [(row[0], row[1:]) for row in found]
+            except sqlite3.OperationalError:
+                pass
+        return [(None, row) for row in self._connection.execute(f"SELECT {wanted} FROM {quoted(table)}")]
+
+    def select(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Value, ...]]]:
+        """Run a query; return its column names and rows. Raises sqlite3.Error where SQLite itself refuses."""
+        cursor = self._connection.execute(sql)
+        return tuple(part[0] for part in cursor.description or ()), cursor.fetchall()
+
+    def rowid_alias(self, table: str) -> str | None:
+        """Return the column that is another name for the rowid (INTEGER PRIMARY KEY), if a table has one.
+
+        Such a key is the only kind for which SQLite makes no index; WITHOUT ROWID tables list theirs as ``pk``.
+        """
+        keys = [column for column in self.columns(table) if column.key_position]
+        if len(keys) != 1 or any(index.origin == "pk" for index in self.indexes(table)):
+            return None
+        return keys[0].name
+
+    def greatest(self, table: str, column: str) -> int:
+        """Return the greatest integer of a column, 0 when the table is empty."""
+        row = self._connection.execute(f"SELECT max({quoted(column)}) FROM {quoted(table)}").fetchone()
+        return row[0] or 0
+
+    def sequence(self, table: str) -> int | None:
+        """Return sqlite_sequence's position for a table."""
+        if not any(entry.name == "sqlite_sequence" for entry in self.entries):
+            return None
+        row = self._connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        return row[0] if row else None
+
+
+def _str(value: object) -> str:
+    return str(value, "utf-8") if isinstance(value, bytes) else str(value)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """Open a copy of a database with its write-ahead log, and remove the copy afterwards."""
+    with TemporaryDirectory() as directory:
+        copy = Path(directory) / "copy.sqlite"
+        for suffix in ("", "-wal"):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                shutil.copyfile(part, f"{copy}{suffix}")
+        connection = sqlite3.connect(copy)
+        try:
+            yield Source(connection)
+        finally:
+            connection.close()
