@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
 import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,6 +135,65 @@ def test_a_server_without_tls_is_refused_where_tls_is_due(debian_url: str) -> No
     error = refusal(changed(debian_url, sslmode="verify-full", sslrootcert="/etc/ssl/certs/ca-certificates.crt"))
     assert error.code == "target.tls"
     assert "sslmode=disable" in error.hint
+
+
+@pytest.fixture
+def tls_url(debian_url: str, tmp_path: Path) -> Iterator[tuple[PostgresLocation, Path]]:
+    """Debian's server with TLS, and the certificate that it signed itself for the name localhost."""
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(tmp_path / "exuvia-test.key"), "-out", str(tmp_path / "exuvia-test.crt")]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files],
+        check=True,
+        capture_output=True,
+    )
+    with psycopg.connect(debian_url, autocommit=True) as connection:
+        row = connection.execute("SHOW data_directory").fetchone()
+        assert row is not None
+        for name in ("exuvia-test.key", "exuvia-test.crt"):
+            placed = Path(row[0]) / name
+            shutil.copyfile(tmp_path / name, placed)
+            placed.chmod(0o600)
+            os.chown(placed, placed.parent.stat().st_uid, placed.parent.stat().st_gid)
+        connection.execute("ALTER SYSTEM SET ssl_key_file = 'exuvia-test.key'")
+        connection.execute("ALTER SYSTEM SET ssl_cert_file = 'exuvia-test.crt'")
+        connection.execute("ALTER SYSTEM SET ssl = on")
+        connection.execute("SELECT pg_reload_conf()")
+        await_tls(debian_url, on=True)
+        yield changed(debian_url, host="localhost", hostaddr="127.0.0.1"), tmp_path / "exuvia-test.crt"
+        connection.execute("ALTER SYSTEM RESET ssl")
+        connection.execute("SELECT pg_reload_conf()")
+        await_tls(debian_url, on=False)
+
+
+def await_tls(url: str, *, on: bool) -> None:
+    """Wait until the server has read its configuration anew."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with psycopg.connect(url) as connection:
+            if connection.pgconn.ssl_in_use is on:
+                return
+        time.sleep(0.05)
+    pytest.fail("the server did not reload its configuration")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tls_url: tuple[PostgresLocation, Path]) -> None:
+    location, _ = tls_url
+    strict = PostgresLocation(tuple((location.as_dict() | {"sslmode": "verify-full"}).items()))
+    remote = PostgresLocation((("host", "db.example"),)).connection_parameters()
+    error = refusal(changed(strict.url, sslrootcert=remote["sslrootcert"]))
+    assert error.code == "target.tls"
+    assert "sslrootcert=" in error.hint
+
+
+def test_a_certificate_is_accepted_for_its_own_name_only(tls_url: tuple[PostgresLocation, Path]) -> None:
+    location, certificate = tls_url
+    trusting = changed(location.url, sslmode="verify-full", sslrootcert=str(certificate))
+    with connect(trusting) as connection:
+        assert connection.pgconn.ssl_in_use
+    error = refusal(changed(trusting.url, host="db.example"))
+    assert error.code == "target.tls"
+    assert "db.example" in error.message
 
 
 def test_a_parameter_that_libpq_does_not_know_is_explained(pip_url: str) -> None:
