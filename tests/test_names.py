@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,3 +126,40 @@ def test_assigned_names_are_legal_unique_and_avoid_those_taken(names: list[str],
     changed = {name for name in names if assigned[name] != (fold(name) if folded else name)}
     assert {rename.source for rename in assigned.renamed} == changed
     assert assign(names, fold=folded, taken=taken) == assigned
+
+
+def test_postgresql_itself_quotes_the_same_words(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        words = [row[0] for row in connection.execute("SELECT word FROM pg_get_keywords()")]
+        words += ["Upper", "a b", 'a"b', "1a", "_a", "a1", "é", "a$b"]
+        query = "SELECT w, quote_ident(w) FROM unnest(%s::text[]) AS w"
+        assert {word: quote(word) for word in words} == dict(connection.execute(query, (words,)).fetchall())
+
+
+def test_postgresql_keeps_every_assigned_name_as_it_is(postgres_url: str) -> None:
+    names = [
+        "",
+        "a\0b",
+        "ctid",
+        "xmin",
+        "tableoid",
+        "select",
+        'say "hi"',
+        "é" * 40,
+        "😀" * 16,
+        "x" * 70 + "1",
+        "x" * 70 + "2",
+    ]
+    names += ["A", "a", "%s", "pg_class", "user", ".", " ", "\n", "\ufeff"]
+    columns = assign(names, fold=True, kind="column")
+    tables = assign(names, fold=False)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE SCHEMA s")
+        listed = ", ".join(f"{quote(name)} int" for name in columns.values())
+        for table in tables.values():
+            connection.execute(f"CREATE TABLE {qualify('s', table)} ({listed})".encode())
+        query = "SELECT relname FROM pg_class WHERE relnamespace = 's'::regnamespace AND relkind = 'r'"
+        assert {row[0] for row in connection.execute(query)} == set(tables.values())
+        query = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"
+        found = [row[0] for row in connection.execute(query, (qualify("s", tables["user"]),))]
+        assert found == list(columns.values())

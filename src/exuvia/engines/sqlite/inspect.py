@@ -10,11 +10,11 @@ import apsw
 
 from exuvia.catalog.model import Catalog, Trigger, Unreadable, View, VirtualTable
 from exuvia.catalog.names import fold
+from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.references import resolve
 from exuvia.engines.sqlite.schema import Entry, SchemaReader
 from exuvia.engines.sqlite.tables import TableReader
 from exuvia.engines.sqlite.virtual import VirtualClauses, is_virtual, parse_virtual, shadow_owner
-from exuvia.errors import SourceError
 
 Encoding = Literal["UTF-8", "UTF-16le", "UTF-16be"]
 Kind = Literal["table", "view", "index", "trigger"]
@@ -34,15 +34,12 @@ def inspect(connection: apsw.Connection, label: str) -> Catalog:
 
     Raises:
         SourceError: The schema as a whole cannot be read.
+        CancelledError: The connection was interrupted.
     """
     try:
         return _Inspection(connection, label).catalog()
     except apsw.Error as error:
-        raise SourceError(
-            f"The schema of {label} cannot be read: {error}.",
-            hint="Run PRAGMA integrity_check in the sqlite3 shell; its .recover command saves what can be saved.",
-            code="schema",
-        ) from error
+        raise source_error(error, label) from error
 
 
 class _Inspection:
