@@ -1,10 +1,22 @@
-"""Facts of columns, counted from a handful of values, so that decisions can be tested without a database."""
+"""Facts of columns, counted from a handful of values, and plans of small SQLite files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
+import apsw
+
+from exuvia.catalog.model import Catalog
+from exuvia.engines.sqlite.inspect import inspect
+from exuvia.engines.sqlite.profile import profile
+from exuvia.engines.sqlite.snapshot import Snapshot
+from exuvia.move.plan import Plan
+from exuvia.move.planfile import load
+from exuvia.move.planner import PlanOptions, build
 from exuvia.values.facts import (
     BlobFacts,
     ColumnFacts,
@@ -15,6 +27,7 @@ from exuvia.values.facts import (
     TextFacts,
     TextForm,
 )
+from exuvia.values.profile import Profile
 
 Value = int | float | str | bytes | None
 
@@ -123,3 +136,27 @@ def _is_text(value: bytes) -> bool:
         return "\0" not in value.decode()
     except UnicodeDecodeError:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A real SQLite file, inspected and profiled."""
+
+    catalog: Catalog
+    profile: Profile
+
+    def plan(self, text: str = "", **options: Any) -> Plan:
+        """Return its plan, with the overrides of a plan file's text."""
+        overrides = load(text) if text else None
+        return build(self.catalog, self.profile, PlanOptions(**options, overrides=overrides))
+
+
+def look(path: Path, sql: str = "") -> Looked:
+    """Inspect and profile a file, made by ``sql`` when there is some."""
+    if sql:
+        connection = apsw.Connection(str(path))
+        connection.execute(sql)
+        connection.close()
+    with Snapshot.open(path, readers=1) as snapshot:
+        catalog = inspect(snapshot.connection, path.name)
+        return Looked(catalog, profile(snapshot, catalog, jobs=1))
