@@ -9,7 +9,7 @@ import pytest
 
 from exuvia.catalog.model import Affinity, Catalog, Check, ForeignKey, Generated, IndexPart, Key, Table
 from exuvia.engines.sqlite.inspect import inspect
-from exuvia.errors import SourceError
+from exuvia.errors import CancelledError, SourceError
 
 
 def catalog_of(*statements: str) -> Catalog:
@@ -410,3 +410,12 @@ def test_a_file_that_is_no_database_is_a_source_error(tmp_path: Path) -> None:
     path.write_text("not a database " * 100)
     with pytest.raises(SourceError, match=r"notes\.txt"):
         inspect(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY), "notes.txt")
+
+
+def test_an_interrupt_ends_the_inspection_and_is_no_unreadable_table() -> None:
+    connection = apsw.Connection(":memory:")
+    connection.execute("CREATE TABLE t(a); CREATE VIEW v AS SELECT a FROM t")
+    for steps in (1, 30, 60):
+        connection.set_progress_handler(lambda: True, steps)
+        with pytest.raises(CancelledError):
+            inspect(connection, "memory")

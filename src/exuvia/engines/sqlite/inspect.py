@@ -12,7 +12,7 @@ from exuvia.catalog.model import Catalog, Trigger, Unreadable, View, VirtualTabl
 from exuvia.catalog.names import fold
 from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.references import resolve
-from exuvia.engines.sqlite.schema import Entry, SchemaReader
+from exuvia.engines.sqlite.schema import ENDS, FAILURES, Entry, SchemaReader
 from exuvia.engines.sqlite.tables import TableReader
 from exuvia.engines.sqlite.virtual import VirtualClauses, is_virtual, parse_virtual, shadow_owner
 
@@ -135,7 +135,9 @@ class _Inspection:
         for entry in entries:
             try:
                 columns = self._schema.view_columns(entry.name)
-            except (apsw.Error, UnicodeDecodeError) as error:
+            except ENDS:
+                raise
+            except FAILURES as error:
                 columns = ()
                 self._notes.append(f"SQLite cannot open view {entry.name}: {error}")
             yield View(entry.name, entry.sql, columns)

@@ -11,7 +11,9 @@ import apsw
 Row = tuple[Any, ...]
 
 _DECODERS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
-_FAILURES = (apsw.Error, UnicodeDecodeError)
+# These concern the file or the process, not the object that is being described.
+ENDS = (apsw.InterruptError, apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.NoMemError, apsw.CantOpenError)
+FAILURES = (apsw.Error, UnicodeDecodeError)
 
 
 class Entry(NamedTuple):
@@ -153,7 +155,9 @@ class SchemaReader:
             for name, *row in self._connection.execute(f"SELECT t.name, {', '.join(fields)} FROM {of_all} t, {source}"):
                 if name in wanted:
                     found[name].append(tuple(row))
-        except _FAILURES:
+        except ENDS:
+            raise
+        except FAILURES:
             return self._rows_by_table(tables, fields, source, frozenset(lenient))
         return found
 
@@ -168,6 +172,8 @@ class SchemaReader:
                 found[table] = [
                     tuple(map(self._decode, row, errors)) for row in self._connection.execute(query, (table,))
                 ]
+            except ENDS:
+                raise
             except UnicodeDecodeError:
                 self.failures.setdefault(table, "a name in it is not valid text")
             except apsw.Error as error:

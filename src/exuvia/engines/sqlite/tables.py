@@ -91,18 +91,23 @@ class TableReader:
                 columns[name],
                 keys.get(name, ()),
                 references.get(name, ()),
-                self._clauses(entry),
+                self._clauses(entry, columns[name]),
                 sequences.get(name),
                 bool(without_rowid),
                 bool(strict),
             )
 
-    def _clauses(self, entry: Entry) -> TableClauses:
+    def _clauses(self, entry: Entry, columns: Sequence[ColumnRow]) -> TableClauses:
+        reason = "its definition is not understood"
         try:
-            return parse_table(entry.sql)
+            clauses = parse_table(entry.sql)
         except ValueError as error:
-            self.notes.append(f"Checks and constraint names of {entry.name} are not known: {error}.")
-            return TableClauses()
+            reason = str(error)
+        else:
+            if clauses.columns == [row.name for row in columns]:
+                return clauses
+        self.notes.append(f"Checks, expressions and constraint names of {entry.name} are not known: {reason}.")
+        return TableClauses()
 
     def _table(self, facts: _Facts) -> Table:
         name = facts.entry.name
@@ -168,7 +173,9 @@ class TableReader:
         for index, rows in _by_index(facts.keys):
             first = rows[0]
             columns = tuple(row.column for row in rows if row.column is not None)
-            own_collation = any(_collation(row.collation) != collations.get(row.column or "") for row in rows)
+            own_collation = any(
+                row.column is None or _collation(row.collation) != collations[row.column] for row in rows
+            )
             if first.unique and not first.partial and not own_collation:
                 self.unique_keys[facts.entry.name].add(frozenset(columns))
             if first.origin == "c":
@@ -217,7 +224,8 @@ def _part(row: KeyRow, clause: PartClause | None = None) -> IndexPart:
 def _foreign_keys(rows: Sequence[ReferenceRow], clauses: Sequence[ReferenceClause]) -> Iterator[ForeignKey]:
     """Foreign keys in the order of the text, from which come their names and deferral."""
     grouped = [list(group) for _, group in groupby(rows, key=lambda row: row.number)][::-1]
-    if len(clauses) != len(grouped):
+    read = [[fold(part.column) for part in parts] for parts in grouped]
+    if read != [[fold(column) for column in clause.columns] for clause in clauses]:
         clauses = [ReferenceClause(()) for _ in grouped]
     for parts, clause in zip(grouped, clauses, strict=True):
         first = parts[0]
