@@ -152,8 +152,7 @@ def _numbers(texts: Packed, forms: Forms) -> NDArray[np.uint8]:
         forms.max_integer_digits = int(shapes.before[numeric].max())
         forms.canonical_integers = int(np.count_nonzero(shapes.canonical & (codes == CODE[TextForm.INTEGER])))
     for row in np.flatnonzero(~numeric):
-        start = int(texts.starts[row])
-        if FLOAT_TEXT.fullmatch(texts.data, start, start + int(texts.lengths[row])):
+        if FLOAT_TEXT.fullmatch(texts.text(int(row))):
             codes[row] = CODE[TextForm.FLOAT]
     return codes
 

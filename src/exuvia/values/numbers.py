@@ -22,22 +22,20 @@ class Shapes:
     Args:
         plain: Which texts are ``[+-]?digits``.
         pointed: Which are digits with one point before, between or behind them, and perhaps a sign.
-        signed: Which begin with a sign.
         before: Digits before the point, leading zeros left out.
         after: Digits behind the point.
-        canonical: Which plain texts are spelled as PostgreSQL prints the integer.
+        canonical: Which are spelled as PostgreSQL prints the number, all their decimals kept.
     """
 
     plain: Mask
     pointed: Mask
-    signed: Mask
     before: Numbers
     after: Numbers
     canonical: Mask
 
 
 def shapes_of(texts: Packed) -> Shapes:
-    """Read the shapes of texts, none of them empty."""
+    """Read the shapes of texts."""
     count = len(texts)
     data = texts.data
     digits = texts.segments((data - np.uint8(48)) < 10)
@@ -56,18 +54,20 @@ def shapes_of(texts: Packed) -> Shapes:
         after[pointed] = some.starts + some.lengths - 1 - place
     zeros = _leading_zeros(texts, signed, plain | pointed)
     before = np.where(plain | pointed, digits - after - zeros, 0)
-    minus_zero = signed & (before == 0)
-    canonical = plain & (first != ord("+")) & ((zeros == 0) | ((zeros == 1) & (digits == 1))) & ~minus_zero
-    return Shapes(plain, pointed, signed, before, after, canonical)
+    one_zero = (before == 0) & (zeros == 1) & ~signed
+    canonical = (plain | (pointed & (after > 0))) & (first != ord("+")) & (one_zero | ((before > 0) & (zeros == 0)))
+    return Shapes(plain, pointed, before, after, canonical)
 
 
 def _leading_zeros(texts: Packed, signed: Mask, numbers: Mask) -> Numbers:
-    """Count the zeros at the front of the integer part; few texts begin with one, so these go one by one."""
+    """Count the zeros at the front of the integer part; few texts begin with two, so these go one by one."""
     zeros = np.zeros(len(texts), np.int64)
     lead = numbers & (texts.data[texts.starts + signed] == ord("0"))
-    for row in np.flatnonzero(lead):
-        start = int(texts.starts[row]) + int(signed[row])
-        whole = texts.data[start : int(texts.starts[row] + texts.lengths[row])].tobytes().partition(b".")[0]
+    second = texts.data[texts.starts + signed + 1]
+    more = lead & (second == ord("0")) & (texts.lengths - signed > 1)
+    zeros[lead] = 1
+    for row in np.flatnonzero(more):
+        whole = texts.text(int(row))[int(signed[row]) :].partition(b".")[0]
         zeros[row] = len(whole) - len(whole.lstrip(b"0"))
     return zeros
 
@@ -76,9 +76,7 @@ def fits_64_bits(texts: Packed, shapes: Shapes) -> Mask:
     """Return which plain texts name an integer of 64 bits."""
     fits = shapes.plain & (shapes.before <= 18)
     for row in np.flatnonzero(shapes.plain & (shapes.before == 19)):
-        start = int(texts.starts[row])
-        number = int(texts.data[start : start + int(texts.lengths[row])].tobytes())
-        fits[row] = INTEGER_MIN <= number <= INTEGER_MAX
+        fits[row] = INTEGER_MIN <= int(texts.text(int(row))) <= INTEGER_MAX
     return fits
 
 

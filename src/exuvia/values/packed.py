@@ -93,13 +93,21 @@ class Packed:
         """Return the byte at ``place`` of each value."""
         return self.data[self.starts + place]
 
+    def text(self, row: int) -> bytes:
+        """Return one value's bytes."""
+        start = int(self.starts[row])
+        return self.data[start : start + int(self.lengths[row])].tobytes()
+
     def segments(self, marks: Mask) -> Numbers:
-        """Return how many of ``marks`` (one per byte of ``data``) are set within each value; none may be empty."""
-        ends = self.starts + self.lengths
+        """Return how many of ``marks`` (one per byte of ``data``) are set within each value."""
         edges = np.empty(2 * len(self), np.int64)
         edges[0::2] = self.starts
-        edges[1::2] = ends
-        return np.add.reduceat(marks.view(np.uint8), edges, dtype=np.int64)[0::2] if len(self) else self.starts
+        edges[1::2] = self.starts + self.lengths
+        if not len(edges):
+            return edges
+        counts = np.add.reduceat(marks.view(np.uint8), edges, dtype=np.int64)[0::2]
+        # An empty segment gives the mark at its edge.
+        return np.where(self.lengths > 0, counts, 0)
 
     def _gather(self, places: Numbers) -> Words:
         windows = np.ndarray((len(self.data) - 7,), "<u8", self.data.data, 0, (1,))

@@ -14,7 +14,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from exuvia.values.packed import (
-
     Mask,
     Numbers,
     Packed,

@@ -34,7 +34,9 @@ def malformed(array: pa.Array) -> Mask | None:
     try:
         as_string(array).validate(full=True)
     except pa.ArrowInvalid:
-        return np.array([value is not None and malformed_at(value) is not None for value in array.to_pylist()], np.bool_)
+        return np.array(
+            [value is not None and malformed_at(value) is not None for value in array.to_pylist()], np.bool_
+        )
     return None
 
 
