@@ -400,15 +400,19 @@ def test_an_error_inside_is_not_hidden_by_the_end(tmp_path: Path) -> None:
         raise KeyError
 
 
+def slowly(batches: Iterator[object]) -> None:
+    for _ in batches:
+        time.sleep(0.001)
+
+
 def test_interrupt_ends_a_running_reading(tmp_path: Path) -> None:
     path = make(tmp_path / "a.db", rows=50_000)
     with Snapshot.open(path, readers=1) as snapshot, snapshot.reader() as reader:
         batches = reader.batches(table("t", "a"), WHOLE, [ColumnRead("a", INTEGER)], batch_rows=100)
         next(batches)
         threading.Timer(0.05, snapshot.interrupt).start()
-        slowly = (time.sleep(0.001) for _ in batches)
         with pytest.raises(CancelledError):
-            list(slowly)
+            slowly(batches)
 
 
 def test_more_borrowers_than_readers_take_turns(tmp_path: Path) -> None:

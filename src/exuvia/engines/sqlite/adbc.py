@@ -96,8 +96,6 @@ class ArrowConnection:
                         except StopIteration:
                             return
                         yield batch
-            except GeneratorExit:
-                raise
             except Exception as error:
                 mismatch = _MISMATCH.search(str(error))
                 if mismatch:

@@ -11,8 +11,6 @@ import apsw
 from exuvia.catalog.model import Table
 from exuvia.values.profile import Chunk, KeyValue
 
-_BUILT_IN = frozenset({"BINARY", "NOCASE", "RTRIM"})
-
 
 @dataclass(frozen=True, slots=True)
 class ReadOrder:
@@ -41,26 +39,22 @@ class ReadOrder:
 
 
 def order_of(connection: apsw.Connection, table: Table) -> ReadOrder:
-    """Return the order in which ``table`` is read: by rowid, else by the primary key with the key's own collations.
-
-    A WITHOUT ROWID table whose key has a collation of the application's cannot be compared, and is scanned.
-    """
+    """Return the order in which ``table`` is read: by rowid, else by the primary key with the key's own collations
+    (these need not be the columns', and two keys may be equal under the columns')."""
     if table.rowid_name is not None:
         return ReadOrder((table.rowid_name,), ("rowid",), by_rowid=True)
+    if table.rowid_column is not None:
+        return ReadOrder((quote(table.rowid_column),), (table.rowid_column,), by_rowid=True)
     names = table.primary_key.columns if table.primary_key else ()
-    if not table.without_rowid:
-        return ReadOrder((), names)
-    parts = _key_parts(connection, table.name)
-    if not parts or any(collation not in _BUILT_IN for _, collation in parts):
-        return ReadOrder((), names)
-    return ReadOrder(tuple(f"{quote(name)} COLLATE {collation}" for name, collation in parts), names)
+    parts = _key_parts(connection, table.name) if table.without_rowid else []
+    return ReadOrder(tuple(f"{quote(name)} COLLATE {quote(collation)}" for name, collation in parts), names)
 
 
 def _key_parts(connection: apsw.Connection, table: str) -> list[tuple[str, str]]:
     index = connection.execute("SELECT name FROM pragma_index_list(?, 'main') WHERE origin = 'pk'", (table,)).fetchone()
     if index is None:
         return []
-    query = "SELECT name, upper(coll) FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno"
+    query = "SELECT name, coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno"
     return [(str(name), str(collation)) for name, collation in connection.execute(query, (index[0],))]
 
 

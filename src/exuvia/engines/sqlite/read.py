@@ -136,7 +136,7 @@ class Reader:
         order = self.order(table)
         if order.by_rowid:
             rowids = self._rowids(table, chunk, positions)
-            return {position: f"rowid={rowid}" for position, rowid in rowids.items()}
+            return {position: f"{order.names[0]}={rowid}" for position, rowid in rowids.items()}
         named: dict[int, str] = {}
         for position in sorted(set(positions)):
             values = self._row(table, order.names, self._at(table, chunk, position)) if order.names else None
@@ -153,11 +153,12 @@ class Reader:
         Text that is not valid in the database's encoding comes as bytes.
         """
         names = [column.name for column in table.columns]
-        rowids = self._rowids(table, chunk, positions) if self.order(table).by_rowid else {}
+        order = self.order(table)
+        rowids = self._rowids(table, chunk, positions) if order.by_rowid else {}
         found: list[dict[str, KeyValue]] = []
         for position in positions:
             if position in rowids:
-                tail = f"{from_clause(table)} WHERE {table.rowid_name} = {rowids[position]}"
+                tail = f"{from_clause(table)} WHERE {order.terms[0]} = {rowids[position]}"
             else:
                 tail = self._at(table, chunk, position)
             found.append(self._row(table, names, tail))
@@ -211,7 +212,8 @@ class Reader:
         streams = []
         for start in range(0, max(len(fields), 1), _MAX_RESULT_COLUMNS):
             part = fields[start : start + _MAX_RESULT_COLUMNS]
-            items = [f"{field.sql} AS c{number}" for number, field in enumerate(part)] or ["0 AS c0"]
+            # An explicit collation keeps SQLite from looking for the column's own, which the application may hold
+            items = [f"{field.sql} COLLATE BINARY AS c{number}" for number, field in enumerate(part)] or ["0 AS c0"]
             types = [field.type for field in part] or [pa.int64()]
             streams.append(self._arrow.stream(f"SELECT {', '.join(items)} {tail}", types, rows, table))
         try:
@@ -240,7 +242,7 @@ class Reader:
         if not positions:
             return {}
         tail = self._tail(table, chunk, (), "") + f" LIMIT {max(positions) + 1}"
-        sql = f"SELECT {table.rowid_name} AS c0 {tail}"
+        sql = f"SELECT {self.order(table).terms[0]} AS c0 {tail}"
         batches = list(self._arrow.stream(sql, [pa.int64()], MAX_BATCH_ROWS, table.name))
         wanted = sorted(set(positions))
         rowids = pa.chunked_array([batch.column(0) for batch in batches], pa.int64()).take(pa.array(wanted, pa.int64()))
