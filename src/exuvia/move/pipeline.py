@@ -20,6 +20,7 @@ from exuvia.catalog.model import Catalog
 from exuvia.engines.postgres.capabilities import detect
 from exuvia.engines.postgres.connect import connect, require_create, resolve
 from exuvia.engines.postgres.read import connection_url
+from exuvia.engines.postgres.staging import staging_name
 from exuvia.engines.sqlite.inspect import inspect as inspect_sqlite
 from exuvia.engines.sqlite.profile import profile as profile_sqlite
 from exuvia.engines.sqlite.snapshot import Snapshot
@@ -30,8 +31,8 @@ from exuvia.move.copying import CopyOptions
 from exuvia.move.events import Listener, Progress, ignore
 from exuvia.move.execution import Clock, Execution, conflicts, taken
 from exuvia.move.lending import Lender
-from exuvia.move.plan import Plan
-from exuvia.move.planner import PlanOptions, build
+from exuvia.move.plan import ColumnPlan, Plan, TablePlan
+from exuvia.move.planner import PlanOptions, build, needs_check
 from exuvia.move.quarantine import Quarantine
 from exuvia.move.results import MoveReport, Server
 from exuvia.move.trial import estimate
@@ -153,7 +154,7 @@ def migrate(
     begun = time.perf_counter()
     with _opened(source, options.jobs) as snapshot:
         server = _server(target, options)
-        checked = _planned(snapshot, source, options.plan, options.jobs, clock)
+        planned = _planned(snapshot, source, options.plan, options.jobs, clock)
         report = MoveReport(
             status="planned",
             source=str(_source(source)),
@@ -161,16 +162,17 @@ def migrate(
             started=started,
             seconds=0.0,
             stages=clock.seconds,
-            plan=checked,
+            plan=planned,
             tables=(),
-            objects=checked.objects,
+            objects=planned.objects,
             rejections=(),
             proof=None,
         )
+        _require_rights(server, planned)
         if options.dry_run:
             report = _tried(report, snapshot, server, options)
         else:
-            _refuse_errors(checked)
+            _refuse_errors(planned)
             report = _moved(report, snapshot, server, options, clock)
     return replace(report, seconds=time.perf_counter() - begun)
 
@@ -263,7 +265,6 @@ def _server(target: Target, options: MoveOptions) -> _Server:
     location = parse(target) if isinstance(target, str) else target
     server = resolve(location, data_dir=options.data_dir)
     with connect(server, autocommit=True) as connection:
-        require_create(connection, options.plan.schema)
         found = detect(connection)
     return _Server(server, Server(str(location), found.version, found.database))
 
@@ -284,7 +285,15 @@ def _planned(snapshot: Snapshot, source: Source, options: PlanOptions, jobs: int
     found = _inspected(snapshot, source, jobs, clock)
     with clock.stage("plan"):
         plan = build(found.catalog, found.profile, options)
-        return tried(snapshot, plan, needs_check(plan, options), jobs)
+        return tried(snapshot, plan, _edited(found, plan, options), jobs)
+
+
+def _edited(found: Inspection, plan: Plan, options: PlanOptions) -> tuple[tuple[TablePlan, ColumnPlan], ...]:
+    """Return the columns that a plan file gives another conversion than exuvia would."""
+    if options.overrides is None:
+        return ()
+    automatic = replace(options, style=plan.style, naive_time=plan.naive_time, fold=plan.fold, overrides=None)
+    return needs_check(plan, build(found.catalog, found.profile, automatic), options.overrides)
 
 
 def _refuse_errors(plan: Plan) -> None:
@@ -323,6 +332,14 @@ def _moved(report: MoveReport, snapshot: Snapshot, server: _Server, options: Mov
         proof=outcome.proof,
         quarantine_file=quarantine.path,
     )
+
+
+def _require_rights(server: _Server, plan: Plan) -> None:
+    """Make sure that the target's schemas, and the staging schemas beside them, can be made and filled."""
+    with server.connect() as connection:
+        for schema in sorted({table.target.schema for table in plan.tables}):
+            require_create(connection, schema)
+            require_create(connection, staging_name(schema))
 
 
 def _tried(report: MoveReport, snapshot: Snapshot, server: _Server, options: MoveOptions) -> MoveReport:
