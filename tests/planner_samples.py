@@ -115,6 +115,7 @@ def _texts(values: list[tuple[int, str]], forms: dict[str, TextForm], json_safe:
         sum(len(by_form.get(form, ())) for form in json) if json_safe is None else json_safe,
         max((len(after) for _, _, after in numbers), default=0),
         max((len(before) for before, _, _ in numbers), default=0),
+        sum(forms.get(v) is TextForm.INTEGER and str(int(v)) == v for _, v in values),
     )
 
 

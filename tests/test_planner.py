@@ -115,14 +115,15 @@ def test_a_key_widens_to_text_with_a_reference_that_is_no_uuid(make: Make) -> No
 def test_text_that_refers_to_a_rowid_leaves_the_foreign_key_out(make: Make) -> None:
     plan = make(
         "CREATE TABLE a(id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1);"
-        "CREATE TABLE b(a TEXT REFERENCES a); INSERT INTO b VALUES ('1');"
-        "CREATE TABLE c(a TEXT REFERENCES a)"
+        "CREATE TABLE b(a TEXT REFERENCES a); INSERT INTO b VALUES ('01');"
+        "CREATE TABLE c(a TEXT REFERENCES a);"
+        "CREATE TABLE d(a TEXT REFERENCES a); INSERT INTO d VALUES ('1')"
     ).plan()
     assert types(plan, "b") == {"a": "text"}
     assert fate(plan, "foreign key", "b_a_fkey").fate is Fate.LEFT_OUT
     (problem,) = [problem for problem in plan.problems if problem.where == "b.a"]
     assert problem.choices[0] == 'b.a: type = "bigint"'
-    assert types(plan, "c") == {"a": "bigint"}
+    assert types(plan, "c") == types(plan, "d") == {"a": "bigint"}
     assert len(table(plan, "c").target.foreign_keys) == 1
 
 

@@ -76,7 +76,7 @@ def decide(
         ("numeric(20, 6)", [], "numeric(20,6)"),
         ("DECIMAL(10,2)", [0.999], "numeric"),
         ("DECIMAL(4,2)", [100], "numeric"),
-        ("DECIMAL(10,2)", [0.30000000000000004], "double precision"),
+        ("DECIMAL(10,2)", [0.30000000000000004], "numeric"),
         ("NUMERIC", [1, 0.5], "numeric"),
         ("NUMERIC", [float("inf")], "double precision"),
         ("DECIMAL(5)", [12345], "numeric(5,0)"),
@@ -92,6 +92,8 @@ def decide(
         ("BLOB", ["only", "text"], "text"),
         ("BLOB", [b"\0\xff", "text"], "bytea"),
         ("BLOB", [1, 2], "bigint"),
+        ("BLOB", [1, b"\xff"], "bytea"),
+        ("", [1, b"\xff"], "bytea"),
         ("DATE", [DAY], "date"),
         ("DATE", [DAY, NAIVE], "timestamp"),
         ("DATE", [2026, 2027], "bigint"),
@@ -235,6 +237,17 @@ def test_one_blob_among_integers_does_not_widen_the_column() -> None:
 
 def test_unsafe_json_stays_json() -> None:
     assert str(decide("JSON", facts(['{"a": 1}'], FORMS, json_safe=0)).rule.type) == "json"
+
+
+def test_json_that_is_a_key_is_never_json_which_has_no_equality() -> None:
+    found = facts(['{"a": 1}'], FORMS, json_safe=0)
+    assert str(decide("JSON", found, context=Context("t.c", key=True)).rule.type) == "text"
+
+
+def test_moments_in_several_forms_stay_text_and_are_noted() -> None:
+    choice = decide("TEXT", [ZONED, DAY], style="native")
+    assert str(choice.rule.type) == "text"
+    assert choice.problems[0].choices == ('type = "timestamptz"',)
 
 
 def test_text_in_a_blob_column_is_noted() -> None:

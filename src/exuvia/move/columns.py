@@ -48,14 +48,19 @@ def decide(
         PlanError: A person's words about a column contradict each other.
     """
     django = any(table.name == "django_migrations" for table in catalog.tables)
+    keys = _key_columns(tables)
     automatic: dict[ColumnId, Choice] = {}
     rowids: set[ColumnId] = set()
     for table in tables:
-        keys, checked = _key_columns(table, tables), _json_columns(table)
+        checked = _json_columns(table)
         for column in table.columns:
             is_rowid = column.name == table.rowid_column
             context = Context(
-                f"{table.name}.{column.name}", is_rowid, column.name in keys, django, fold(column.name) in checked
+                f"{table.name}.{column.name}",
+                is_rowid,
+                (table.name, column.name) in keys,
+                django,
+                fold(column.name) in checked,
             )
             facts = facts_of(profile, table.name, column.name)
             found = choose(column, facts, style=style, naive_time=naive_time, context=context)
@@ -144,11 +149,15 @@ def classes_of(facts: ColumnFacts) -> frozenset[StorageClass]:
     return frozenset(kind for kind, part in parts.items() if part is not None)
 
 
-def _key_columns(table: Table, tables: Sequence[Table]) -> set[str]:
-    keys = [key.columns for key in (table.primary_key, *table.uniques) if key is not None]
-    keys += [key.columns for key in table.foreign_keys]
-    keys += [key.target_columns for other in tables for key in other.foreign_keys if key.target_table == table.name]
-    return {column for columns in keys for column in columns}
+def _key_columns(tables: Sequence[Table]) -> set[ColumnId]:
+    """Columns that are part of a key, or of either end of a foreign key."""
+    found: set[ColumnId] = set()
+    for table in tables:
+        for key in (table.primary_key, *table.uniques, *table.foreign_keys):
+            found.update((table.name, column) for column in (key.columns if key else ()))
+        for reference in table.foreign_keys:
+            found.update((reference.target_table, column) for column in reference.target_columns)
+    return found
 
 
 def _json_columns(table: Table) -> set[str]:

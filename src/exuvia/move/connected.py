@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from exuvia.catalog.model import Table
 from exuvia.catalog.types import Base, SqlType
 from exuvia.move.fit import fits
+from exuvia.move.plan import Problem
 from exuvia.move.policy import Choice
 from exuvia.move.proposals import DOUBLE, NUMERIC, TEXT
 from exuvia.values.facts import ColumnFacts
@@ -19,7 +20,7 @@ _FAMILIES = (
     {Base.SMALLINT, Base.INTEGER, Base.BIGINT},
     {Base.TEXT, Base.VARCHAR},
 )
-_NUMBERS = frozenset({Base.SMALLINT, Base.INTEGER, Base.BIGINT, Base.DOUBLE, Base.NUMERIC})
+_UNSURE = frozenset({Base.DOUBLE, Base.NUMERIC})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ def unify(tables: Sequence[Table], members: Mapping[ColumnId, Member]) -> dict[C
             if comparable(member.choice.rule.type, rule.type) or member.fixed or not _may_be(rule, member.facts):
                 continue
             reason = f"a foreign key connects it with {name}, and {rule.type} holds the values of both"
-            changed[column] = replace(member.choice, rule=rule, reason=reason)
+            note = Problem("note", ".".join(column), f"It becomes {rule.type}: {reason}.")
+            problems = (*member.choice.problems, note)
+            changed[column] = replace(member.choice, rule=rule, reason=reason, problems=problems)
     return changed
 
 
@@ -82,8 +85,8 @@ def _common(members: Sequence[Member]) -> tuple[Member | None, Rule] | None:
 
 
 def _may_be(rule: Rule, facts: ColumnFacts) -> bool:
-    """Whether every value fits, and text stays text: a number does not keep how it was written."""
-    return fits(rule, facts) and (facts.texts is None or rule.type.base not in _NUMBERS)
+    """Whether every value fits as it is written; of numbers as text, only integer types are sure to keep that."""
+    return fits(rule, facts) and (facts.texts is None or rule.type.base not in _UNSURE)
 
 
 def _values(facts: ColumnFacts) -> bool:

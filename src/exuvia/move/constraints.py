@@ -78,7 +78,7 @@ def keys(shape: Shape, names: Names, found: Found) -> Keys:
     primary: TargetKey | None = None
     uniques: list[TargetKey] = []
     sources: set[frozenset[str]] = set()
-    for key in _distinct(table):
+    for key in _distinct(table, found):
         kind = "primary key" if key is table.primary_key else "unique"
         suffix = "pkey" if kind == "primary key" else "_".join((*shape.targets(_present(shape, key)), "key"))
         wanted = names.legal(key.name) if key.name else f"{shape.name}_{suffix}"
@@ -102,11 +102,15 @@ def keys(shape: Shape, names: Names, found: Found) -> Keys:
     return Keys(primary, tuple(uniques), frozenset(sources))
 
 
-def _distinct(table: Table) -> Iterator[Key]:
+def _distinct(table: Table, found: Found) -> Iterator[Key]:
     """The keys, without UNIQUE constraints over the columns of an earlier key."""
     seen: set[tuple[str, ...]] = set()
     for key in (table.primary_key, *table.uniques):
-        if key is not None and key.columns not in seen:
+        if key is not None and key.columns in seen:
+            columns = ", ".join(key.columns)
+            reason = f"another key over ({columns}) does the same"
+            found.objects.append(ObjectPlan("unique", key.name or columns, table.name, Fate.REPLACED, reason))
+        elif key is not None:
             seen.add(key.columns)
             yield key
 

@@ -15,7 +15,7 @@ def default(shape: Shape, column: Column, translator: Translator, found: Found) 
     if column.default is None or column.default.strip().upper() == "NULL":
         return None
     name = shape.columns[column.name]
-    answer = translator.default(column.default, shape.table.name, column.name)
+    answer = translator.default(shape, column)
     if answer.sql is None:
         found.left_out("default", name, shape.table.name, answer.reason, column.default)
         message = f"Its default {column.default} is left out: {answer.reason}."

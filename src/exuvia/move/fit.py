@@ -44,7 +44,8 @@ def misfits(rule: Rule, facts: ColumnFacts, *, trusted: bool = False) -> tuple[M
     Args:
         rule: The conversion in question.
         facts: What the column holds.
-        trusted: A person chose the rule: numbers then count as moments also outside the years 1990 to 2100.
+        trusted: A person chose the rule: numbers then count as moments also outside the years 1990 to 2100, and
+            integers may lose leading zeros.
     """
     found: list[Misfit] = []
     if facts.integers is not None:
@@ -52,7 +53,7 @@ def misfits(rule: Rule, facts: ColumnFacts, *, trusted: bool = False) -> tuple[M
     if facts.reals is not None:
         found += reals(rule, facts.reals, trusted=trusted)
     if facts.texts is not None:
-        found += _texts(rule, facts.texts)
+        found += _texts(rule, facts.texts, trusted)
     if facts.blobs is not None:
         found += _blobs(rule, facts.blobs)
     return tuple(found)
@@ -63,7 +64,7 @@ def fits(rule: Rule, facts: ColumnFacts) -> bool:
     return not misfits(rule, facts)
 
 
-def _texts(rule: Rule, facts: TextFacts) -> list[Misfit]:
+def _texts(rule: Rule, facts: TextFacts, trusted: bool) -> list[Misfit]:
     base, size = rule.type.base, rule.type.size
     allowed = _FORMS[base]
     if base is Base.TIMESTAMPTZ and rule.naive_time == "as-is":
@@ -82,6 +83,7 @@ def _texts(rule: Rule, facts: TextFacts) -> list[Misfit]:
         found.append(Misfit(f"text of up to {facts.max_length:,} characters", 0))
     elif base in RANGES or base in (Base.DOUBLE, Base.NUMERIC):
         found += _text_digits(rule.type, facts) if not found else []
+        found += _spellings(facts) if base in RANGES and not found and not trusted else []
     return found
 
 
@@ -106,6 +108,14 @@ def _text_digits(wanted: SqlType, facts: TextFacts) -> list[Misfit]:
         if after > scale or before > wanted.size - scale:
             return [Misfit(f"decimal numbers of {before} digits before and {after} after the point as text", 0)]
     return []
+
+
+def _spellings(facts: TextFacts) -> list[Misfit]:
+    """Integers as text whose spelling an integer type would not keep, such as 007."""
+    integers = facts.forms.get(TextForm.INTEGER)
+    odd = integers.count - facts.canonical_integers if integers else 0
+    words = ("integer as text with a sign or leading zeros", "integers as text with signs or leading zeros")
+    return some(words, odd, integers.examples if integers else ())
 
 
 def _blobs(rule: Rule, facts: BlobFacts) -> list[Misfit]:

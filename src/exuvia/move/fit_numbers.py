@@ -83,7 +83,7 @@ def _not_moments(epoch: Epoch | None, facts: IntegerFacts) -> int:
 
 
 def _real_range(rule: Rule, facts: RealFacts) -> list[Misfit]:
-    limit = RANGES[rule.type.base]
+    limit = min(RANGES[rule.type.base], EXACT_INTEGER)
     if facts.integral == facts.count and not (-limit <= facts.minimum and facts.maximum < limit):
         return [Misfit(f"reals from {facts.minimum!r} to {facts.maximum!r}", 0)]
     words = ("real with a fraction", "reals with a fraction")
@@ -93,11 +93,11 @@ def _real_range(rule: Rule, facts: RealFacts) -> list[Misfit]:
 def _decimals(rule: Rule, facts: RealFacts) -> list[Misfit]:
     if facts.not_finite:
         return some(_INFINITY, facts.not_finite)
-    if facts.max_scale is None:
-        return [Misfit("reals of more than 15 digits", 0, facts.examples)]
     size, scale = rule.type.size, rule.type.scale or 0
     if size is None:
         return []
+    if facts.max_scale is None:
+        return [Misfit("reals of more than 15 digits", 0, facts.examples)]
     if facts.max_scale > scale:
         return [Misfit(f"reals of {facts.max_scale} decimals", 0)]
     too_long = facts.max_integer_digits > size - scale
@@ -129,7 +129,7 @@ def _real_moments(epoch: Epoch | None, facts: RealFacts) -> list[Misfit]:
 
 _INTEGERS: dict[Base, Check] = {
     **dict.fromkeys(RANGES, _integer_range),
-    **dict.fromkeys((Base.TEXT, Base.JSON, Base.JSONB), _hold),
+    **dict.fromkeys((Base.TEXT, Base.JSON, Base.JSONB, Base.BYTEA), _hold),
     Base.BOOLEAN: _truths,
     Base.DOUBLE: _integer_floats,
     Base.NUMERIC: _integer_decimals,
@@ -137,7 +137,7 @@ _INTEGERS: dict[Base, Check] = {
 }
 _REALS: dict[Base, RealCheck] = {
     **dict.fromkeys(RANGES, _real_range),
-    **dict.fromkeys((Base.TEXT, Base.DOUBLE), _hold),
+    **dict.fromkeys((Base.TEXT, Base.DOUBLE, Base.BYTEA), _hold),
     **dict.fromkeys((Base.JSON, Base.JSONB), _finite),
     Base.NUMERIC: _decimals,
     Base.VARCHAR: _real_texts,

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exuvia.catalog.model import Index, IndexPart, Key, Table
-from exuvia.catalog.names import quote
 from exuvia.catalog.target import TargetIndex, TargetIndexPart
-from exuvia.catalog.types import Base, SqlType
+from exuvia.catalog.types import Base
+from exuvia.engines.postgres.translate import Translation
 from exuvia.move.constraints import Found, Shape
 from exuvia.move.naming import Names
 from exuvia.move.overrides import TableOverride
 from exuvia.move.plan import Fate, ObjectPlan, Problem
-from exuvia.move.translating import Answer, Translator
+from exuvia.move.translating import Translator
 
 _TEXTS = (Base.TEXT, Base.VARCHAR)
+_COLLATIONS = ("BINARY", "NOCASE", "RTRIM")
 _NOT_INDEXED = (Base.JSON, Base.VECTOR)
 
 
@@ -56,7 +57,7 @@ def indexes(shape: Shape, override: TableOverride, translator: Translator, names
             unique |= {frozenset(part.column or "" for part in index.parts)} if index.unique else set()
         else:
             found.translated("index", index.name, shape.table.name, index.sql, "translated to PostgreSQL's expressions")
-    result += _caseless(shape, names, found)
+    result += _caseless(shape, translator, names, found)
     return Indexes(tuple(result), frozenset(unique))
 
 
@@ -82,51 +83,42 @@ def _index(shape: Shape, index: Index, name: str, translator: Translator) -> tup
     return TargetIndex(name, tuple(parts), index.unique, where), ""
 
 
-def _part(shape: Shape, part: IndexPart, translator: Translator) -> Answer:
+def _part(shape: Shape, part: IndexPart, translator: Translator) -> Translation:
     if part.column is None:
-        answer = translator.index_expression(part.expression or "", shape.table.name, part.collation)
-        return answer if answer.sql is not None else Answer(None, f"{part.expression}: {answer.reason}")
+        answer = translator.index_part(part, shape.table.name)
+        return answer if answer.sql is not None else Translation(None, f"{part.expression}: {answer.reason}")
     if part.column not in shape.columns:
-        return Answer(None, f"its column {part.column} is excluded")
+        return Translation(None, f"its column {part.column} is excluded")
     type_ = shape.types[part.column]
     if type_.base in _NOT_INDEXED:
-        return Answer(None, f"its column {part.column} is {type_}, which has no ordinary index in PostgreSQL")
-    if part.collation not in ("BINARY", "NOCASE", "RTRIM") and type_.base in _TEXTS:
-        return Answer(None, f"PostgreSQL has no collation {part.collation}")
-    return Answer(collated(quote(shape.columns[part.column]), type_, part.collation))
+        return Translation(None, f"its column {part.column} is {type_}, which has no ordinary index in PostgreSQL")
+    if part.collation not in _COLLATIONS and type_.base in _TEXTS:
+        return Translation(None, f"PostgreSQL has no collation {part.collation}")
+    return translator.index_part(part, shape.table.name)
 
 
 def _plain(shape: Shape, part: IndexPart) -> bool:
-    return part.collation == "BINARY" or shape.types[part.column or ""].base not in _TEXTS
+    return part.collation == "BINARY" or part.column is None or shape.types[part.column].base not in _TEXTS
 
 
-def collated(column: str, type_: SqlType, collation: str) -> str:
-    """Return a quoted column as an index part that equates texts as SQLite's collation does."""
-    if type_.base not in _TEXTS:
-        return column
-    if collation == "NOCASE":
-        return f'(lower({column} COLLATE "C"))'
-    return f"(rtrim({column}, ' '))" if collation == "RTRIM" else column
-
-
-def _caseless(shape: Shape, names: Names, found: Found) -> Iterator[TargetIndex]:
+def _caseless(shape: Shape, translator: Translator, names: Names, found: Found) -> Iterator[TargetIndex]:
     """Unique indexes for keys over NOCASE or RTRIM columns: PostgreSQL's key alone would let in what SQLite refuses."""
     for key in _keys(shape.table):
         if shape.missing(key.columns):
             continue
-        columns = [shape.table.column(name) for name in key.columns]
-        parts = [
-            collated(quote(shape.columns[column.name]), shape.types[column.name], column.collation)
-            for column in columns
-        ]
-        if any(shape.types[name].base in _NOT_INDEXED for name in key.columns) or parts == [
-            quote(shape.columns[name]) for name in key.columns
-        ]:
+        parts = [IndexPart(name, collation=shape.table.column(name).collation) for name in key.columns]
+        if all(_plain(shape, part) for part in parts):
             continue
-        name = names.claim(shape.schema, "_".join((shape.name, *shape.targets(key.columns), "nocase")))
-        reason = f"SQLite compares ({', '.join(key.columns)}) by their collation: a unique index does the same"
-        found.objects.append(ObjectPlan("index", name, shape.table.name, Fate.TRANSLATED, reason))
-        yield TargetIndex(name, tuple(TargetIndexPart(part) for part in parts), unique=True)
+        wanted = Index("_".join((shape.name, *shape.targets(key.columns), "nocase")), tuple(parts), unique=True)
+        name = names.claim(shape.schema, wanted.name)
+        target, reason = _index(shape, wanted, name, translator)
+        if target is None:
+            found.left_out("index", name, shape.table.name, reason)
+            _warn(shape, wanted, reason, found)
+            continue
+        why = f"SQLite compares ({', '.join(key.columns)}) by their collation: a unique index does the same"
+        found.objects.append(ObjectPlan("index", name, shape.table.name, Fate.TRANSLATED, why))
+        yield target
 
 
 def _keys(table: Table) -> Iterator[Key]:

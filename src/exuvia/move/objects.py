@@ -7,11 +7,11 @@ from collections.abc import Collection
 
 from exuvia.catalog.model import Catalog, Trigger, View, VirtualTable
 from exuvia.catalog.names import fold
+from exuvia.engines.postgres.translate import Translation
 from exuvia.move.constraints import Found
-from exuvia.move.naming import Names
 from exuvia.move.overrides import Overrides
 from exuvia.move.plan import Fate, ObjectPlan, Problem
-from exuvia.move.translating import Answer, Translator
+from exuvia.move.translating import Translator
 from exuvia.values.profile import Profile
 
 _SEARCH = ("fts3", "fts4", "fts5")
@@ -19,15 +19,20 @@ _WORD = re.compile(r"\w+")
 EXCLUDED = "excluded"
 
 
-def views(catalog: Catalog, overrides: Overrides, translator: Translator, names: Names, found: Found) -> None:
-    """Plan the views, in an order in which each comes after those that it reads where the catalog has them so."""
+def views(catalog: Catalog, overrides: Overrides, translator: Translator, found: Found) -> Translator:
+    """Plan the views, each after those that it reads, and return a translator that knows them."""
+    wanted: list[View] = []
     for view in catalog.views:
         said = overrides.views.get(view.name)
         if said is not None and said.exclude:
             found.left_out("view", view.name, "", EXCLUDED, view.sql)
-            continue
-        answer = translator.view(view, names.schema, names.views[view.name])
-        _statement(view, answer, found)
+        else:
+            wanted.append(view)
+    translations, translator = translator.views(wanted)
+    by_name = {view.name: view for view in wanted}
+    for name, translation in translations.items():
+        _statement(by_name[name], translation, found)
+    return translator
 
 
 def triggers(
@@ -51,7 +56,7 @@ def triggers(
             _statement(trigger, translator.trigger(trigger), found)
 
 
-def _statement(item: View | Trigger, answer: Answer, found: Found) -> None:
+def _statement(item: View | Trigger, answer: Translation, found: Found) -> None:
     kind, table = ("trigger", item.table) if isinstance(item, Trigger) else ("view", "")
     if answer.sql is None:
         found.left_out(kind, item.name, table, answer.reason, item.sql)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -88,12 +88,14 @@ def check_names(overrides: Overrides, catalog: Catalog) -> None:
             _check_table(tables[name], override)
         elif name not in other or not override.exclude:
             unknown("table", name, tables, override.line)
-    for name, item in overrides.views.items():
-        if name not in (views := {view.name for view in catalog.views}):
-            unknown("view", name, views, item.line)
-    for name, item in overrides.triggers.items():
-        if name not in (triggers := {trigger.name for trigger in catalog.triggers}):
-            unknown("trigger", name, triggers, item.line)
+    _check_objects("view", overrides.views, {view.name for view in catalog.views})
+    _check_objects("trigger", overrides.triggers, {trigger.name for trigger in catalog.triggers})
+
+
+def _check_objects(kind: str, said: Mapping[str, ObjectOverride], known: Collection[str]) -> None:
+    for name, item in said.items():
+        if name not in known:
+            unknown(kind, name, known, item.line)
 
 
 def _check_table(table: Table, override: TableOverride) -> None:
@@ -109,11 +111,8 @@ def _check_table(table: Table, override: TableOverride) -> None:
 
 def unknown(kind: str, name: str, known: Collection[str], line: int) -> NoReturn:
     """Raise PlanError for a name that does not exist, with the nearest one that does."""
-    raise PlanError(
-        f"{at(line)}{name!r} is no {kind} of the source." if kind != "key" else f"{at(line)}{name!r} is no known key.",
-        hint=did_you_mean(name, known),
-        code="unknown",
-    )
+    message = f"{at(line)}{name!r} is no {kind} of the source."
+    raise PlanError(message, hint=did_you_mean(name, known), code="unknown")
 
 
 def at(line: int) -> str:
@@ -128,10 +127,3 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     if near:
         return f"Did you mean {folded[near[0]]!r}?"
     return f"There are: {', '.join(sorted(known))}." if 0 < len(known) <= 12 else ""
-
-
-def given_columns(overrides: Overrides) -> Iterator[tuple[str, str, ColumnOverride]]:
-    """Yield table, column and what is said about it, for all columns."""
-    for table, override in overrides.tables.items():
-        for column, said in override.columns.items():
-            yield table, column, said

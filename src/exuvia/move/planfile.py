@@ -52,8 +52,9 @@ def dump(plan: Plan) -> str:
     for problem in plan.problems:
         problems.setdefault(problem.where, []).append(problem)
     lines = [*_HEADER.splitlines(), "", *_top(plan, problems)]
+    indexes = {(item.table, item.name): item for item in plan.objects if item.kind == "index"}
     for table in plan.tables:
-        lines += ["", *_table(table, plan, problems)]
+        lines += ["", *_table(table, plan, problems), *_indexes(table.source, indexes, problems)]
     for item in plan.objects:
         if item.kind == "table":
             lines += ["", *_left_out(item)]
@@ -87,8 +88,6 @@ def _table(table: TablePlan, plan: Plan, problems: dict[str, list[Problem]]) -> 
             yield _column(moved[column.name], plan)
         else:
             yield f"{_key(column.name)} = {{ exclude = true }}"
-    indexes = {item.name: item for item in plan.objects if item.kind == "index" and item.table == source.name}
-    yield from _indexes(source, indexes, problems)
 
 
 def _column(column: ColumnPlan, plan: Plan) -> str:
@@ -107,7 +106,9 @@ def _column(column: ColumnPlan, plan: Plan) -> str:
     return f"{_key(column.source.name)} = {{ {', '.join(parts)} }}  # {comment}"
 
 
-def _indexes(source: Table, items: dict[str, ObjectPlan], problems: dict[str, list[Problem]]) -> Iterator[str]:
+def _indexes(
+    source: Table, items: dict[tuple[str, str], ObjectPlan], problems: dict[str, list[Problem]]
+) -> Iterator[str]:
     if not source.indexes:
         return
     yield ""
@@ -116,7 +117,9 @@ def _indexes(source: Table, items: dict[str, ObjectPlan], problems: dict[str, li
         yield from _comments(problems.get(f"{source.name}.{index.name}", ()))
         parts = ", ".join(part.column or part.expression or "" for part in index.parts)
         where = f" WHERE {index.where}" if index.where else ""
-        yield _object(items.get(index.name), index.name, f"{'unique ' if index.unique else ''}({parts}){where}")
+        yield _object(
+            items.get((source.name, index.name)), index.name, f"{'unique ' if index.unique else ''}({parts}){where}"
+        )
 
 
 def _object(item: ObjectPlan | None, name: str, comment: str) -> str:

@@ -80,9 +80,9 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     decided = decide(catalog, moved, profile, overrides, style=style, naive_time=naive_time)
     found = Found(problems=list(names.problems))
     shapes = {table.name: _shape(table, names, decided, profile) for table in ordered}
-    translator = Translator(shapes)
+    translator = Translator.over(shapes, names, catalog.triggers)
     tables = _tables(shapes, decided, overrides, names=names, translator=translator, found=found)
-    views(catalog, overrides, translator, names, found)
+    translator = views(catalog, overrides, translator, found)
     triggers(catalog, overrides, shapes, translator, found)
     others(catalog, profile, excluded, found)
     return Plan(catalog, style, naive_time, tables, tuple(found.objects), tuple(found.problems), fold, schema)

@@ -18,8 +18,8 @@ from exuvia.move.evidence import evidence
 from exuvia.move.fit import fits, misfits
 from exuvia.move.misfit import Misfit
 from exuvia.move.plan import Problem, Style
-from exuvia.move.proposals import Context, Proposal
-from exuvia.move.words import listed
+from exuvia.move.proposals import Context, Proposal, only_forms
+from exuvia.move.words import counted, listed
 from exuvia.values.facts import ColumnFacts, Example, TextForm
 from exuvia.values.rules import NaiveTime, Rule
 
@@ -27,6 +27,8 @@ __all__ = ["Choice", "Context", "choose", "judge"]
 
 _MOST_EXAMPLES = 3
 _LEAST_DIMENSIONS = 8
+_TEXT_TO_BYTES = ("text becomes", "texts become")
+_BLOB_TO_TEXT = ("BLOB reads as text and becomes", "BLOBs read as text and become")
 _WIDER = frozenset(
     {
         (Base.VARCHAR, Base.TEXT),
@@ -119,9 +121,8 @@ def _left_over(rule: Rule, facts: ColumnFacts, where: str) -> Problem:
 def _not_wanted(column: Column, wanted: Proposal, taken: Proposal, facts: ColumnFacts, where: str) -> Problem:
     found = misfits(wanted.rule, facts)
     declared = f"declared {column.declared_type}" if column.declared_type else "without a declared type"
-    message = (
-        f"The column is {declared}, but {_what(found)} do not fit {wanted.rule.type}: it becomes {taken.rule.type}."
-    )
+    values = f"{_what(found)} {_do(found)} not fit {wanted.rule.type}"
+    message = f"The column is {declared}, but {values}: it becomes {taken.rule.type}."
     if (wanted.rule.type.base, taken.rule.type.base) in _WIDER:
         return Problem("note", where, message, _examples(found), _count(found))
     spelled = _spelled(wanted.rule)
@@ -135,12 +136,17 @@ def _spelled(rule: Rule) -> str:
 
 
 def _notes(column: Column, declared: Declared, rule: Rule, facts: ColumnFacts, where: str) -> list[Problem]:
-    notes = [_mixed_zones(rule, facts, where), _midnight(rule, facts, where), _vectors(rule, facts, where)]
+    notes = [
+        _spellings(rule, facts, where),
+        _mixed_zones(rule, facts, where),
+        _midnight(rule, facts, where),
+        _vectors(rule, facts, where),
+    ]
     if rule.type.base is Base.BYTEA and facts.texts is not None and facts.blobs is not None:
-        message = f"{facts.texts.count:,} of its values are text: they become the bytes of the text in UTF-8."
+        message = f"{counted(facts.texts.count, _TEXT_TO_BYTES)} bytes, their UTF-8."
         notes.append(Problem("note", where, message, count=facts.texts.count))
     if rule.type.base in (Base.TEXT, Base.VARCHAR) and facts.blobs is not None and facts.blobs.utf8:
-        message = f"{facts.blobs.utf8:,} of its values are BLOBs that read as text, and become text."
+        message = f"{counted(facts.blobs.utf8, _BLOB_TO_TEXT)} text."
         notes.append(Problem("note", where, message, facts.blobs.examples, facts.blobs.utf8))
     if declared.family is Family.OTHER:
         message = f"No database knows the type {column.declared_type}: its values decide ({rule.type})."
@@ -148,12 +154,23 @@ def _notes(column: Column, declared: Declared, rule: Rule, facts: ColumnFacts, w
     return [note for note in notes if note is not None]
 
 
+def _spellings(rule: Rule, facts: ColumnFacts, where: str) -> Problem | None:
+    """Text that holds nothing but moments, in more than one form."""
+    forms = (TextForm.TIMESTAMP, TextForm.TIMESTAMP_ZONE, TextForm.DATE)
+    several = sum(_form(facts, form) > 0 for form in forms) > 1
+    if rule.type.base is not Base.TEXT or not several or not only_forms(facts, *forms):
+        return None
+    message = "All of its values are dates and times, but in several forms: it stays text, which keeps each as it is."
+    return Problem("note", where, message, choices=('type = "timestamptz"',))
+
+
 def _mixed_zones(rule: Rule, facts: ColumnFacts, where: str) -> Problem | None:
     naive = _form(facts, TextForm.TIMESTAMP) + _form(facts, TextForm.DATE)
     if rule.type.base is not Base.TIMESTAMPTZ or not naive or not _form(facts, TextForm.TIMESTAMP_ZONE):
         return None
     zone = "UTC" if rule.naive_time == "utc" else "this machine's local time"
-    message = f"{naive:,} of its times have no zone and are read as {zone}; the others name theirs."
+    times = counted(naive, ("time has no zone and is", "times have no zone and are"))
+    message = f"{times} read as {zone}; the others name theirs."
     assert facts.texts is not None
     naive_facts = facts.texts.forms.get(TextForm.TIMESTAMP) or facts.texts.forms[TextForm.DATE]
     return Problem(
@@ -165,7 +182,7 @@ def _midnight(rule: Rule, facts: ColumnFacts, where: str) -> Problem | None:
     days = _form(facts, TextForm.DATE)
     if rule.type.base not in (Base.TIMESTAMP, Base.TIMESTAMPTZ) or not days or facts.texts is None:
         return None
-    message = f"{days:,} of its values are dates without a time: they become midnight."
+    message = f"{counted(days, ('date without a time becomes', 'dates without a time become'))} midnight."
     return Problem("note", where, message, facts.texts.forms[TextForm.DATE].examples, days)
 
 
@@ -187,6 +204,10 @@ def _form(facts: ColumnFacts, form: TextForm) -> int:
 
 def _what(found: tuple[Misfit, ...]) -> str:
     return listed([misfit.what for misfit in found])
+
+
+def _do(found: tuple[Misfit, ...]) -> str:
+    return "does" if _count(found) == 1 and len(found) == 1 else "do"
 
 
 def _count(found: tuple[Misfit, ...]) -> int:

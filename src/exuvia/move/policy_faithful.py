@@ -49,6 +49,8 @@ def proposals(
         return (plain(Base.JSONB, "Django's JSONField, a text that must be JSON, is jsonb in PostgreSQL"), TEXT)
     if declared.family in (Family.TIMESTAMP, Family.TIMESTAMPTZ, Family.DATE):
         return _temporal(column, declared, facts, naive_time, context)
+    if declared.family is Family.JSON and context.key:
+        return (plain(Base.JSONB, f"declared {column.declared_type}"), TEXT)
     builder = _BUILDERS.get(declared.family)
     return builder(column, declared, facts) if builder is not None else by_values(column, facts)
 
@@ -110,9 +112,11 @@ def _text(column: Column, declared: Declared, facts: ColumnFacts) -> tuple[Propo
 
 def _blob(column: Column, declared: Declared, facts: ColumnFacts) -> tuple[Proposal, ...]:
     del declared
-    only_text = facts.texts is not None and facts.blobs is None and facts.integers is None and facts.reals is None
-    if only_text:
+    numbers = facts.integers is not None or facts.reals is not None
+    if facts.blobs is None and facts.texts is not None and not numbers:
         return (plain(Base.TEXT, f"declared {column.declared_type}, but every value is text"),)
+    if facts.blobs is None and facts.texts is None and numbers:
+        return by_values(column, facts)
     return (plain(Base.BYTEA, f"declared {column.declared_type}"), *NARROWEST)
 
 

@@ -1,20 +1,26 @@
-"""What the planner asks of a translator: expressions, views and triggers of SQLite as PostgreSQL's."""
+"""What the planner asks of the translator: expressions, views and triggers of SQLite as PostgreSQL's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from exuvia.catalog.model import Trigger, View
+from exuvia.catalog.model import Column, IndexPart, Trigger, View
+from exuvia.engines.postgres.translate import (
+    NamedColumn,
+    Names,
+    Relation,
+    Translation,
+    translate_default,
+    translate_expression,
+    translate_index_part,
+    translate_trigger,
+    translate_views,
+)
+from exuvia.move.columns import classes_of
 from exuvia.move.constraints import Shape
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A translation, or the reason why there is no exact one (``sql`` is None)."""
-
-    sql: str | None
-    reason: str = ""
+from exuvia.move.naming import Names as TargetNames
+from exuvia.values.facts import ColumnFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +28,58 @@ class Translator:
     """Translates what refers to the moved tables.
 
     Args:
-        shapes: The moved tables by source name.
+        names: What the source's names are in the target.
     """
 
-    shapes: Mapping[str, Shape]
+    names: Names
 
-    def default(self, expression: str, table: str, column: str) -> Answer:
-        """Translate a column's default."""
-        return Answer(None, "it has no exact equivalent")
+    @classmethod
+    def over(cls, shapes: Mapping[str, Shape], names: TargetNames, triggers: Sequence[Trigger]) -> Translator:
+        """Return the translator for the moved tables."""
+        objects = {trigger.name: names.legal(trigger.name) for trigger in triggers} | names.views
+        relations = {name: _relation(shape) for name, shape in shapes.items()}
+        return cls(Names(relations, names.schema, objects, names.fold))
 
-    def condition(self, expression: str, table: str) -> Answer:
+    def default(self, shape: Shape, column: Column) -> Translation:
+        """Translate a column's default into an expression of its target type."""
+        return translate_default(column.default or "", shape.types[column.name], affinity=column.affinity)
+
+    def condition(self, expression: str, table: str) -> Translation:
         """Translate a CHECK, or the condition of a partial index, over a table's columns."""
-        return Answer(None, "it has no exact equivalent")
+        return translate_expression(expression, table, self.names, use="condition")
 
-    def generated(self, expression: str, table: str, column: str) -> Answer:
-        """Translate the expression of a generated column."""
-        return Answer(None, "it has no exact equivalent")
+    def generated(self, expression: str, table: str, column: str) -> Translation:
+        """Translate the expression of a generated column into what the target's column stores."""
+        return translate_expression(expression, table, self.names, column=column)
 
-    def index_expression(self, expression: str, table: str, collation: str) -> Answer:
-        """Translate a part of an index to a parenthesised expression."""
-        return Answer(None, "it has no exact equivalent")
+    def index_part(self, part: IndexPart, table: str) -> Translation:
+        """Translate a part of an index: a quoted column, or an expression in parentheses."""
+        return translate_index_part(part, table, self.names)
 
-    def view(self, view: View, schema: str, name: str) -> Answer:
-        """Translate a view to a whole CREATE VIEW statement."""
-        return Answer(None, "it has no exact equivalent")
+    def views(self, views: Sequence[View]) -> tuple[Mapping[str, Translation], Translator]:
+        """Translate views to whole statements, in an order in which they can be made; the translator that comes with
+        them also knows the views."""
+        found, names = translate_views(views, self.names)
+        return found, replace(self, names=names)
 
-    def trigger(self, trigger: Trigger) -> Answer:
+    def trigger(self, trigger: Trigger) -> Translation:
         """Translate a trigger to whole statements."""
-        return Answer(None, "it has no exact equivalent")
+        return translate_trigger(trigger, self.names)
+
+
+def _relation(shape: Shape) -> Relation:
+    table = shape.table
+    columns = {
+        column.name: NamedColumn(
+            shape.columns[column.name],
+            shape.types[column.name],
+            column.affinity,
+            column.collation,
+            classes_of(shape.profile.columns.get(column.name, ColumnFacts())) or None,
+        )
+        for column in table.columns
+        if column.name in shape.columns
+    }
+    rowid = table.rowid_column if table.rowid_column in columns else None
+    key = table.primary_key.columns if table.primary_key is not None else ()
+    return Relation(shape.schema, shape.name, columns, rowid, key)
