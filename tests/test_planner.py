@@ -310,3 +310,39 @@ def test_options_win_over_the_plan_file(make: Make) -> None:
         False,
         "other",
     )
+
+
+def test_views_and_indexes_stay_off_the_names_of_identity_sequences(make: Make) -> None:
+    plan = make(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a); CREATE TABLE t_id_seq(x); CREATE TABLE u(id INTEGER PRIMARY KEY);"
+        "CREATE INDEX u_id_seq ON t(a)"
+    ).plan()
+    assert [table.source.name for table in plan.tables] == ["t_id_seq", "t", "u"]
+    assert table(plan, "t").target.indexes[0].name == "u_id_seq_2"
+    assert "u_id_seq is taken" in messages(plan, "u_id_seq")
+
+
+def test_keys_and_indexes_over_more_columns_than_postgresql_takes_are_left_out(make: Make) -> None:
+    columns = ", ".join(f"c{number}" for number in range(33))
+    plan = make(f"CREATE TABLE t({columns}, PRIMARY KEY ({columns})); CREATE INDEX i ON t({columns})").plan()
+    assert table(plan, "t").target.primary_key is None
+    assert "at most 32" in fate(plan, "index", "i").reason
+    assert "at most 32" in messages(plan, "t.t_pkey")
+
+
+def test_expressions_are_translated_or_left_out_with_their_reason(make: Make) -> None:
+    plan = make(
+        "CREATE TABLE t(a INTEGER DEFAULT 5 CHECK (a > 1), b TEXT DEFAULT (sqlite_version()), c AS (a + 1),"
+        "d AS (c + 1) STORED, e TEXT DEFAULT NULL);"
+        "CREATE INDEX i ON t(lower(b)) WHERE a > 2; CREATE VIEW v AS SELECT a FROM t; CREATE VIEW w AS SELECT * FROM v"
+    ).plan()
+    assert column(plan, "t.a").target.default == "5"
+    assert column(plan, "t.b").target.default is None
+    assert fate(plan, "default", "b").source_sql == "sqlite_version()"
+    assert column(plan, "t.c").target.generated is not None
+    assert column(plan, "t.d").target.generated is None
+    assert "another generated column" in messages(plan, "t.d")
+    assert len(table(plan, "t").target.checks) == 1
+    assert table(plan, "t").target.indexes[0].where is not None
+    assert [item.name for item in plan.objects if item.kind == "view"] == ["v", "w"]
+    assert fate(plan, "view", "w").target_sql.startswith("CREATE VIEW")

@@ -15,6 +15,7 @@ from exuvia.move.plan import Fate, ObjectPlan, Plan, Problem, TablePlan
 from exuvia.values.facts import Example
 from exuvia.values.profile import TableProfile
 
+MAX_KEY_COLUMNS = 32
 _WITHOUT_EQUALITY = (Base.JSON,)
 
 
@@ -123,6 +124,8 @@ def _impossible(shape: Shape, columns: Sequence[str]) -> str:
     missing = shape.missing(columns)
     if missing:
         return f"its column {missing} is excluded"
+    if len(columns) > MAX_KEY_COLUMNS:
+        return f"it has {len(columns)} columns, and PostgreSQL's keys have at most {MAX_KEY_COLUMNS}"
     bad = next((column for column in columns if shape.types[column].base in _WITHOUT_EQUALITY), "")
     return f"its column {bad} is {shape.types[bad]}, which PostgreSQL cannot compare" if bad else ""
 

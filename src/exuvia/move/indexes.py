@@ -9,7 +9,7 @@ from exuvia.catalog.model import Index, IndexPart, Key, Table
 from exuvia.catalog.target import TargetIndex, TargetIndexPart
 from exuvia.catalog.types import Base
 from exuvia.engines.postgres.translate import Translation
-from exuvia.move.constraints import Found, Shape
+from exuvia.move.constraints import MAX_KEY_COLUMNS, Found, Shape
 from exuvia.move.naming import Names
 from exuvia.move.overrides import TableOverride
 from exuvia.move.plan import Fate, ObjectPlan, Problem
@@ -68,6 +68,8 @@ def _warn(shape: Shape, index: Index, reason: str, found: Found) -> None:
 
 
 def _index(shape: Shape, index: Index, name: str, translator: Translator) -> tuple[TargetIndex | None, str]:
+    if len(index.parts) > MAX_KEY_COLUMNS:
+        return None, f"it has {len(index.parts)} columns, and PostgreSQL's indexes have at most {MAX_KEY_COLUMNS}"
     parts: list[TargetIndexPart] = []
     for part in index.parts:
         answer = _part(shape, part, translator)

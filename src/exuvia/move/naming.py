@@ -41,6 +41,10 @@ class Names:
         taken.add(name)
         return name
 
+    def take(self, schema: str, name: str) -> None:
+        """Keep a name of the schema from being given to anything else."""
+        self._taken.setdefault(schema, set()).add(name)
+
     def legal(self, name: str) -> str:
         """Return a name of its own space (a constraint's), folded and cut where need be."""
         return assign([name], fold=self.fold, kind="other")[name]
@@ -87,6 +91,7 @@ def build_names(
         _name_tables(names, place, members, overrides)
     for table in tables:
         names.columns[table.name] = _name_columns(names, table, overrides)
+    _reserve_sequences(names, tables)
     names.views = names.assign_all(schema, [view.name for view in views], "table", {}, "")
     for place, members in by_schema.items():
         indexes = [(table.name, index.name) for table in members for index in table.indexes]
@@ -111,6 +116,25 @@ def _name_columns(names: Names, table: Table, overrides: Overrides) -> Mapping[s
     said = {name: (override.column(name).name, override.column(name).line) for name in wanted}
     given = _given(said, automatic, f"column of table {table.name}")
     return names.assign_all(schema=names.schema, names=wanted, kind="column", given=given, where=table.name)
+
+
+def _reserve_sequences(names: Names, tables: Sequence[Table]) -> None:
+    """Keep views and indexes off the names of the sequences that PostgreSQL makes for identity columns."""
+    for table in tables:
+        column = names.columns[table.name].get(table.rowid_column or "")
+        if column is not None:
+            schema, target = names.tables[table.name]
+            names.take(schema, sequence_name(target, column))
+
+
+def sequence_name(table: str, column: str) -> str:
+    """Return the name that PostgreSQL gives to the sequence of an identity column where it is free
+    (makeObjectName, src/backend/commands/indexcmds.c): the longer of both names is cut until all fits."""
+    parts = [table.encode(), column.encode()]
+    while len(parts[0]) + len(parts[1]) + len("__seq") > MAX_BYTES:
+        longer = 0 if len(parts[0]) > len(parts[1]) else 1
+        parts[longer] = parts[longer][:-1]
+    return "_".join([*(part.decode("utf-8", "ignore") for part in parts), "seq"])
 
 
 def _given(said: Mapping[str, tuple[str | None, int]], automatic: Assigned, kind: str) -> dict[str, str]:

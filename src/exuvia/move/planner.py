@@ -16,7 +16,7 @@ from exuvia.move.constraints import Found, Keys, Shape, foreign_keys, keys
 from exuvia.move.expressions import checks, default, generated
 from exuvia.move.fit import misfits
 from exuvia.move.indexes import Indexes, indexes
-from exuvia.move.naming import Names, build_names
+from exuvia.move.naming import Names, build_names, sequence_name
 from exuvia.move.objects import others, triggers, views
 from exuvia.move.overrides import Overrides, check_names
 from exuvia.move.plan import ColumnPlan, Plan, Problem, Style, TablePlan
@@ -75,8 +75,8 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     schema = overrides.schema if overrides.schema and options.schema == "public" else options.schema
     excluded = [table.name for table in catalog.tables if _is_excluded(table.name, options, overrides)]
     moved = [t for t in catalog.tables if t.name not in excluded and t.name in profile.tables]
-    ordered, _ = load_order(moved)
     names = build_names(moved, catalog.views, overrides, schema=schema, fold=fold)
+    ordered = _order(moved, names)
     decided = decide(catalog, moved, profile, overrides, style=style, naive_time=naive_time)
     found = Found(problems=list(names.problems))
     shapes = {table.name: _shape(table, names, decided, profile) for table in ordered}
@@ -112,6 +112,18 @@ def _is_excluded(name: str, options: PlanOptions, overrides: Overrides) -> bool:
     if options.include and not any(fnmatchcase(name, pattern) for pattern in options.include):
         return True
     return overrides.table(name).exclude or any(fnmatchcase(name, pattern) for pattern in options.exclude)
+
+
+def _order(tables: list[Table], names: Names) -> list[Table]:
+    """Targets of foreign keys first; before them, tables that are named as PostgreSQL would name the sequence of
+    another one's identity column, so that it chooses another name."""
+    sequences = {
+        sequence_name(names.tables[table.name][1], column)
+        for table in tables
+        if (column := names.columns[table.name].get(table.rowid_column or "")) is not None
+    }
+    ordered, _ = load_order(tables)
+    return sorted(ordered, key=lambda table: names.tables[table.name][1] not in sequences)
 
 
 def _shape(table: Table, names: Names, decided: Mapping[ColumnId, Decision], profile: Profile) -> Shape:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from exuvia.catalog.model import Column, IndexPart, Trigger, View
+from exuvia.catalog.names import fold
 from exuvia.engines.postgres.translate import (
     NamedColumn,
     Names,
@@ -22,6 +24,8 @@ from exuvia.move.constraints import Shape
 from exuvia.move.naming import Names as TargetNames
 from exuvia.values.facts import ColumnFacts
 
+_WORD = re.compile(r"\w+")
+
 
 @dataclass(frozen=True, slots=True)
 class Translator:
@@ -29,16 +33,22 @@ class Translator:
 
     Args:
         names: What the source's names are in the target.
+        computed: By source table, its generated columns.
     """
 
     names: Names
+    computed: Mapping[str, frozenset[str]]
 
     @classmethod
     def over(cls, shapes: Mapping[str, Shape], names: TargetNames, triggers: Sequence[Trigger]) -> Translator:
         """Return the translator for the moved tables."""
         objects = {trigger.name: names.legal(trigger.name) for trigger in triggers} | names.views
         relations = {name: _relation(shape) for name, shape in shapes.items()}
-        return cls(Names(relations, names.schema, objects, names.fold))
+        computed = {
+            name: frozenset(column.name for column in shape.table.columns if column.generated is not None)
+            for name, shape in shapes.items()
+        }
+        return cls(Names(relations, names.schema, objects, names.fold), computed)
 
     def default(self, shape: Shape, column: Column) -> Translation:
         """Translate a column's default into an expression of its target type."""
@@ -49,8 +59,18 @@ class Translator:
         return translate_expression(expression, table, self.names, use="condition")
 
     def generated(self, expression: str, table: str, column: str) -> Translation:
-        """Translate the expression of a generated column into what the target's column stores."""
-        return translate_expression(expression, table, self.names, column=column)
+        """Translate the expression of a generated column into what the target's column stores.
+
+        In PostgreSQL it cannot read another generated column.
+        """
+        others = self.computed[table] - {column}
+        relation = self.names.relations[table]
+        plain = {name: named for name, named in relation.columns.items() if name not in others}
+        names = replace(self.names, relations={**self.names.relations, table: replace(relation, columns=plain)})
+        found = translate_expression(expression, table, names, column=column)
+        if found.sql is None and {fold(name) for name in others} & {fold(word) for word in _WORD.findall(expression)}:
+            return Translation(None, "it reads another generated column, which PostgreSQL does not allow")
+        return found
 
     def index_part(self, part: IndexPart, table: str) -> Translation:
         """Translate a part of an index: a quoted column, or an expression in parentheses."""
