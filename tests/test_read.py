@@ -17,7 +17,6 @@ from exuvia.engines.sqlite.chunks import cut
 from exuvia.engines.sqlite.inspect import inspect
 from exuvia.engines.sqlite.read import BATCH_BYTES, MAX_BATCH_ROWS, ColumnRead, WrongClassError
 from exuvia.engines.sqlite.snapshot import Snapshot
-from exuvia.errors import SourceError
 from exuvia.values.cells import Cells, StorageClass
 from exuvia.values.profile import Chunk
 
@@ -275,22 +274,39 @@ def test_generated_columns_are_read_like_others(tmp_path: Path) -> None:
     assert database.read("t") == expected
 
 
-def test_a_collation_of_the_application_stops_only_tables_that_are_stored_by_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le"])
+def test_tables_with_a_collation_of_the_application_are_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "a.db"
+    values = ["b", 1, "a", 2.5, b"\0", "\0é", "C"]
     with contextlib.closing(apsw.Connection(str(path))) as connection:
-        connection.create_collation("mine", lambda a, b: (a > b) - (a < b))
-        connection.execute("CREATE TABLE r(a TEXT COLLATE mine PRIMARY KEY)")
-        connection.execute("CREATE TABLE w(a TEXT COLLATE mine PRIMARY KEY) WITHOUT ROWID")
-        connection.execute("INSERT INTO r VALUES ('b'), ('a')")
-        connection.execute("INSERT INTO w VALUES ('b'), ('a')")
-    columns = [ColumnRead("a", frozenset({TEXT}))]
+        connection.execute(f"PRAGMA encoding = '{encoding}'")
+        connection.create_collation("mine", lambda a, b: (a < b) - (a > b))
+        connection.execute("CREATE TABLE r(a COLLATE mine, PRIMARY KEY (a))")
+        connection.execute("CREATE TABLE w(a COLLATE mine PRIMARY KEY, n) WITHOUT ROWID")
+        connection.execute("CREATE TABLE beside(n INTEGER PRIMARY KEY, a COLLATE mine) WITHOUT ROWID")
+        connection.execute("INSERT INTO beside VALUES (2, 'y'), (1, 'x'), (3, 'z')")
+        connection.executemany("INSERT INTO r VALUES (?)", [(value,) for value in values])
+        connection.executemany("INSERT INTO w VALUES (?, NULL)", [(value,) for value in values])
     with Snapshot.open(path, readers=1) as snapshot, snapshot.reader() as reader:
         catalog = inspect(snapshot.connection, "test")
-        found = [row for batch in reader.batches(catalog.table("r"), WHOLE, columns) for row in rows_of(batch)]
-        assert found == [{"a": ("text", b"b")}, {"a": ("text", b"a")}]
-        with pytest.raises(SourceError) as caught:
-            list(reader.batches(catalog.table("w"), WHOLE, columns))
-    assert caught.value.code == "source.collation"
+        columns = [ColumnRead("a", ALL)]
+        found = [row["a"] for batch in reader.batches(catalog.table("r"), WHOLE, columns) for row in rows_of(batch)]
+        assert found == [tagged(value) for value in values]
+        table = catalog.table("beside")
+        chunks = cut(reader.sql, table, chunk_rows=2)
+        parts = [[row["a"] for batch in reader.batches(table, c, columns) for row in rows_of(batch)] for c in chunks]
+        assert parts == [[("text", b"x"), ("text", b"y")], [("text", b"z")]]
+        stored = [1, 2.5, "b", "a", "C", "\0é", b"\0"]
+        table = catalog.table("w")
+        (chunk,) = cut(reader.sql, table, chunk_rows=2)
+        for limit in (None, 2):
+            batches = list(reader.batches(table, chunk, [*columns, ColumnRead("n", frozenset())], batch_rows=limit))
+            assert [row["a"] for batch in batches for row in rows_of(batch)] == [tagged(value) for value in stored]
+            assert {row["n"] for batch in batches for row in rows_of(batch)} == {None}
+        assert [row["a"] for row in reader.rows_at(table, chunk, range(7))] == stored
+        assert reader.keys(table, chunk, [2]) == {2: "a='b'"}
+        with pytest.raises(WrongClassError):
+            list(reader.batches(table, chunk, [ColumnRead("a", frozenset({TEXT}))]))
 
 
 @pytest.mark.parametrize("key", ["id INTEGER PRIMARY KEY", "id INT PRIMARY KEY"])

@@ -35,8 +35,6 @@ _CASES = (
     ),
     _Case("readonly", "needs_recovery", "The file needs recovery and is open only for reading", _RECOVERY_HINT),
     _Case("no such collation", "collation", "A collation of the application is missing", "It is not part of SQLite."),
-    # What SQLite says of a WITHOUT ROWID table whose order it cannot compute
-    _Case("no query solution", "collation", "A collation of the application is missing", "It is not part of SQLite."),
     _Case("no such function", "function", "A function of the application is missing", "It is not part of SQLite."),
     _Case("no such module", "module", "A module is not installed", "It is not part of SQLite."),
     _Case("unable to open", "permission", "The file cannot be opened", "Check the rights of the file and its folder."),

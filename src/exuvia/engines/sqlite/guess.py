@@ -54,7 +54,7 @@ class Guess:
         long = self._long_columns(table)
         if long and self.row_bytes:
             terms.append(f"{row_bytes(long)} <= {self.row_bytes}")
-        return " AND ".join(terms)
+        return balanced(terms, "AND") if terms else ""
 
     def _proofs(self, column: Column) -> list[str]:
         name = f"+{quote(column.name)} COLLATE BINARY"

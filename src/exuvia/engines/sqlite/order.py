@@ -11,6 +11,8 @@ import apsw
 from exuvia.catalog.model import Table
 from exuvia.values.profile import Chunk, KeyValue
 
+_BUILT_IN = frozenset({"BINARY", "NOCASE", "RTRIM"})
+
 
 @dataclass(frozen=True, slots=True)
 class ReadOrder:
@@ -21,11 +23,13 @@ class ReadOrder:
             as it lies, which is the same order in every reading of one snapshot.
         names: The columns that name a row for people; empty when only a position can.
         by_rowid: Whether the key is the rowid.
+        needs_collation: Whether SQLite opens the table only with a collation of the application's.
     """
 
     terms: tuple[str, ...]
     names: tuple[str, ...]
     by_rowid: bool = False
+    needs_collation: bool = False
 
     def where(self, chunk: Chunk) -> list[str]:
         """Return the conditions ``lower < key <= upper``."""
@@ -40,22 +44,41 @@ class ReadOrder:
 
 def order_of(connection: apsw.Connection, table: Table) -> ReadOrder:
     """Return the order in which ``table`` is read: by rowid, else by the primary key with the key's own collations
-    (these need not be the columns', and two keys may be equal under the columns')."""
+    (these need not be the columns', and two keys may be equal under the columns').
+
+    A key with a collation of the application's cannot be compared here: such a table is scanned.
+    """
     if table.rowid_name is not None:
         return ReadOrder((table.rowid_name,), ("rowid",), by_rowid=True)
     if table.rowid_column is not None:
         return ReadOrder((quote(table.rowid_column),), (table.rowid_column,), by_rowid=True)
     names = table.primary_key.columns if table.primary_key else ()
-    parts = _key_parts(connection, table.name) if table.without_rowid else []
-    return ReadOrder(tuple(f"{quote(name)} COLLATE {quote(collation)}" for name, collation in parts), names)
+    if not table.without_rowid:
+        return ReadOrder((), names)
+    parts = _stored_parts(connection, table.name)
+    foreign = [part for part in parts if part.collation.upper() not in _BUILT_IN]
+    key = [part for part in parts if part.in_key]
+    if any(part in foreign for part in key):
+        return ReadOrder((), names, needs_collation=True)
+    terms = tuple(f"{quote(part.column)} COLLATE {part.collation}" for part in key)
+    return ReadOrder(terms, names, needs_collation=bool(foreign))
 
 
-def _key_parts(connection: apsw.Connection, table: str) -> list[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A column of the b-tree that is a WITHOUT ROWID table."""
+
+    column: str
+    collation: str
+    in_key: bool
+
+
+def _stored_parts(connection: apsw.Connection, table: str) -> list[_Part]:
     index = connection.execute("SELECT name FROM pragma_index_list(?, 'main') WHERE origin = 'pk'", (table,)).fetchone()
     if index is None:
         return []
-    query = "SELECT name, coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno"
-    return [(str(name), str(collation)) for name, collation in connection.execute(query, (index[0],))]
+    query = "SELECT name, coll, key FROM pragma_index_xinfo(?, 'main') ORDER BY seqno"
+    return [_Part(str(name), str(coll), bool(key)) for name, coll, key in connection.execute(query, (index[0],))]
 
 
 def quote(name: str) -> str:

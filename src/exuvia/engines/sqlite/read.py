@@ -14,6 +14,7 @@ from exuvia.engines.sqlite import utf16
 from exuvia.engines.sqlite.adbc import ArrowConnection, ClassMismatch
 from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.order import ReadOrder, from_clause, literal, order_of, quote, row_bytes
+from exuvia.engines.sqlite.rows import groups, row_batches, stand_in, unexpected, value_items
 from exuvia.errors import SourceError
 from exuvia.values.cells import Cells, StorageClass
 from exuvia.values.profile import Chunk, KeyValue
@@ -69,6 +70,7 @@ class Reader:
     def __init__(self, arrow: ArrowConnection, rows: apsw.Connection, encoding: str, label: str) -> None:
         self._arrow = arrow
         self._rows = rows
+        stand_in(rows)
         self._codec = {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}.get(encoding, "utf-8")
         self._label = label
         self._orders: dict[str, ReadOrder] = {}
@@ -113,8 +115,11 @@ class Reader:
             SourceError: SQLite cannot read.
             CancelledError: The snapshot was interrupted.
         """
-        fields = [field for column in columns for field in self._fields(column)]
         tail = self._tail(table, chunk, order_by, condition)
+        if self.order(table).needs_collation:
+            yield from self._row_batches(table, columns, tail, min(batch_rows or MAX_BATCH_ROWS, MAX_BATCH_ROWS))
+            return
+        fields = [field for column in columns for field in self._fields(column)]
         wide = 8 * (len(fields) + 1)
         largest = max(chunk.max_row_bytes, 1) if chunk.max_row_bytes else self._measure(table, chunk, columns)
         rows = max(1, min(batch_rows or MAX_BATCH_ROWS, MAX_BATCH_ROWS, BATCH_BYTES // (largest + wide)))
@@ -124,6 +129,19 @@ class Reader:
                 yield self._cells(columns, fields, length, arrays)
         except ClassMismatch as mismatch:
             raise WrongClassError(self._label, table.name, fields[mismatch.column].column) from None
+
+    def _row_batches(
+        self, table: Table, columns: Sequence[ColumnRead], tail: str, limit: int
+    ) -> Iterator[dict[str, Cells]]:
+        names = [column.name for column in columns]
+        try:
+            for batch in row_batches(self._rows, names, tail, (limit, BATCH_BYTES), self._to_utf8):
+                for column in columns:
+                    if unexpected(batch[column.name], column.classes):
+                        raise WrongClassError(self._label, table.name, column.name)
+                yield batch
+        except apsw.Error as error:
+            raise source_error(error, self._label, table.name) from error
 
     def keys(self, table: Table, chunk: Chunk, positions: Sequence[int]) -> dict[int, str]:
         """Name rows for people: ``rowid=17``, or ``id='a', lang='en'`` where there is no rowid.
@@ -253,17 +271,15 @@ class Reader:
 
     def _row(self, table: Table, names: Sequence[str], tail: str) -> dict[str, KeyValue]:
         row: dict[str, KeyValue] = {}
-        for start in range(0, len(names), _MAX_RESULT_COLUMNS // 2):
-            part = names[start : start + _MAX_RESULT_COLUMNS // 2]
-            items = ", ".join(
-                f"typeof({name}) = 'text', iif(typeof({name}) = 'text', CAST({name} AS BLOB), {name})"
-                for name in map(quote, part)
-            )
-            found = self._query(table, f"SELECT {items} {tail}")
+        for part in groups(names):
+            found = self._query(table, f"SELECT {value_items(part)} {tail}")
             for number, name in enumerate(part):
                 is_text, value = found[2 * number : 2 * number + 2]
                 row[name] = self._text(value) if is_text else value
         return row
+
+    def _to_utf8(self, value: bytes) -> bytes:
+        return value if self._codec == "utf-8" else utf16.value_to_utf8(value, self._codec)
 
     def _text(self, value: KeyValue) -> KeyValue:
         if not isinstance(value, bytes):
