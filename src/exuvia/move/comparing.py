@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -75,10 +75,7 @@ def source_rows(reader: SourceReader, table: TablePlan, chunk: Chunk) -> Generat
     for cells in reader.batches(table.source, chunk, column_reads(table.columns)):
         rows = convert_rows(table.columns, cells, start)
         start += rows.read
-        arrays = [
-            _comparable(column.rule.type, array) for column, array in zip(table.columns, rows.arrays, strict=True)
-        ]
-        yield Rows(arrays, rows.length, rows.read, rows.positions, rows.rejected, rows.nulled, rows.bytes)
+        yield replace(rows, arrays=comparable(table.columns, rows.arrays))
 
 
 def target_rows(reader: TargetReader, table: TablePlan, condition: str) -> Generator[list[pa.Array]]:
@@ -88,8 +85,13 @@ def target_rows(reader: TargetReader, table: TablePlan, condition: str) -> Gener
         yield [_normal(column.type, array) for column, array in zip(columns, arrays, strict=True)]
 
 
-def _comparable(type_: SqlType, array: pa.Array) -> pa.Array:
-    return wire_form(type_, array) if is_compared_as_wire(type_) else _normal(type_, array)
+def comparable(columns: Sequence[ColumnPlan], arrays: Sequence[pa.Array]) -> list[pa.Array]:
+    """Return converted values in the form in which the two sides are compared."""
+    types = [column.rule.type for column in columns]
+    return [
+        wire_form(type_, array) if is_compared_as_wire(type_) else _normal(type_, array)
+        for type_, array in zip(types, arrays, strict=True)
+    ]
 
 
 def _normal(type_: SqlType, array: pa.Array) -> pa.Array:

@@ -1,4 +1,8 @@
-"""The copy stage: chunks of all tables through a few threads into their target tables."""
+"""The copy stage: chunks of all tables through a few threads into their target tables.
+
+The values that go are digested on their way, before they are encoded, so that the proof need not read the source
+again.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +11,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
+import pyarrow as pa
 
 from exuvia.engines.postgres.write import CopyTarget, copy, copy_refusing, is_refusal
 from exuvia.engines.sqlite.read import Reader
 from exuvia.engines.sqlite.snapshot import Snapshot
-from exuvia.errors import RejectedError
+from exuvia.errors import RejectedError, SourceError
+from exuvia.move.comparing import comparable
 from exuvia.move.events import Listener, Progress
 from exuvia.move.lending import Lender
-from exuvia.move.plan import TablePlan
+from exuvia.move.plan import ColumnPlan, TablePlan
 from exuvia.move.prefetch import prefetch
-from exuvia.move.quarantine import Quarantine
+from exuvia.move.quarantine import Original, Quarantine
 from exuvia.move.results import TableResult
-from exuvia.move.rows import Rejected, Rows, column_reads, convert_rows, copied_columns
+from exuvia.move.rows import Rejected, Rows, column_reads, convert_rows, copied_columns, without
+from exuvia.values.digest import Digest, digest, empty
 from exuvia.values.profile import Chunk
 
 _BATCHES_AHEAD = 2
@@ -32,11 +39,13 @@ class CopyOptions:
         jobs: Chunks copied at once.
         batch_rows: Upper bound of rows per batch; None lets the reader choose by size.
         stop_at_rejection: Raise at the first row that cannot go instead of putting it into quarantine.
+        digests: Digest the values that go.
     """
 
     jobs: int
     batch_rows: int | None = None
     stop_at_rejection: bool = False
+    digests: bool = True
 
 
 @dataclass(slots=True)
@@ -60,6 +69,21 @@ class ChunkResult:
     rows: int
     rejected: int
     bytes: int
+    digest: Digest | None
+
+
+@dataclass(slots=True)
+class _Passage:
+    """What passes through one attempt at a chunk. ``sent`` are the numbers of the columns that COPY writes."""
+
+    target: CopyTarget
+    sent: tuple[int, ...]
+    rejected: list[Rejected]
+    digest: Digest | None
+    read: int = 0
+
+    def arrays(self, rows: Rows) -> list[pa.Array]:
+        return [rows.arrays[number] for number in self.sent]
 
 
 @dataclass(slots=True)
@@ -128,59 +152,64 @@ class Copier:
         self,
         table: TablePlan,
         chunk: Chunk,
-        send: Callable[[psycopg.Connection, CopyTarget, Iterator[Rows], list[Rejected]], int],
+        send: Callable[[psycopg.Connection, _Passage, Iterator[Rows]], int],
     ) -> ChunkResult:
         """Copy a chunk in one transaction, its quarantined rows included."""
-        columns = copied_columns(table)
-        target = CopyTarget(table.target.schema, table.target.name, tuple(column.target for column in columns))
-        rejected: list[Rejected] = []
-        read = 0
-        with self.snapshot.reader() as reader, self.connections.lend() as connection:
-
-            def batches() -> Iterator[Rows]:
-                nonlocal read
-                cells = reader.batches(table.source, chunk, column_reads(columns), batch_rows=self.options.batch_rows)
-                with prefetch(cells, _BATCHES_AHEAD) as ahead:
-                    for batch in ahead:
-                        rows = convert_rows(columns, batch, read)
-                        read += rows.read
-                        rejected.extend(rows.rejected)
-                        yield rows
-
-            with connection.transaction():
-                sent = send(connection, target, batches(), rejected)
-                found = self._original(reader, table, chunk, rejected)
-                if found and self.options.stop_at_rejection:
-                    raise _rejection(table, found[0])
-                if found:
-                    with self.connections.lend() as other:
-                        self.quarantine.prepare(other, table)
-                    self.quarantine.store(connection, table, found)
+        columns = self._columns(table)
+        sent = tuple(number for number, column in enumerate(columns) if column.target.generated is None)
+        target = CopyTarget(table.target.schema, table.target.name, tuple(columns[at].target for at in sent))
+        passage = _Passage(target, sent, [], empty(len(columns)) if self.options.digests else None)
+        with self.snapshot.reader() as reader, self.connections.lend() as connection, connection.transaction():
+            size = send(connection, passage, self._rows(reader, table, columns, chunk, passage))
+            if passage.read != chunk.rows:
+                raise _miscounted(table, chunk, passage.read)
+            found = self._original(reader, table, chunk, passage.rejected)
+            if found:
+                self._put_aside(connection, table, found)
         if found:
             self.quarantine.record(table, found, self.stored_in(table))
-        return ChunkResult(table, chunk, read - len(rejected), len(rejected), sent)
+        return ChunkResult(table, chunk, passage.read - len(found), len(found), size, passage.digest)
 
-    def _copy_at_once(
-        self, connection: psycopg.Connection, target: CopyTarget, batches: Iterator[Rows], _: list[Rejected]
-    ) -> int:
-        return copy(connection, target, (rows.arrays for rows in batches))
+    def _columns(self, table: TablePlan) -> tuple[ColumnPlan, ...]:
+        """Return the columns to read: those that the target computes itself only where they are to be compared."""
+        return table.columns if self.options.digests else copied_columns(table)
 
-    def _copy_refusing(
-        self, connection: psycopg.Connection, target: CopyTarget, batches: Iterator[Rows], rejected: list[Rejected]
-    ) -> int:
-        sent = 0
+    def _rows(
+        self, reader: Reader, table: TablePlan, columns: Sequence[ColumnPlan], chunk: Chunk, passage: _Passage
+    ) -> Iterator[Rows]:
+        cells = reader.batches(table.source, chunk, column_reads(columns), batch_rows=self.options.batch_rows)
+        with prefetch(cells, _BATCHES_AHEAD) as ahead:
+            for batch in ahead:
+                rows = convert_rows(columns, batch, passage.read)
+                passage.read += rows.read
+                passage.rejected.extend(rows.rejected)
+                yield rows
+                if passage.digest is not None:
+                    rows = without(rows, passage.rejected)
+                    passage.digest += digest(comparable(columns, rows.arrays), rows.length)
+
+    def _copy_at_once(self, connection: psycopg.Connection, passage: _Passage, batches: Iterator[Rows]) -> int:
+        return copy(connection, passage.target, (passage.arrays(rows) for rows in batches))
+
+    def _copy_refusing(self, connection: psycopg.Connection, passage: _Passage, batches: Iterator[Rows]) -> int:
+        size = 0
         for rows in batches:
 
             def refuse(position: int, reason: str, rows: Rows = rows) -> None:
-                rejected.append(Rejected(int(rows.positions[position]), "", reason))
+                passage.rejected.append(Rejected(int(rows.positions[position]), "", reason))
 
             if rows.length:
-                sent += copy_refusing(connection, target, rows.arrays, refuse)
-        return sent
+                size += copy_refusing(connection, passage.target, passage.arrays(rows), refuse)
+        return size
 
-    def _original(
-        self, reader: Reader, table: TablePlan, chunk: Chunk, rejected: Sequence[Rejected]
-    ) -> list[tuple[str, str, str, dict[str, int | float | str | bytes | None]]]:
+    def _put_aside(self, connection: psycopg.Connection, table: TablePlan, rows: Sequence[Original]) -> None:
+        if self.options.stop_at_rejection:
+            raise _rejection(table, rows[0])
+        with self.connections.lend() as other:
+            self.quarantine.prepare(other, table)
+        self.quarantine.store(connection, table, rows)
+
+    def _original(self, reader: Reader, table: TablePlan, chunk: Chunk, rejected: Sequence[Rejected]) -> list[Original]:
         if not rejected:
             return []
         positions = [row.position for row in rejected]
@@ -192,13 +221,19 @@ class Copier:
         ]
 
 
-def _rejection(
-    table: TablePlan, row: tuple[str, str, str, dict[str, int | float | str | bytes | None]]
-) -> RejectedError:
+def _rejection(table: TablePlan, row: Original) -> RejectedError:
     name, column, reason, _ = row
     place = f"{table.source.name}.{column}" if column else table.source.name
     return RejectedError(
         f"{place}, row {name}: {reason}.",
         hint="Mend the value, change the column in the plan file, or let rows go to quarantine"
         " (--on-error quarantine). Nothing was moved.",
+    )
+
+
+def _miscounted(table: TablePlan, chunk: Chunk, rows: int) -> SourceError:
+    return SourceError(
+        f"Table {table.source.name!r} gave {rows:,} rows where {chunk.rows:,} had been counted.",
+        hint="The file may be damaged: try PRAGMA integrity_check. Nothing was moved.",
+        code="changed",
     )

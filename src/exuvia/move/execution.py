@@ -23,7 +23,7 @@ from exuvia.move.plan import ObjectPlan, Plan, Problem, TablePlan
 from exuvia.move.publishing import publish_all
 from exuvia.move.quarantine import Quarantine
 from exuvia.move.results import Proof, TableResult
-from exuvia.move.verify import Verifier
+from exuvia.move.verify import ChunkId, Taken, Verifier
 from exuvia.move.workers import run
 
 
@@ -116,9 +116,9 @@ class Execution:
                 staging.create(main, schema)
             for table in tables:
                 main.execute(ddl.create_table(table.target).encode())
-        results = self._copy(connections, tables)
+        results, taken_down = self._copy(connections, tables)
         finished = self._finish(connections, tables)
-        proof = self._verify(connections, tables) if self.verify else None
+        proof = self._verify(connections, tables, taken_down) if self.verify else None
         if proof is not None and not proof.equal:
             return Outcome(results, self.plan.objects + finished.objects, finished.problems, proof, published=False)
         with self.clock.stage("finish"):
@@ -126,23 +126,23 @@ class Execution:
             objects = publish_all(main, self.plan, published, conflicts(main, self.plan))
         return Outcome(results, objects + finished.objects, finished.problems, proof, published=True)
 
-    def _copy(self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan]) -> tuple[TableResult, ...]:
+    def _copy(
+        self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan]
+    ) -> tuple[tuple[TableResult, ...], Mapping[ChunkId, Taken]]:
+        taken_down: dict[ChunkId, Taken] = {}
+        options = replace(self.copy_options, digests=self.verify)
         with self.clock.stage("copy"):
             copier = Copier(
-                self.snapshot,
-                connections,
-                self.quarantine,
-                self._quarantine_place,
-                self.copy_options,
-                self.clock.listener,
+                self.snapshot, connections, self.quarantine, self._quarantine_place, options, self.clock.listener
             )
             stop = _stopper(self.snapshot, connections)
-            for result in run(copier.tasks(tables), jobs=self.copy_options.jobs, stop=stop):
+            for result in run(copier.tasks(tables), jobs=options.jobs, stop=stop):
                 copier.done(result)
-            return tuple(
-                replace(result, schema=table.target.schema)
-                for result, table in zip(copier.results(tables), self.plan.tables, strict=True)
-            )
+                if result.digest is not None:
+                    chunk = (result.table.source.name, result.chunk.number)
+                    taken_down[chunk] = Taken(result.digest, result.rejected, result.bytes)
+        schemas = {table.source.name: table.target.schema for table in self.plan.tables}
+        return tuple(replace(one, schema=schemas[one.source]) for one in copier.results(tables)), taken_down
 
     def _finish(self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan]) -> Finished:
         jobs, stop = self.copy_options.jobs, _stopper(self.snapshot, connections)
@@ -155,12 +155,17 @@ class Execution:
             tuple(one for part in found for one in part.objects), tuple(one for part in found for one in part.problems)
         )
 
-    def _verify(self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan]) -> Proof:
+    def _verify(
+        self,
+        connections: Lender[psycopg.Connection],
+        tables: Sequence[TablePlan],
+        taken_down: Mapping[ChunkId, Taken],
+    ) -> Proof:
         with self.clock.stage("verify"):
             verifier = Verifier(
                 self.snapshot, self.target_url, connections, self.copy_options.jobs, self.clock.listener
             )
-            proof = verifier.verify(tables, _stopper(self.snapshot, connections))
+            proof = verifier.verify(tables, _stopper(self.snapshot, connections), taken_down)
         schemas = {table.source.name: table.target.schema for table in self.plan.tables}
         return replace(proof, tables=tuple(replace(one, schema=schemas[one.table]) for one in proof.tables))
 
@@ -213,13 +218,17 @@ def _stopper(snapshot: Snapshot, connections: Lender[psycopg.Connection]) -> Cal
 
 
 def _abandon(main: psycopg.Connection, connect: Callable[[], psycopg.Connection], schemas: Sequence[str]) -> None:
-    """Leave no staging schema behind, whatever state the main connection is in."""
-    with suppress(psycopg.Error, TargetError):
-        idle = not main.closed and main.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        connection = main if idle else connect()
-        try:
-            for schema in schemas:
-                staging.discard(connection, schema)
-        finally:
-            if connection is not main:
-                connection.close()
+    """Leave no staging schema behind, through a new connection where the main one is lost.
+
+    Where that fails too, the next move into the same schema sweeps it.
+    """
+    try:
+        _discard(main, schemas)
+    except psycopg.Error:
+        with suppress(psycopg.Error, TargetError), connect() as connection:
+            _discard(connection, schemas)
+
+
+def _discard(connection: psycopg.Connection, schemas: Sequence[str]) -> None:
+    for schema in schemas:
+        staging.discard(connection, schema)

@@ -17,6 +17,8 @@ from exuvia.move.plan import TablePlan
 from exuvia.move.results import Rejection
 
 Value = int | float | str | bytes | None
+Original = tuple[str, str, str, Mapping[str, Value]]
+"""A rejected row: its name, the column at fault, the reason, and the original values."""
 
 REPORTED = 1_000
 
@@ -76,14 +78,14 @@ class Quarantine:
         self,
         connection: psycopg.Connection,
         table: TablePlan,
-        rows: Sequence[tuple[str, str, str, Mapping[str, Value]]],
+        rows: Sequence[Original],
     ) -> None:
         """Put rows into the quarantine table, in the caller's transaction.
 
         Args:
             connection: The connection that copies the chunk.
             table: The rows' table.
-            rows: Row name, column at fault, reason, and the original values.
+            rows: The rows.
         """
         encoded = [
             (name, column, reason, json.dumps({key: json_value(value) for key, value in values.items()}))
@@ -91,7 +93,7 @@ class Quarantine:
         ]
         tables.store(connection, table.target.schema, table.target.name, encoded)
 
-    def record(self, table: TablePlan, rows: Sequence[tuple[str, str, str, Mapping[str, Value]]], stored: str) -> None:
+    def record(self, table: TablePlan, rows: Sequence[Original], stored: str) -> None:
         """Write rows to the file and keep the first ones for the report, once their chunk is committed."""
         with self._lock:
             if self._file is None:

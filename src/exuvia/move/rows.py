@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,18 @@ def convert_rows(columns: Sequence[ColumnPlan], cells: Mapping[str, Cells], star
         positions = positions[keep]
     size = sum(array.nbytes for array in arrays)
     return Rows(arrays, len(positions), length, positions, tuple(reasons.values()), nulled, size)
+
+
+def without(rows: Rows, rejected: Sequence[Rejected]) -> Rows:
+    """Return the rows whose positions are not among the rejected ones."""
+    positions = [one.position for one in rejected]
+    if not positions:
+        return rows
+    keep = ~np.isin(rows.positions, positions)
+    if keep.all():
+        return rows
+    arrays = [array.filter(pa.array(keep)) for array in rows.arrays]
+    return replace(rows, arrays=arrays, length=int(keep.sum()), positions=rows.positions[keep])
 
 
 def copied_columns(table: TablePlan) -> tuple[ColumnPlan, ...]:

@@ -29,6 +29,18 @@ _BATCHES_AHEAD = 2
 _DIFFERENCES_SHOWN = 100
 
 Side = Literal["source", "target"]
+ChunkId = tuple[str, int]
+"""Source table, and number of the chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was taken down of a chunk of the source as it was read: its digest, without the rows that were rejected,
+    how many those were, and the bytes that went."""
+
+    digest: Digest
+    rejected: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +83,22 @@ class Verifier:
     listener: Listener
     _rows: dict[str, int] = field(default_factory=dict)
 
-    def verify(self, tables: Sequence[TablePlan], stop: Callable[[], None]) -> Proof:
+    def verify(
+        self, tables: Sequence[TablePlan], stop: Callable[[], None], known: Mapping[ChunkId, Taken] | None = None
+    ) -> Proof:
         """Compare every value of every table.
 
         Args:
             tables: The tables, where they are now in the target.
             stop: Interrupts running reads.
+            known: Digests of the source that were taken as its values were read; None to read the source now.
         """
         started = time.perf_counter()
         readers = Lender(lambda: TargetReader(self.target_url))
         try:
             cut = [ranges(table, self._pages(table), _PAGES_PER_PIECE) for table in tables]
             sums = [[self._none(table) for _ in parts] for table, parts in zip(tables, cut, strict=True)]
-            for part in run(self._tasks(tables, cut, readers), jobs=self.jobs, stop=stop):
+            for part in run(self._tasks(tables, cut, readers, known), jobs=self.jobs, stop=stop):
                 self._add(tables[part.table], sums[part.table][part.range], part)
             proofs = tuple(
                 self._prove(table, parts, found, readers) for table, parts, found in zip(tables, cut, sums, strict=True)
@@ -103,17 +118,26 @@ class Verifier:
         return int(row[0]) if row else 0
 
     def _tasks(
-        self, tables: Sequence[TablePlan], cut: Sequence[Sequence[Range]], readers: Lender[TargetReader]
+        self,
+        tables: Sequence[TablePlan],
+        cut: Sequence[Sequence[Range]],
+        readers: Lender[TargetReader],
+        known: Mapping[ChunkId, Taken] | None,
     ) -> Iterator[Callable[[], _Part]]:
         """Yield tasks of the two sides in turn, so that both engines are kept busy."""
         for number, (table, parts) in enumerate(zip(tables, cut, strict=True)):
             for position, part in enumerate(parts):
-                ours = (self._source_task(table, number, position, chunk) for chunk in part.chunks if chunk.rows)
+                ours = (self._source_task(table, number, position, chunk, known) for chunk in part.chunks if chunk.rows)
                 theirs = (self._target_task(table, number, position, where, readers) for where in part.conditions)
                 yield from (task for task in chain.from_iterable(zip_longest(ours, theirs)) if task is not None)
 
-    def _source_task(self, table: TablePlan, number: int, position: int, chunk: Chunk) -> Callable[[], _Part]:
+    def _source_task(
+        self, table: TablePlan, number: int, position: int, chunk: Chunk, known: Mapping[ChunkId, Taken] | None
+    ) -> Callable[[], _Part]:
         def task() -> _Part:
+            if known is not None:
+                taken = known[table.source.name, chunk.number]
+                return _Part(number, position, "source", taken.digest, taken.rejected, taken.bytes)
             total, rejected, size = empty(len(table.columns)), 0, 0
             with (
                 self.snapshot.reader() as reader,

@@ -72,10 +72,12 @@ def digest(arrays: Sequence[pa.Array], rows: int) -> Digest:
 
 def hash_rows(columns: Sequence[Hashes], rows: int) -> Hashes:
     """Mix the value hashes of each row, in column order, into one hash for the row."""
-    result = np.full(rows, np.uint64(_GOLDEN))
-    for number, column in enumerate(columns, 1):
-        result += _mix(column ^ np.uint64((number * _GOLDEN) & _MASK))
-        _mix_in_place(result)
+    result = np.full(rows, _NULL)
+    for column in columns:
+        result *= _MIX_1
+        result ^= result >> np.uint64(32)
+        result += column
+    _mix_in_place(result)
     return result
 
 
