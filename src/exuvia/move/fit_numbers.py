@@ -20,18 +20,25 @@ RealCheck = Callable[[Rule, RealFacts], list[Misfit]]
 
 
 def integers(rule: Rule, facts: IntegerFacts, *, trusted: bool) -> list[Misfit]:
-    """Return the INTEGER values that do not fit; ``trusted`` epochs are not tested for plausible years."""
-    if _is_epoch(rule):
+    """Return the INTEGER values that do not fit; ``trusted`` epochs are not tested for plausible years.
+
+    Of numbers for a date the facts do not know whether they are midnights, so that only a person can decide them.
+    """
+    if _is_epoch(rule) and trusted:
+        return []
+    if _is_epoch(rule) and rule.type.base is not Base.DATE:
         words = ("integer that is no moment", "integers that are no moments")
-        return [] if trusted else some(words, _not_moments(rule.epoch, facts), facts.examples)
+        return some(words, _not_moments(rule.epoch, facts), facts.examples)
     check = _INTEGERS.get(rule.type.base)
     return check(rule, facts) if check is not None else some(INTEGER, facts.count, facts.examples)
 
 
 def reals(rule: Rule, facts: RealFacts, *, trusted: bool) -> list[Misfit]:
     """Return the REAL values that do not fit; ``trusted`` epochs are not tested for plausible years."""
-    if _is_epoch(rule):
-        return [] if trusted else _real_moments(rule.epoch, facts)
+    if _is_epoch(rule) and trusted:
+        return []
+    if _is_epoch(rule) and rule.type.base is not Base.DATE:
+        return _real_moments(rule.epoch, facts)
     check = _REALS.get(rule.type.base)
     return check(rule, facts) if check is not None else some(REAL, facts.count, facts.examples)
 
