@@ -1,1 +1,96 @@
-"""Moves any SQLite database to PostgreSQL, at COPY speed, and proves every value."""
+"""Moves any SQLite database to PostgreSQL, at COPY speed, and proves every value.
+
+The whole public API is on this page::
+
+    import exuvia
+
+    report = exuvia.migrate("app.db", "postgresql://me@localhost/app")
+    assert report.proof.equal
+
+``inspect``, ``plan``, ``migrate`` and ``verify`` take a SQLite file and return frozen values; ``listener`` hears of
+progress; every error is an ``ExuviaError`` with a code, what happened, and what to do.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exuvia.errors import (
+        CancelledError,
+        ConfigError,
+        ExuviaError,
+        PlanError,
+        RejectedError,
+        SourceError,
+        TargetError,
+        VerifyError,
+    )
+    from exuvia.move.events import Listener, Progress
+    from exuvia.move.pipeline import Inspection, MoveOptions, inspect, migrate, plan, verify
+    from exuvia.move.plan import Plan
+    from exuvia.move.planfile import dump, load
+    from exuvia.move.planner import PlanOptions
+    from exuvia.move.results import MoveReport, Proof
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "exuvia.errors": (
+        "CancelledError",
+        "ConfigError",
+        "ExuviaError",
+        "PlanError",
+        "RejectedError",
+        "SourceError",
+        "TargetError",
+        "VerifyError",
+    ),
+    "exuvia.move.events": ("Listener", "Progress"),
+    "exuvia.move.pipeline": ("Inspection", "MoveOptions", "inspect", "migrate", "plan", "verify"),
+    "exuvia.move.plan": ("Plan",),
+    "exuvia.move.planfile": ("dump", "load"),
+    "exuvia.move.planner": ("PlanOptions",),
+    "exuvia.move.results": ("MoveReport", "Proof"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "CancelledError",
+    "ConfigError",
+    "ExuviaError",
+    "Inspection",
+    "Listener",
+    "MoveOptions",
+    "MoveReport",
+    "Plan",
+    "PlanError",
+    "PlanOptions",
+    "Progress",
+    "Proof",
+    "RejectedError",
+    "SourceError",
+    "TargetError",
+    "VerifyError",
+    "__version__",
+    "dump",
+    "inspect",
+    "load",
+    "migrate",
+    "plan",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: ``exuvia --help`` needs none of the heavy libraries."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
