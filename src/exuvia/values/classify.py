@@ -16,15 +16,18 @@ from exuvia.values import temporal, uuids
 from exuvia.values.facts import TextForm
 from exuvia.values.jsontext import check_json
 from exuvia.values.numbers import FLOAT_TEXT, fits_64_bits, shapes_of
-from exuvia.values.packed import LONGEST, Mask, Packed, first_lanes, text_word
-from exuvia.values.utf8 import holding_nul, malformed, offsets_and_data
+from exuvia.values.packed import BLOCK, LONGEST, Bytes, Mask, Offsets, Packed, first_lanes, offsets_and_data, text_word
+from exuvia.values.utf8 import holding_nul, malformed
 
 FORMS = tuple(TextForm)
 CODE = {form: code for code, form in enumerate(FORMS)}
 
 _NUMBER, _WORD, _HEX, _JSON, _BLANK = 1, 2, 4, 8, 16
 _TRUTHS = tuple(text_word(word) for word in ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off"))
+_NONE = 255
+_OTHER = CODE[TextForm.OTHER]
 _TEMPORAL = (TextForm.DATE, TextForm.TIME, TextForm.TIMESTAMP, TextForm.TIMESTAMP_ZONE)
+_MOMENTS = np.array([_NONE, *(CODE[form] for form in _TEMPORAL)], np.uint8)
 
 
 def _kinds() -> NDArray[np.uint8]:
@@ -42,6 +45,10 @@ def _kinds() -> NDArray[np.uint8]:
 
 
 _KINDS = _kinds()
+_JSON_FORMS = np.full(256, CODE[TextForm.JSON_SCALAR], np.uint8)
+_JSON_FORMS[ord("{")] = CODE[TextForm.JSON_OBJECT]
+_JSON_FORMS[ord("[")] = CODE[TextForm.JSON_ARRAY]
+_FLOAT_BYTES = np.isin(np.arange(256), np.frombuffer(b"0123456789+-.eE", np.uint8))
 
 
 @dataclass(slots=True)
@@ -69,27 +76,48 @@ def forms_of(array: pa.Array) -> Forms:
     Args:
         array: The texts' bytes as binary, without nulls.
     """
+    blocks = [_forms_of_block(array.slice(first, BLOCK)) for first in range(0, len(array), BLOCK)]
+    return Forms(
+        codes=np.concatenate([np.zeros(0, np.uint8), *(block.codes for block in blocks)]),
+        json_safe=sum(block.json_safe for block in blocks),
+        max_scale=max((block.max_scale for block in blocks), default=0),
+        max_integer_digits=max((block.max_integer_digits for block in blocks), default=0),
+        canonical_integers=sum(block.canonical_integers for block in blocks),
+    )
+
+
+def _forms_of_block(array: pa.Array) -> Forms:
     offsets, data = offsets_and_data(array)
     lengths = np.diff(offsets)
-    forms = Forms(np.full(len(array), CODE[TextForm.OTHER], np.uint8))
-    if not len(array):
-        return forms
+    forms = Forms(np.full(len(array), _OTHER, np.uint8))
     empty = lengths == 0
     spoiled = _spoiled(array, forms)
     kinds = np.zeros(len(array), np.uint8)
     if len(data):
-        kinds = _KINDS[data[np.minimum(offsets[:-1], len(data) - 1)]]
+        kinds = _KINDS[_byte(offsets, data, 0)]
         kinds[empty | spoiled] = 0
     forms.codes[empty & ~spoiled] = CODE[TextForm.EMPTY]
-    short = lengths <= LONGEST
     _each(array, (kinds & _WORD > 0) & (lengths <= 5), forms, _booleans)
-    _each(array, (kinds & (_NUMBER | _HEX) > 0) & short & (lengths > 4), forms, _shaped)
-    numbers = (kinds & _NUMBER > 0) & (forms.codes == CODE[TextForm.OTHER])
-    _each(array, numbers, forms, _numbers)
-    hexadecimal = (kinds & _HEX > 0) & (lengths == 32) & (forms.codes == CODE[TextForm.OTHER])
-    _each(array, hexadecimal, forms, _uuid_hex)
+    _each(array, _may_be_shaped(offsets, data, lengths, kinds), forms, _shaped)
+    _each(array, (kinds & _NUMBER > 0) & (forms.codes == _OTHER), forms, _numbers)
+    _each(array, (kinds & _HEX > 0) & (lengths == 32) & (forms.codes == _OTHER), forms, _uuid_hex)
     _json(array, kinds, forms)
     return forms
+
+
+def _byte(offsets: Offsets, data: Bytes, place: int) -> Bytes:
+    return data[np.minimum(offsets[:-1] + place, len(data) - 1)]
+
+
+def _may_be_shaped(offsets: Offsets, data: Bytes, lengths: Offsets, kinds: NDArray[np.uint8]) -> Mask:
+    """Return what may be a date, a time, a timestamp or a UUID with dashes, by the length and two bytes."""
+    dashed: Mask = (kinds & _HEX > 0) & (lengths == 36)
+    digits: Mask = (kinds & _NUMBER > 0) & (lengths >= 5) & (lengths <= LONGEST)
+    if digits.any():
+        third, fifth = _byte(offsets, data, 2), _byte(offsets, data, 4)
+        long_year = (lengths > 10) & ((fifth - np.uint8(48)) < 10)
+        digits &= (third == ord(":")) | (fifth == ord("-")) | long_year
+    return dashed | digits
 
 
 def _spoiled(array: pa.Array, forms: Forms) -> Mask:
@@ -102,20 +130,21 @@ def _spoiled(array: pa.Array, forms: Forms) -> Mask:
 
 
 def _each(array: pa.Array, mask: Mask, forms: Forms, read: Callable[[Packed, Forms], NDArray[np.uint8]]) -> None:
-    """Give the texts under ``mask`` to ``read`` and store the codes that it finds; 255 says none."""
+    """Give the texts under ``mask`` to ``read`` and store the codes that it finds."""
     if not mask.any():
         return
-    every = bool(mask.all())
-    codes = read(Packed.of(array if every else array.filter(pa.array(mask))), forms)
-    if every:
-        forms.codes[codes != 255] = codes[codes != 255]
-    else:
-        rows = np.flatnonzero(mask)
-        forms.codes[rows[codes != 255]] = codes[codes != 255]
+    if mask.all():
+        codes = read(Packed.of(array), forms)
+        np.copyto(forms.codes, codes, where=codes != _NONE)
+        return
+    codes = read(Packed.of(array.filter(pa.array(mask))), forms)
+    known = forms.codes[mask]
+    np.copyto(known, codes, where=codes != _NONE)
+    forms.codes[mask] = known
 
 
 def _nothing(texts: Packed) -> NDArray[np.uint8]:
-    return np.full(len(texts), 255, np.uint8)
+    return np.full(len(texts), _NONE, np.uint8)
 
 
 def _booleans(texts: Packed, _: Forms) -> NDArray[np.uint8]:
@@ -132,13 +161,11 @@ def _shaped(texts: Packed, _: Forms) -> NDArray[np.uint8]:
     dashed = texts.lengths == 36
     if dashed.any():
         found, words = uuids.dashed_words(texts.pick(dashed))
-        codes[dashed] = np.where(found & uuids.hexadecimal(words), CODE[TextForm.UUID], 255)
-        if dashed.all() and (codes != 255).all():
+        codes[dashed] = np.where(found & uuids.hexadecimal(words), CODE[TextForm.UUID], _NONE)
+        if dashed.all() and (codes != _NONE).all():
             return codes
-    moments = temporal.read_moments(texts)
-    for number, form in enumerate(_TEMPORAL, temporal.DATE):
-        codes[moments.form == number] = CODE[form]
-    return codes
+    dated = _MOMENTS[temporal.read_moments(texts).form]
+    return np.where(codes == _NONE, dated, codes) if dashed.any() else dated
 
 
 def _numbers(texts: Packed, forms: Forms) -> NDArray[np.uint8]:
@@ -151,7 +178,10 @@ def _numbers(texts: Packed, forms: Forms) -> NDArray[np.uint8]:
         forms.max_scale = int(shapes.after[numeric].max())
         forms.max_integer_digits = int(shapes.before[numeric].max())
         forms.canonical_integers = int(np.count_nonzero(shapes.canonical & (codes == CODE[TextForm.INTEGER])))
-    for row in np.flatnonzero(~numeric):
+    rest = ~numeric
+    if rest.any():
+        rest &= texts.segments(_FLOAT_BYTES[texts.data])[0] == texts.lengths
+    for row in np.flatnonzero(rest):
         if FLOAT_TEXT.fullmatch(texts.text(int(row))):
             codes[row] = CODE[TextForm.FLOAT]
     return codes
@@ -164,21 +194,25 @@ def _uuid_hex(texts: Packed, _: Forms) -> NDArray[np.uint8]:
 
 
 def _json(array: pa.Array, kinds: NDArray[np.uint8], forms: Forms) -> None:
-    candidates = (kinds & (_JSON | _BLANK) > 0) & (forms.codes == CODE[TextForm.OTHER])
-    rows = np.flatnonzero(candidates)
+    rows = np.flatnonzero((kinds & (_JSON | _BLANK) > 0) & (forms.codes == _OTHER))
+    if not len(rows):
+        return
     offsets, data = offsets_and_data(array)
-    first = data[offsets[rows]] if len(rows) else np.zeros(0, np.uint8)
-    for place in np.flatnonzero(kinds[rows] == _BLANK):
-        text = data[int(offsets[rows[place]]) : int(offsets[rows[place] + 1])].tobytes().lstrip(b" \t\n\r")
-        first[place] = text[0] if text[:1] in (b"{", b"[", b'"', b"n") else 0
+    first = data[offsets[rows]]
+    doubtful = kinds[rows] == _BLANK
+    word = np.flatnonzero(first == ord("n"))
+    for at, byte in enumerate(b"ull", 1):
+        same = _byte(offsets, data, at)[rows[word]] == byte
+        first[word[~same]] = 0
+        word = word[same]
+    doubtful[word] = True
+    for place in np.flatnonzero(doubtful):
+        text = data[int(offsets[rows[place]]) : int(offsets[rows[place] + 1])].tobytes().strip(b" \t\n\r")
+        first[place] = text[0] if text[:1] in (b"{", b"[", b'"') or text == b"null" else 0
     rows, first = rows[first > 0], first[first > 0]
     if not len(rows):
         return
-    texts = array if len(rows) == len(array) else array.take(pa.array(rows))
-    valid, safe = check_json(texts)
-    names = {ord("{"): TextForm.JSON_OBJECT, ord("["): TextForm.JSON_ARRAY}
-    codes = np.full(len(rows), CODE[TextForm.JSON_SCALAR], np.uint8)
-    for byte, form in names.items():
-        codes[first == byte] = CODE[form]
+    valid, safe = check_json(array if len(rows) == len(array) else array.take(pa.array(rows)))
+    codes = _JSON_FORMS[first]
     forms.codes[rows[valid]] = codes[valid]
     forms.json_safe = int(np.count_nonzero(safe & valid))

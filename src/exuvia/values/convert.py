@@ -74,7 +74,7 @@ def _ways() -> Mapping[tuple[Base, StorageClass], _Way]:
     for base in (Base.DATE, Base.TIMESTAMP, Base.TIMESTAMPTZ):
         ways[base, _INTEGER] = _Way(time.integers_to_moment)
         ways[base, _REAL] = _Way(time.reals_to_moment)
-        ways[base, _TEXT] = _Way(time.texts_to_moment)
+        ways[base, _TEXT] = _Way(time.texts_to_date if base is Base.DATE else time.texts_to_moment)
     return ways
 
 

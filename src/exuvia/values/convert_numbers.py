@@ -125,13 +125,12 @@ def texts_to_boolean(array: pa.Array, _: Rule) -> pa.Array:
     texts = Packed.of(array)
     own = first_lanes(texts.lengths)
     words = texts.word(0) & own
-    lower = words | (np.uint64(0x2020202020202020) & own & ~np.uint64(0))
+    lower = words | (np.uint64(0x2020202020202020) & own)
     ok = np.zeros(len(array), np.bool_)
     yes = np.zeros(len(array), np.bool_)
-    for spellings, truth in ((_YES, yes), (_NO, None)):
-        for spelling in spellings:
-            same = (lower == text_word(spelling)) & (texts.lengths == len(spelling))
-            ok |= same
-            if truth is not None:
-                truth |= same
+    for spelling in _YES + _NO:
+        same = ((lower if spelling.isalpha() else words) == text_word(spelling)) & (texts.lengths == len(spelling))
+        ok |= same
+        if spelling in _YES:
+            yes |= same
     return booleans(yes, ok)

@@ -22,7 +22,7 @@ from exuvia.values.rules import Rule
 from exuvia.values.utf8 import as_string
 
 _FIFTEEN_DIGITS = 1e15
-_MOST_POWER = 22
+_WORD_SCALE = 18
 _PLAIN_SCALE = 6
 _DECIMAL_DIGITS = 38
 
@@ -49,7 +49,7 @@ def reals_to_numeric(array: pa.Array, rule: Rule) -> pa.Array:
 
 def _sized_reals(values: Doubles, kind: SqlType) -> pa.Array:
     size, scale = kind.size or 0, kind.scale or 0
-    if scale > _MOST_POWER:
+    if scale > _WORD_SCALE:
         return _one_by_one(map(_shortest, values.tolist()), kind)
     power = float(10**scale)
     scaled = np.rint(values * power)
@@ -69,7 +69,7 @@ def _any_reals(values: Doubles) -> pa.Array:
     for scale in np.unique(decimals).tolist():
         mask = decimals == scale
         some = values[mask]
-        if scale > 0:
+        if 0 < scale <= _WORD_SCALE:
             texts = scaled_texts(np.rint(some * float(10**scale)).astype(np.int64), scale)
         else:
             texts = _one_by_one(map(_shortest, some.tolist()), SqlType(Base.NUMERIC))
@@ -82,7 +82,7 @@ def _shortest(value: float) -> Decimal:
 
 
 def scaled_texts(numbers: Numbers, scale: int) -> pa.Array:
-    """Return the texts of ``numbers / 10**scale`` with exactly ``scale`` decimals."""
+    """Return the texts of ``numbers / 10**scale`` with exactly ``scale`` decimals, at most 18."""
     if scale == 0:
         return pa.array(numbers).cast(pa.string())
     if scale <= _PLAIN_SCALE:

@@ -104,12 +104,14 @@ def _store(found: NDArray[np.uint8], ok: Mask, mask: Mask, words: tuple[Words, .
 
 
 def _braced(texts: Packed) -> Mask:
-    return (texts.byte(0) == ord("{")) & (texts.byte(37) == ord("}"))
+    braced: Mask = (texts.byte(0) == ord("{")) & (texts.byte(37) == ord("}"))
+    return braced
 
 
 def _is_urn(texts: Packed) -> Mask:
     lower = texts.word(0) | np.uint64(0x2020202020202020)
-    return (lower == text_word("urn:uuid")) & (texts.byte(8) == ord(":"))
+    urn: Mask = (lower == text_word("urn:uuid")) & (texts.byte(3) == ord(":")) & (texts.byte(8) == ord(":"))
+    return urn
 
 
 def blobs_to_uuid(array: pa.Array, _: Rule) -> pa.Array:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from exuvia.catalog.types import Base
 from exuvia.values.arrays import from_numpy
@@ -18,7 +19,7 @@ from exuvia.values.numbers import fits_64_bits, shapes_of
 from exuvia.values.packed import Mask, Numbers, Packed
 from exuvia.values.reals import Doubles
 from exuvia.values.rules import Epoch, Rule
-from exuvia.values.temporal import DATE, DAY, NONE, TIME, TIMESTAMP, TIMESTAMP_ZONE, read_moments
+from exuvia.values.temporal import DATE, DAY, NONE, TIME, TIMESTAMP, TIMESTAMP_ZONE, Moments, read_moments
 from exuvia.values.utf8 import as_string
 
 FIRST_INSTANT = -62_135_596_800_000_000
@@ -44,35 +45,45 @@ def texts_to_time(array: pa.Array, _: Rule) -> pa.Array:
     return from_numpy(moments.micros, moments.form == TIME, pa.time64("us"))
 
 
-def texts_to_moment(array: pa.Array, rule: Rule) -> pa.Array:
-    """TEXT as date, timestamp or timestamptz; with ``rule.epoch`` also TEXT of a number."""
+def texts_to_date(array: pa.Array, rule: Rule) -> pa.Array:
+    """TEXT of a day, or of its midnight without a zone; with ``rule.epoch`` also TEXT of a number."""
     texts = Packed.of(array)
     moments = read_moments(texts)
-    form = moments.form
-    naive = (form == DATE) | (form == TIMESTAMP)
-    zoned = form == TIMESTAMP_ZONE
-    if rule.type.base is Base.DATE:
-        ok = naive & (moments.micros == 0)
-        days, ok = moments.days, ok
-        if rule.epoch is None or ok.all():
-            return from_numpy(days.astype(np.int32), ok, pa.date32())
-        numbers = _numbers_in_text(array, texts, form == NONE, rule.epoch)
-        whole = numbers.ok & (numbers.micros % DAY == 0)
-        days = np.where(whole, numbers.micros // DAY, days)
-        return from_numpy(days.astype(np.int32), ok | whole, pa.date32())
-    ok = naive & (np.abs(moments.days) <= LAST_INSTANT // DAY)
-    micros = np.where(ok, moments.days, 0) * DAY + moments.micros
-    if rule.type.base is Base.TIMESTAMPTZ:
-        if rule.naive_time == "local" and naive.any():
-            local, real = local_to_utc(micros[naive & ok])
-            micros[naive & ok] = local
-            ok[naive & ok] = real
-        micros = np.where(zoned, moments.days * DAY + moments.micros - moments.offset, micros)
-        ok |= zoned
+    days, ok = moments.days, _naive(moments) & (moments.micros == 0)
     if rule.epoch is not None and not ok.all():
-        numbers = _numbers_in_text(array, texts, form == NONE, rule.epoch)
-        micros, ok = np.where(numbers.ok, numbers.micros, micros), ok | numbers.ok
-    return from_numpy(micros, ok, canonical_type(rule.type))
+        numbers = _numbers_in_text(array, texts, moments.form == NONE, rule.epoch)
+        midnight = numbers.ok & (numbers.micros % DAY == 0)
+        days, ok = np.where(midnight, numbers.micros // DAY, days), ok | midnight
+    return from_numpy(days.astype(np.int32), ok, pa.date32())
+
+
+def texts_to_moment(array: pa.Array, rule: Rule) -> pa.Array:
+    """TEXT as timestamp or timestamptz; with ``rule.epoch`` also TEXT of a number."""
+    texts = Packed.of(array)
+    moments = read_moments(texts)
+    found = _written(moments, rule)
+    if rule.epoch is not None and not found.ok.all():
+        numbers = _numbers_in_text(array, texts, moments.form == NONE, rule.epoch)
+        found = _Instants(np.where(numbers.ok, numbers.micros, found.micros), found.ok | numbers.ok)
+    return _moments(found, rule)
+
+
+def _naive(moments: Moments) -> Mask:
+    naive: Mask = (moments.form == DATE) | (moments.form == TIMESTAMP)
+    return naive
+
+
+def _written(moments: Moments, rule: Rule) -> _Instants:
+    """Return the moments as written; for timestamptz, moments without a zone as ``rule.naive_time`` says."""
+    micros = moments.days * DAY + moments.micros
+    ok = _naive(moments) & (np.abs(moments.days) <= LAST_INSTANT // DAY)
+    if rule.type.base is not Base.TIMESTAMPTZ:
+        return _Instants(micros, ok)
+    zoned = moments.form == TIMESTAMP_ZONE
+    if rule.naive_time == "local" and ok.any():
+        micros[ok], exists = local_to_utc(micros[ok])
+        ok[ok] = exists
+    return _Instants(np.where(zoned, micros - moments.offset, micros), ok | zoned)
 
 
 def _numbers_in_text(array: pa.Array, texts: Packed, wanted: Mask, epoch: Epoch) -> _Instants:
@@ -85,7 +96,7 @@ def _numbers_in_text(array: pa.Array, texts: Packed, wanted: Mask, epoch: Epoch)
         if not mask.any():
             continue
         some = as_string(array.filter(pa.array(mask)))
-        values = pa.compute.utf8_ltrim(some, "+").cast(kind).to_numpy()
+        values = pc.utf8_ltrim(some, "+").cast(kind).to_numpy()
         instants = _of_integers(values, epoch) if kind == pa.int64() else _of_reals(values, epoch)
         micros[mask], ok[mask] = instants.micros, instants.ok
     return _Instants(micros, ok)
@@ -160,7 +171,7 @@ def _of_reals(values: Doubles, epoch: Epoch) -> _Instants:
         shift = 0
     else:
         whole, shift = _FACTORS[epoch]
-        factor = np.float64(whole)
+        factor = np.full(1, whole, np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         micros = np.rint(values * factor)
     ok = (micros >= FIRST_INSTANT - shift) & (micros <= LAST_INSTANT - shift)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from exuvia.catalog.types import Base
 from exuvia.values.cells import StorageClass
 from exuvia.values.convert_numbers import NUMBER_TEXT, RANGES
-from exuvia.values.jsonparse import NotJson, read_json
+from exuvia.values.jsonparse import NotJsonError, read_json
 from exuvia.values.numbers import plain_digits
 from exuvia.values.rules import Rule
 from exuvia.values.utf8 import malformed_at, shortened
@@ -39,7 +39,8 @@ _NAMES = {
 _TEXTUAL = (Base.TEXT, Base.VARCHAR, Base.JSON, Base.JSONB, Base.TEXT_ARRAY)
 _DATED = re.compile(
     r"(?P<year>[0-9]{4,})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
-    r"(?:[T ](?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.(?P<fraction>[0-9]+))?(?P<zone> ?(?:[Zz]|UTC|GMT|[+-][0-9:]+))?)?"
+    r"(?:[T ](?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.(?P<fraction>[0-9]+))?"
+    r"(?P<zone> ?(?:[Zz]|UTC|GMT|[+-][0-9:]+))?)?"
 )
 _CLOCK = re.compile(r"(?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.(?P<fraction>[0-9]+))?")
 
@@ -111,7 +112,7 @@ def _varchar_text(text: str, rule: Rule) -> str:
 def _json_text(text: str, _: Rule) -> str:
     try:
         return read_json(text.encode()).obstacle
-    except NotJson as error:
+    except NotJsonError as error:
         return f"the text '{shortened(text.encode())}' is {error}"
 
 
@@ -175,7 +176,7 @@ def _time_text(text: str, rule: Rule) -> str:
 def _vector_text(text: str, rule: Rule) -> str:
     try:
         read_json(text.encode())
-    except NotJson:
+    except NotJsonError:
         return ""
     size = f" {rule.type.size}" if rule.type.size else ""
     return f"the text '{shortened(text.encode())}' is not a JSON array of{size} numbers that float32 holds"

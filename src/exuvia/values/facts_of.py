@@ -80,7 +80,7 @@ def _nulls(parts: list[pa.Array], length: int, start: int) -> tuple[Example, ...
     return tuple(Example(start + int(row), "NULL") for row in np.flatnonzero(~held)[:EXAMPLES])
 
 
-def _between(values: NDArray[np.generic], bounds: tuple[float, float], extremes: tuple[float, float]) -> int:
+def _between(values: Numbers | Doubles, bounds: tuple[float, float], extremes: tuple[float, float]) -> int:
     """Count lower <= value < upper; ``extremes`` are the smallest and largest value, which often tell at once."""
     lower, upper = bounds
     least, most = extremes
@@ -203,4 +203,5 @@ def _vectors(values: pa.Array, lengths: NDArray[np.integer]) -> int:
 
 def _ordinary(numbers: NDArray[np.float32]) -> Mask:
     size = np.abs(numbers)
-    return ((size >= _ORDINARY[0]) & (size <= _ORDINARY[1])) | (size == 0)
+    ordinary: Mask = ((size >= _ORDINARY[0]) & (size <= _ORDINARY[1])) | (size == 0)
+    return ordinary

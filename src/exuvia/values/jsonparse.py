@@ -28,7 +28,7 @@ _TOKEN = re.compile(
 _SPACE = re.compile(rb"[ \t\n\r]*")
 
 
-class NotJson(ValueError):
+class NotJsonError(ValueError):
     """The text is not JSON; the message says why, in words for people."""
 
 
@@ -60,7 +60,7 @@ def read_json(text: bytes) -> Reading:
         text: Valid UTF-8.
 
     Raises:
-        NotJson: PostgreSQL's json type would refuse it.
+        NotJsonError: PostgreSQL's json type would refuse it.
     """
     return _Reader(text).read()
 
@@ -95,15 +95,15 @@ class _Reader:
         self.place = token.end()
         return token
 
-    def _wrong(self, what: str) -> NotJson:
-        return NotJson(f"not JSON: {what}, at byte {self.place}")
+    def _wrong(self, what: str) -> NotJsonError:
+        return NotJsonError(f"not JSON: {what}, at byte {self.place}")
 
     def _value(self, token: re.Match[bytes] | None = None) -> None:
         token = token or self._next()
         mark = token["mark"]
         if mark in (b"{", b"["):
             if len(self.stack) > MAX_DEPTH:
-                raise NotJson(f"nested deeper than {MAX_DEPTH} levels, more than PostgreSQL's stack holds")
+                raise NotJsonError(f"nested deeper than {MAX_DEPTH} levels, more than PostgreSQL's stack holds")
             self.stack.append(_Level(b"}" if mark == b"{" else b"]"))
             return
         if mark is not None:

@@ -38,7 +38,7 @@ def shapes_of(texts: Packed) -> Shapes:
     """Read the shapes of texts."""
     count = len(texts)
     data = texts.data
-    digits = texts.segments((data - np.uint8(48)) < 10)
+    digits, _ = texts.segments((data - np.uint8(48)) < 10)
     first = data[texts.starts]
     signed = (first == ord("+")) | (first == ord("-"))
     rest = texts.lengths - signed - digits
@@ -47,11 +47,10 @@ def shapes_of(texts: Packed) -> Shapes:
     pointed = (rest == 1) & (digits > 0)
     if pointed.any():
         dots = data == ord(".")
-        pointed &= texts.segments(dots) == 1
-        some = texts.pick(pointed)
-        places = np.flatnonzero(dots)
-        place = places[np.searchsorted(places, some.starts)] if len(some) else some.starts
-        after[pointed] = some.starts + some.lengths - 1 - place
+        within, before_it = texts.segments(dots)
+        pointed &= within == 1
+        places = np.append(np.flatnonzero(dots), 0)
+        after = np.where(pointed, texts.starts + texts.lengths - 1 - places[before_it], 0)
     zeros = _leading_zeros(texts, signed, plain | pointed)
     before = np.where(plain | pointed, digits - after - zeros, 0)
     one_zero = (before == 0) & (zeros == 1) & ~signed

@@ -1,4 +1,4 @@
-"""Short byte strings read eight at a time: each value's characters as 64-bit words, for arithmetic on all values at once.
+"""Short byte strings read eight characters at a time, as 64-bit words, for arithmetic on all values at once.
 
 The technique is "SIMD within a register" (L. Lamport, "Multiple byte processing with full-word instructions",
 CACM 18(8), 1975): a word holds eight characters in eight lanes, the first one in the lowest.
@@ -17,23 +17,35 @@ Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Offsets = NDArray[np.int32] | NDArray[np.int64]
 
 PAD = 64
 LONGEST = PAD - 8
+BLOCK = 16_384
+"""So many values at a time keep the columns of an intermediate result, of 8 bytes each, in the processor's cache."""
+
+# From the first large block that it frees on, glibc keeps memory for reuse (mallopt(3), M_MMAP_THRESHOLD); without that
+# every intermediate result would come from the system page by page, at twice the time.
+np.empty(1 << 23, np.uint8)
 
 _HIGH = np.uint64(0x8080808080808080)
 _EIGHT = np.uint64(8)
 _TEN = np.uint64(10)
+_FIRST_LANES = np.array([(1 << (8 * count)) - 1 for count in range(9)], np.uint64)
 
 
-def offsets_and_data(array: pa.Array) -> tuple[NDArray[np.integer], Bytes]:
+def offsets_and_data(array: pa.Array) -> tuple[Offsets, Bytes]:
     """Return the offsets (one more than values) and the data buffer of a binary or string array, without copying."""
     wide = pa.types.is_large_binary(array.type) or pa.types.is_large_string(array.type)
-    kind = np.int64 if wide else np.int32
     _, offsets, data = array.buffers()
     if len(array) == 0 or offsets is None:
-        return np.zeros(1, kind), np.zeros(0, np.uint8)
-    places = np.frombuffer(offsets, kind, len(array) + 1, array.offset * np.dtype(kind).itemsize)
+        return np.zeros(1, np.int64), np.zeros(0, np.uint8)
+    count, start = len(array) + 1, array.offset
+    places: Offsets = (
+        np.frombuffer(offsets, np.int64, count, start * 8)
+        if wide
+        else np.frombuffer(offsets, np.int32, count, start * 4)
+    )
     return places, np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
 
 
@@ -98,16 +110,11 @@ class Packed:
         start = int(self.starts[row])
         return self.data[start : start + int(self.lengths[row])].tobytes()
 
-    def segments(self, marks: Mask) -> Numbers:
-        """Return how many of ``marks`` (one per byte of ``data``) are set within each value."""
-        edges = np.empty(2 * len(self), np.int64)
-        edges[0::2] = self.starts
-        edges[1::2] = self.starts + self.lengths
-        if not len(edges):
-            return edges
-        counts = np.add.reduceat(marks.view(np.uint8), edges, dtype=np.int64)[0::2]
-        # An empty segment gives the mark at its edge.
-        return np.where(self.lengths > 0, counts, 0)
+    def segments(self, marks: Mask) -> tuple[Numbers, Numbers]:
+        """Return how many of ``marks`` (one per byte of ``data``) are set within each value, and how many before it."""
+        total = np.cumsum(marks.view(np.uint8), dtype=np.int64)
+        before = total[self.starts - 1]
+        return total[self.starts + self.lengths - 1] - before, before
 
     def _gather(self, places: Numbers) -> Words:
         windows = np.ndarray((len(self.data) - 7,), "<u8", self.data.data, 0, (1,))
@@ -160,21 +167,19 @@ def pairs(digits: Words) -> Words:
 
 def lane(words: Words, number: int) -> Numbers:
     """Return one lane of each word as a number."""
-    return ((words >> np.uint64(8 * number)) & np.uint64(0xFF)).astype(np.int64)
+    return ((words >> np.uint64(8 * number)) & np.uint64(0xFF)).view(np.int64)
 
 
 def eight_digits(digits: Words) -> Numbers:
     """Return the number that eight lanes of digits spell, the first lane's digit leading."""
     two = (digits * _TEN + (digits >> _EIGHT)) & np.uint64(0x00FF00FF00FF00FF)
     four = (two * np.uint64(100) + (two >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
-    return ((four * np.uint64(10000) + (four >> np.uint64(32))) & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return ((four * np.uint64(10000) + (four >> np.uint64(32))) & np.uint64(0xFFFFFFFF)).view(np.int64)
 
 
 def first_lanes(count: Numbers) -> Words:
     """Return words whose first ``count`` lanes (clipped to 0..8) are set."""
-    bits = (np.clip(count, 0, 8) * 8).astype(np.uint64)
-    ones = np.uint64(0xFFFFFFFFFFFFFFFF)
-    return np.where(bits == 0, np.uint64(0), ones >> (np.uint64(64) - np.maximum(bits, _EIGHT)))
+    return _FIRST_LANES[np.clip(count, 0, 8)]
 
 
 def text_word(text: str) -> np.uint64:

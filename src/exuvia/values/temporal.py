@@ -1,8 +1,4 @@
-"""Dates and times in text, read all at once.
-
-Days are counted as in H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"
-(https://howardhinnant.github.io/date_algorithms.html).
-"""
+"""Dates and times in text, read all at once."""
 
 from __future__ import annotations
 
@@ -41,7 +37,6 @@ _DIGITS = Pattern.of("00000000")
 _HOUR_MINUTE = Pattern.of("00:00???")
 _HOUR_MINUTE_SECOND = Pattern.of("00:00:00")
 _UTC, _GMT = text_word(" UTC"), text_word(" GMT")
-_MONTH_DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] + [0] * 87, np.int64)
 _LONG_YEAR = re.compile(rb"([0-9]{5,7})(-[0-9]{2}-[0-9]{2}(?:[T ].*)?)", re.DOTALL)
 
 
@@ -64,18 +59,17 @@ class Moments:
 
 def read_moments(texts: Packed) -> Moments:
     """Read every text that is a date, a time or a timestamp which PostgreSQL can hold exactly."""
-    count = len(texts)
-    found = Moments(np.zeros(count, np.uint8), *(np.zeros(count, np.int64) for _ in range(3)))
-    if not count:
-        return found
-    first = texts.word(0)
-    ok_year, date_digits = _YEAR_MONTH.read(first)
-    if ok_year.any():
-        _store(found, ok_year, _dated(texts.pick(ok_year), date_digits[ok_year]))
+    first = texts.word(0) if len(texts) else np.zeros(0, np.uint64)
+    dated, date_digits = _YEAR_MONTH.read(first)
+    if len(texts) and dated.all():
+        return _dated(texts, date_digits)
+    found = Moments(np.zeros(len(texts), np.uint8), *(np.zeros(len(texts), np.int64) for _ in range(3)))
+    if dated.any():
+        _store(found, dated, _dated(texts.pick(dated), date_digits[dated]))
     clock, _ = _HOUR_MINUTE.read(first)
     if clock.any():
         _store(found, clock, _clocks(texts.pick(clock), first[clock]))
-    if not (ok_year | clock).all():
+    if not (dated | clock).all():
         _read_long_years(texts, first, found)
     return found
 
@@ -90,45 +84,54 @@ def _store(found: Moments, where: Mask, part: Moments) -> None:
 def _dated(texts: Packed, date_digits: Words) -> Moments:
     second = texts.word(8)
     ok, day_digits = _DAY_ONLY.read(second)
-    year = lane(pairs(date_digits), 0) * 100 + lane(pairs(date_digits), 2)
-    month = lane(pairs(date_digits), 5)
-    day = lane(pairs(day_digits), 0)
-    real = ok & real_days(year, month, day)
-    days = np.where(real, days_of(year, month, day), 0)
-    form = np.where(real & (texts.lengths == 10), DATE, NONE).astype(np.uint8)
+    numbers = pairs(date_digits)
+    year = lane(numbers, 0) * 100 + lane(numbers, 2)
+    real, days = days_of(year, lane(numbers, 5), lane(pairs(day_digits), 0))
+    real &= ok
+    form = (real & (texts.lengths == 10)).view(np.uint8) * np.uint8(DATE)
     zero = np.zeros(len(texts), np.int64)
     found = Moments(form, days, zero, zero.copy())
     timed, digits = _DAY_TIME.read(second)
     separator = lane(second, 2)
     timed &= real & ((separator == ord("T")) | (separator == ord(" "))) & (texts.lengths >= 16)
+    if timed.all():
+        return _timed(texts, digits, days)
     if timed.any():
-        _read_time_of_day(texts.pick(timed), digits[timed], found, timed)
+        _store(found, timed, _timed(texts.pick(timed), digits[timed], days[timed]))
     return found
 
 
-def _read_time_of_day(texts: Packed, digits: Words, found: Moments, where: Mask) -> None:
+def _timed(texts: Packed, digits: Words, days: Numbers) -> Moments:
     numbers = pairs(digits)
-    hour, minute = lane(numbers, 3), lane(numbers, 6)
     zoned, end, offset, ok = _zones(texts)
     third = texts.word(16)
     has_seconds, second_digits = _SECONDS.read(third)
-    second = np.where(end == 16, 0, lane(pairs(second_digits), 1))
-    ok &= (end == 16) | (has_seconds & (end >= 19))
+    second = lane(pairs(second_digits), 1)
+    has_seconds &= end >= 19
+    if not has_seconds.all():
+        second[~has_seconds] = 0
+        has_seconds |= end == 16
     fraction_ok, micros = _fractions(texts, 20, end - 20, lane(third, 3) == ord("."))
-    ok &= fraction_ok & (hour < 24) & (minute < 60) & (second < 60)
-    form = np.where(ok, np.where(zoned, TIMESTAMP_ZONE, TIMESTAMP), NONE)
-    found.form[where] = form.astype(np.uint8)
-    found.micros[where] = ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros
-    found.offset[where] = offset
+    clock_ok, clock = _clock(lane(numbers, 3), lane(numbers, 6), second)
+    ok &= has_seconds & fraction_ok & clock_ok
+    form = ok.view(np.uint8) * np.where(zoned, np.uint8(TIMESTAMP_ZONE), np.uint8(TIMESTAMP))
+    return Moments(form, days, clock + micros, offset)
+
+
+def _clock(hour: Numbers, minute: Numbers, second: Numbers) -> tuple[Mask, Numbers]:
+    ok = (hour < 24) & (minute < 60) & (second < 60)
+    return ok, ((hour * 60 + minute) * 60 + second) * 1_000_000
+
+
+_OFFSETS = ((3, Pattern.of("??????00")), (5, Pattern.of("????0000")), (6, Pattern.of("???00:00")))
 
 
 def _zones(texts: Packed) -> tuple[Mask, Numbers, Numbers, Mask]:
-    """Return which texts end in a zone, where the text before the zone ends, the offset, and which zones are sound."""
+    """Return which texts end in a zone, where the text before the zone ends, the offset, and whether all is sound."""
     tail = texts.last_word()
-    last = lane(tail, 7) | 0x20
-    letter = last == ord("z")
-    word = ((tail >> np.uint64(32)) == _UTC) | ((tail >> np.uint64(32)) == _GMT)
-    length = np.where(letter, 1, np.where(word, 4, 0))
+    upper = tail >> np.uint64(32)
+    word = (upper == _UTC) | (upper == _GMT)
+    length = word * np.int64(4) + ((lane(tail, 7) | 0x20) == ord("z"))
     offset = np.zeros(len(texts), np.int64)
     ok = np.ones(len(texts), np.bool_)
     for width, pattern in _OFFSETS:
@@ -147,31 +150,28 @@ def _zones(texts: Packed) -> tuple[Mask, Numbers, Numbers, Mask]:
     zoned = length > 0
     end = texts.lengths - length
     if zoned.any():
-        spaced = zoned & ~word & (texts.data[texts.starts + end - 1] == ord(" "))
-        end = end - spaced
-    return zoned, end, offset, ok & (end >= 16)
-
-
-_OFFSETS = ((3, Pattern.of("??????00")), (5, Pattern.of("????0000")), (6, Pattern.of("???00:00")))
+        end -= zoned & ~word & (texts.data[texts.starts + end - 1] == ord(" "))
+        ok &= end >= 16
+    return zoned, end, offset, ok
 
 
 def _fractions(texts: Packed, place: int, count: Numbers, dotted: Mask) -> tuple[Mask, Numbers]:
     """Read ``count`` fraction digits from ``place`` on; a count of -1 or less means that there is no fraction."""
     some = count >= 0
-    ok = np.where(some, (count > 0) & dotted, True)
     if not some.any():
-        return ok, np.zeros(len(texts), np.int64)
+        return ~some, np.zeros(len(texts), np.int64)
     own = first_lanes(count)
     sound, digits = _DIGITS.read((texts.word(place) & own) | (~own & _ZEROS))
     value = eight_digits(digits)
-    ok &= ~some | (sound & (value % 100 == 0))
+    micros = value // 100
+    ok = sound & (micros * 100 == value) & dotted & (count > 0)
     for start in range(8, int(count.max()), 8):
         if place + start > LONGEST_PLACE:
             ok &= count <= start
             break
         own = first_lanes(count - start)
         ok &= (texts.word(place + start) & own) == (_ZEROS & own)
-    return ok, np.where(some, value // 100, 0)
+    return ok | ~some, micros
 
 
 _ZEROS = text_word("00000000")
@@ -180,23 +180,20 @@ LONGEST_PLACE = 56
 
 def _clocks(texts: Packed, first: Words) -> Moments:
     short = texts.lengths == 5
-    _, minutes = _HOUR_MINUTE.read(first)
+    _, minute_digits = _HOUR_MINUTE.read(first)
     full, digits = _HOUR_MINUTE_SECOND.read(first)
-    numbers = pairs(np.where(short, minutes, digits))
-    hour, minute = lane(numbers, 0), lane(numbers, 3)
-    second = np.where(short, 0, lane(numbers, 6))
+    numbers = pairs(np.where(short, minute_digits, digits))
     fraction_ok, micros = _fractions(texts, 9, texts.lengths - 9, texts.byte(8) == ord("."))
-    ok = (short | (full & (texts.lengths >= 8))) & fraction_ok & (hour < 24) & (minute < 60) & (second < 60)
+    clock_ok, clock = _clock(lane(numbers, 0), lane(numbers, 3), np.where(short, 0, lane(numbers, 6)))
+    ok = (short | (full & (texts.lengths >= 8))) & fraction_ok & clock_ok
     zero = np.zeros(len(texts), np.int64)
-    form = np.where(ok, TIME, NONE).astype(np.uint8)
-    return Moments(form, zero, ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros, zero)
+    return Moments(ok.view(np.uint8) * np.uint8(TIME), zero, clock + micros, zero)
 
 
 def _read_long_years(texts: Packed, first: Words, found: Moments) -> None:
     dashes = (lane(first, 5) == ord("-")) | (lane(first, 6) == ord("-")) | (lane(first, 7) == ord("-"))
     for row in np.flatnonzero(dashes & (texts.lengths >= 11)):
-        start = int(texts.starts[row])
-        shape = _LONG_YEAR.fullmatch(texts.data[start : start + int(texts.lengths[row])].tobytes())
+        shape = _LONG_YEAR.fullmatch(texts.text(int(row)))
         year = int(shape[1]) if shape else 0
         if shape is None or year < 10_000 or year > LAST_DATE_YEAR:
             continue
@@ -211,18 +208,34 @@ def _read_long_years(texts: Packed, first: Words, found: Moments) -> None:
             found.offset[row] = moment.offset[0]
 
 
-def real_days(year: Numbers, month: Numbers, day: Numbers) -> Mask:
-    """Return which year, month and day name a day of the proleptic Gregorian calendar from the year 1 on."""
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    longest = _MONTH_DAYS[month] + (leap & (month == 2))
-    return (year > 0) & (day > 0) & (day <= longest)
+def days_of(year: Numbers, month: Numbers, day: Numbers) -> tuple[Mask, Numbers]:
+    """Return which dates are days of the proleptic Gregorian calendar, and their days since 1970-01-01.
+
+    Args:
+        year: 0 to 9999; the year 0 has no days.
+        month: 0 to 99.
+        day: 0 to 99.
+    """
+    place = _YEAR_KIND[year] + month
+    ok = (day > 0) & (day <= _MONTH_LENGTH[place])
+    return ok, _YEAR_START[year] + _MONTH_START[place] + day
 
 
-def days_of(year: Numbers, month: Numbers, day: Numbers) -> Numbers:
-    """Return the days since 1970-01-01 of real days."""
-    early = (month <= 2).astype(np.int64)
-    shifted = year - early
-    era = shifted // _CYCLE_YEARS
-    of_era = shifted - era * _CYCLE_YEARS
-    of_year = (153 * (month + 12 * early - 3) + 2) // 5 + day - 1
-    return era * _CYCLE_DAYS + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
+def _calendar() -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Return the tables behind ``days_of``: for years their kind (which is the place of their months in the other
+    tables) and the day before their first, for months their length and the days of the year before them."""
+    years = np.arange(10_000)
+    leap = (years % 4 == 0) & ((years % 100 != 0) | (years % 400 == 0))
+    kind = np.where(leap, 100, 0)
+    kind[0] = 200
+    length = np.zeros(300, np.int64)
+    length[1:13] = length[101:113] = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+    length[102] = 29
+    before = np.concatenate([np.cumsum(table) - table for table in length.reshape(3, 100)])
+    past = years - 1
+    start = past * 365 + past // 4 - past // 100 + past // 400 - _DAYS_TO_1970
+    return kind, start, length, before
+
+
+_DAYS_TO_1970 = 719_163
+_YEAR_KIND, _YEAR_START, _MONTH_LENGTH, _MONTH_START = _calendar()

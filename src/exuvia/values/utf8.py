@@ -56,7 +56,7 @@ def holding_nul(array: pa.Array) -> Mask | None:
     data = used_bytes(array)
     if len(data) == 0 or int(data.min()) > 0:
         return None
-    offsets, whole = offsets_and_data(array)
+    offsets, _ = offsets_and_data(array)
     places = np.flatnonzero(data == 0) + int(offsets[0])
     counts = np.searchsorted(places, offsets[1:]) - np.searchsorted(places, offsets[:-1])
     mask: Mask = counts > 0
@@ -70,11 +70,12 @@ def characters(array: pa.Array) -> Numbers:
     if is_ascii(used_bytes(array)):
         offsets, _ = offsets_and_data(array)
         return np.diff(offsets).astype(np.int64)
-    return pc.utf8_length(as_string(array)).to_numpy().astype(np.int64)
+    lengths: Numbers = pc.utf8_length(as_string(array)).to_numpy().astype(np.int64)
+    return lengths
 
 
 def shortened(value: bytes, limit: int = 60) -> str:
-    """Return a text for people: at most ``limit`` characters, what is malformed replaced, control characters escaped."""
+    """Return a text for people of at most ``limit`` characters; malformed bytes and control characters are replaced."""
     text = value[: 4 * limit + 4].decode(errors="replace")
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: limit + 1])
     return shown if len(shown) <= limit and len(text) <= limit else shown[: limit - 1] + "…"

@@ -40,7 +40,8 @@ def hexadecimal(words: tuple[Words, ...]) -> Mask:
         digit = (word + _every(0x50)) & ~(word + _every(0x46))
         letter = (lower + _every(0x1F)) & ~(lower + _every(0x19))
         good &= (digit | letter) & ~word
-    return (good & _HIGH) == _HIGH
+    every: Mask = (good & _HIGH) == _HIGH
+    return every
 
 
 def sixteen_bytes(words: tuple[Words, ...]) -> NDArray[np.uint8]:
