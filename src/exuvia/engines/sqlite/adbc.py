@@ -73,14 +73,13 @@ class ArrowConnection:
             CancelledError: The reading was stopped.
         """
         typed = ", ".join(_EXAMPLES[kind] for kind in types)
-        first = True
-        for batch in self._batches(f"SELECT {typed} UNION ALL SELECT * FROM ({select})", batch_rows, table):
-            if first:
-                _check_types(batch.schema.types, types)
-            rows = batch.slice(1) if first else batch
-            first = False
-            if rows.num_rows:
-                yield rows
+        batches = self._batches(f"SELECT {typed} UNION ALL SELECT * FROM ({select})", batch_rows, table)
+        first = next(batches)
+        _check_types(first.schema.types, types)
+        if first.num_rows > 1:
+            yield first.slice(1)
+        del first
+        yield from batches
 
     def _batches(self, sql: str, batch_rows: int, table: str) -> Generator[pa.RecordBatch, None, None]:
         where = f"{self.label}, table {table!r}" if table else self.label
@@ -92,10 +91,9 @@ class ArrowConnection:
                 with pa.RecordBatchReader._import_from_c(handle.address) as reader:
                     while not self._stop.is_set():
                         try:
-                            batch = reader.read_next_batch()
+                            yield reader.read_next_batch()  # no name keeps the last batch while the next is read
                         except StopIteration:
                             return
-                        yield batch
             except Exception as error:
                 mismatch = _MISMATCH.search(str(error))
                 if mismatch:

@@ -51,6 +51,8 @@ def cut(
     rows = chunk_rows
     if size_bytes is None or size_bytes > chunk_bytes:
         average = _average_bytes(connection, table, order)
+        if size_bytes is not None:  # one huge row among the sampled ones says little about the others
+            average = min(average, size_bytes / count)
         rows = max(1, min(rows, int(chunk_bytes / max(average, 1.0))))
     if count <= rows:
         return (Chunk(0, None, None, count),)

@@ -75,7 +75,7 @@ def profile(
     """Read every value of every ordinary table once and return what they are.
 
     A table that cannot be read does not stop the others: it is listed in ``Profile.unreadable`` with the reason.
-    Memory is bounded by about 12 MB of values per job, or the largest single row.
+    Memory is bounded by a few times 12 MB of values per job, or a few times the largest single row.
 
     Args:
         snapshot: The source.

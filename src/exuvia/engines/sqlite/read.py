@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import apsw
 import pyarrow as pa
@@ -24,6 +25,7 @@ BATCH_BYTES = 12 << 20
 
 _MAX_RESULT_COLUMNS = 1800  # SQLite's limit is 2,000
 _ALL = tuple(StorageClass)
+_Piece = tuple[int, list[pa.Array]]  # rows, and one array per result column
 _SHOWN = 60
 
 
@@ -98,8 +100,9 @@ class Reader:
     ) -> Iterator[dict[str, Cells]]:
         """Yield the rows of ``chunk`` in key order.
 
-        A batch holds at most 65,536 rows and about 12 MB of values; a row that is larger comes alone. Texts are the
-        raw bytes, as UTF-8, never validated.
+        A batch holds at most 65,536 rows and about 12 MB of values; a row that is larger comes alone, and is in
+        memory twice while it is read, besides the batch before it if the caller still holds that. Texts are the raw
+        bytes, as UTF-8, never validated.
 
         Args:
             table: The table.
@@ -125,8 +128,9 @@ class Reader:
         rows = max(1, min(batch_rows or MAX_BATCH_ROWS, MAX_BATCH_ROWS, BATCH_BYTES // (largest + wide)))
         limit = min(batch_rows or MAX_BATCH_ROWS, MAX_BATCH_ROWS)
         try:
-            for length, arrays in _coalesced(self._pieces(fields, tail, rows, table.name), rows, limit):
-                yield self._cells(columns, fields, length, arrays)
+            pieces = self._pieces(fields, tail, rows, table.name)
+            # map() keeps no hold of a batch while the next is read, as a loop's variables would
+            yield from map(partial(self._cells, columns, fields), _coalesced(pieces, rows, limit))
         except ClassMismatch as mismatch:
             raise WrongClassError(self._label, table.name, fields[mismatch.column].column) from None
 
@@ -223,9 +227,7 @@ class Reader:
         sql = f"SELECT max({size}) {from_clause(table)}" + (f" WHERE {' AND '.join(where)}" if where else "")
         return int(self._query(table, sql)[0] or 0)
 
-    def _pieces(
-        self, fields: Sequence[_Field], tail: str, rows: int, table: str
-    ) -> Iterator[tuple[int, list[pa.Array]]]:
+    def _pieces(self, fields: Sequence[_Field], tail: str, rows: int, table: str) -> Iterator[_Piece]:
         """Yield rows as they come; more result columns than SQLite allows are read side by side."""
         streams = []
         for start in range(0, max(len(fields), 1), _MAX_RESULT_COLUMNS):
@@ -235,15 +237,18 @@ class Reader:
             types = [field.type for field in part] or [pa.int64()]
             streams.append(self._arrow.stream(f"SELECT {', '.join(items)} {tail}", types, rows, table))
         try:
-            for batches in zip(*streams, strict=True):
+            while True:
+                batches = [batch for stream in streams if (batch := next(stream, None)) is not None]
+                if not batches:
+                    return
                 yield batches[0].num_rows, [array for batch in batches for array in batch.columns]
+                del batches
         finally:
             for stream in streams:
                 stream.close()
 
-    def _cells(
-        self, columns: Sequence[ColumnRead], fields: Sequence[_Field], length: int, arrays: Sequence[pa.Array]
-    ) -> dict[str, Cells]:
+    def _cells(self, columns: Sequence[ColumnRead], fields: Sequence[_Field], piece: _Piece) -> dict[str, Cells]:
+        length, arrays = piece
         parts: dict[str, dict[str, pa.Array]] = {column.name: {} for column in columns}
         for field, array in zip(fields, arrays, strict=False):
             parts[field.column][_PARTS[field.kind]] = self._values(field, array)
@@ -313,23 +318,24 @@ _PARTS = {
 }
 
 
-def _coalesced(
-    pieces: Iterator[tuple[int, list[pa.Array]]], rows: int, limit: int
-) -> Iterator[tuple[int, list[pa.Array]]]:
+def _coalesced(pieces: Iterator[_Piece], rows: int, limit: int) -> Iterator[_Piece]:
     """Join small pieces to batches of at most ``limit`` rows and about ``BATCH_BYTES`` bytes."""
     waiting: list[list[pa.Array]] = []
     length = size = 0
-    for count, arrays in pieces:
-        if rows * 2 > limit:
-            yield count, arrays
-            continue
+    for piece in pieces:
+        count, arrays = piece
         more = sum(array.nbytes for array in arrays)
-        if waiting and (length + count > limit or size + more > BATCH_BYTES):
+        alone = rows * 2 > limit or more > BATCH_BYTES // 2
+        if waiting and (alone or length + count > limit or size + more > BATCH_BYTES):
             yield length, _joined(waiting)
             waiting, length, size = [], 0, 0
-        waiting.append(arrays)
-        length += count
-        size += more
+        if alone:
+            yield piece
+        else:
+            waiting.append(arrays)
+            length += count
+            size += more
+        del piece, arrays
     if waiting:
         yield length, _joined(waiting)
 
