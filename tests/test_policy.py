@@ -225,7 +225,9 @@ def test_text_that_postgresql_cannot_hold_is_quarantined_with_a_warning() -> Non
 
 
 def test_a_column_of_mostly_unreadable_text_becomes_bytes() -> None:
-    assert str(decide("TEXT", ["bad\0", "bad\0", "good"], affinity=Affinity.TEXT).rule.type) == "bytea"
+    choice = decide("TEXT", ["bad\0", "bad\0", "good"], affinity=Affinity.TEXT)
+    assert str(choice.rule.type) == "bytea"
+    assert "2 texts with NUL characters as text: the column becomes bytea" in choice.problems[0].message
     assert str(decide("TEXT", [b"\xff", "good", "fine"], affinity=Affinity.TEXT).rule.type) == "text"
 
 
@@ -242,6 +244,41 @@ def test_unsafe_json_stays_json() -> None:
 def test_json_that_is_a_key_is_never_json_which_has_no_equality() -> None:
     found = facts(['{"a": 1}'], FORMS, json_safe=0)
     assert str(decide("JSON", found, context=Context("t.c", key=True)).rule.type) == "text"
+
+
+def test_two_spellings_of_one_value_stay_apart_in_a_key() -> None:
+    unique = Context("t.c", key=True, unique=True)
+    assert str(decide("DATETIME", [DAY, NAIVE], context=unique).rule.type) == "text"
+    assert str(decide("DATETIME", [NAIVE], context=unique).rule.type) == "timestamp"
+    choice = decide("UUID", [UUID, HEX], context=unique)
+    assert str(choice.rule.type) == "text"
+    assert "would become equal in a key" in choice.problems[0].message
+
+
+def test_core_datas_seconds_are_not_taken_for_unix_time() -> None:
+    choice = decide("TIMESTAMP", [694_224_000], context=Context("t.c", core_data=True))
+    assert str(choice.rule.type) == "bigint"
+    assert choice.problems[0].choices == ('type = "timestamp", epoch = "core_data"',)
+
+
+@pytest.mark.parametrize(
+    ("values", "epoch"),
+    [
+        ([SECONDS, 0], "seconds"),
+        ([MS, 0], "milliseconds"),
+        ([SECONDS, MS, -1], "auto"),
+        ([2_460_000.5], "julian"),
+        ([13_350_000_000_000_000], "webkit"),
+        ([1_700_000_000_123_456_789], "auto"),
+    ],
+)
+def test_numbers_that_may_be_moments_are_offered_with_their_epoch(values: list[Value], epoch: str) -> None:
+    (problem,) = decide("DATETIME", values).problems
+    assert problem.choices == (f'type = "timestamp", epoch = "{epoch}"',)
+
+
+def test_a_column_without_a_type_has_nothing_to_fall_short_of() -> None:
+    assert decide("", [1, 2.5, None]).problems == ()
 
 
 def test_moments_in_several_forms_stay_text_and_are_noted() -> None:

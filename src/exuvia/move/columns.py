@@ -49,6 +49,8 @@ def decide(
     """
     django = any(table.name == "django_migrations" for table in catalog.tables)
     keys = _key_columns(tables)
+    unique = _unique_columns(tables)
+    core_data = {"Z_PRIMARYKEY", "Z_METADATA"} <= {table.name for table in catalog.tables}
     automatic: dict[ColumnId, Choice] = {}
     rowids: set[ColumnId] = set()
     for table in tables:
@@ -57,10 +59,12 @@ def decide(
             is_rowid = column.name == table.rowid_column
             context = Context(
                 f"{table.name}.{column.name}",
-                is_rowid,
-                (table.name, column.name) in keys,
-                django,
-                fold(column.name) in checked,
+                rowid=is_rowid,
+                key=(table.name, column.name) in keys,
+                django=django,
+                json_checked=fold(column.name) in checked,
+                core_data=core_data,
+                unique=(table.name, column.name) in unique,
             )
             facts = facts_of(profile, table.name, column.name)
             found = choose(column, facts, style=style, naive_time=naive_time, context=context)
@@ -157,6 +161,16 @@ def _key_columns(tables: Sequence[Table]) -> set[ColumnId]:
             found.update((table.name, column) for column in (key.columns if key else ()))
         for reference in table.foreign_keys:
             found.update((reference.target_table, column) for column in reference.target_columns)
+    return found
+
+
+def _unique_columns(tables: Sequence[Table]) -> set[ColumnId]:
+    """Columns that are part of a primary key, a UNIQUE constraint or a unique index."""
+    found: set[ColumnId] = set()
+    for table in tables:
+        keys = [key.columns for key in (table.primary_key, *table.uniques) if key is not None]
+        indexes = [[part.column for part in index.parts] for index in table.indexes if index.unique]
+        found.update((table.name, column) for columns in (*keys, *indexes) for column in columns if column is not None)
     return found
 
 

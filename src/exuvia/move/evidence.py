@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exuvia.move.words import BLOB, FORMS, INTEGER, REAL, ROW, TEXT, counted
+from exuvia.move.words import BLOB, CHARACTER, DECIMAL, FORMS, INTEGER, REAL, ROW, TEXT, counted
 from exuvia.values.facts import BlobFacts, ColumnFacts, IntegerFacts, RealFacts, TextFacts, TextForm
 
 _MOST_FORMS = 4
@@ -33,13 +33,13 @@ def _integers(facts: IntegerFacts) -> str:
 
 
 def _reals(facts: RealFacts) -> str:
-    scale = "" if facts.max_scale is None else f", up to {counted(facts.max_scale, ('decimal', 'decimals'))}"
+    scale = "" if facts.max_scale is None else f", up to {counted(facts.max_scale, DECIMAL)}"
     return f"{counted(facts.count, REAL)}, {_range(repr(facts.minimum), repr(facts.maximum))}{scale}"
 
 
 def _texts(facts: TextFacts) -> str:
     found = sorted(((form, f.count) for form, f in facts.forms.items() if f.count), key=lambda pair: -pair[1])
-    longest = counted(facts.max_length, ("character", "characters"))
+    longest = counted(facts.max_length, CHARACTER)
     length = longest if facts.min_length == facts.max_length else f"{facts.min_length:,} to {longest}"
     if not found or [form for form, _ in found] == [TextForm.OTHER]:
         return f"{counted(facts.count, TEXT)}, {length}"

@@ -12,6 +12,7 @@ from exuvia.values.rules import Rule
 _JSON = (Base.JSON, Base.JSONB)
 _JSON_FORMS = (TextForm.JSON_OBJECT, TextForm.JSON_ARRAY, TextForm.JSON_SCALAR)
 _ANY_TEXT = frozenset(TextForm) - {TextForm.MALFORMED, TextForm.NUL}
+_ONE_SPELLING = (Base.UUID, Base.BOOLEAN, Base.DATE, Base.TIMESTAMP, Base.TIMESTAMPTZ)
 _FLOAT_DIGITS = 15
 _UNSAFE = ("JSON text that jsonb cannot hold exactly", "JSON texts that jsonb cannot hold exactly")
 
@@ -62,6 +63,16 @@ def misfits(rule: Rule, facts: ColumnFacts, *, trusted: bool = False) -> tuple[M
 def fits(rule: Rule, facts: ColumnFacts) -> bool:
     """Whether every value of the column fits ``rule``'s type exactly."""
     return not misfits(rule, facts)
+
+
+def keeps_apart(rule: Rule, facts: ColumnFacts) -> bool:
+    """Whether values that SQLite tells apart stay different, as far as their forms tell: a date and its midnight, or
+    a UUID with and without dashes, would become one value of a key."""
+    if rule.type.base not in _ONE_SPELLING:
+        return True
+    forms = facts.texts.forms.values() if facts.texts is not None else ()
+    spellings = sum(form.count > 0 for form in forms)
+    return spellings + sum(part is not None for part in (facts.integers, facts.reals, facts.blobs)) <= 1
 
 
 def _texts(rule: Rule, facts: TextFacts, trusted: bool) -> list[Misfit]:

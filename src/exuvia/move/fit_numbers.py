@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from exuvia.catalog.types import Base
 from exuvia.move.misfit import Misfit, some
-from exuvia.move.words import INTEGER, REAL
+from exuvia.move.words import DECIMAL, DIGIT, INTEGER, REAL, counted
 from exuvia.values.facts import IntegerFacts, RealFacts
 from exuvia.values.rules import Epoch, Rule
 
@@ -71,7 +71,7 @@ def _integer_floats(_: Rule, facts: IntegerFacts) -> list[Misfit]:
 def _integer_decimals(rule: Rule, facts: IntegerFacts) -> list[Misfit]:
     size, digits = rule.type.size, len(str(max(abs(facts.minimum), abs(facts.maximum))))
     too_long = size is not None and digits > size - (rule.type.scale or 0)
-    return [Misfit(f"integers of {digits} digits", 0)] if too_long else []
+    return [Misfit(f"integers of {counted(digits, DIGIT)}", 0)] if too_long else []
 
 
 def _integer_texts(rule: Rule, facts: IntegerFacts) -> list[Misfit]:
@@ -106,9 +106,9 @@ def _decimals(rule: Rule, facts: RealFacts) -> list[Misfit]:
     if facts.max_scale is None:
         return [Misfit("reals of more than 15 digits", 0, facts.examples)]
     if facts.max_scale > scale:
-        return [Misfit(f"reals of {facts.max_scale} decimals", 0)]
+        return [Misfit(f"reals of {counted(facts.max_scale, DECIMAL)}", 0)]
     too_long = facts.max_integer_digits > size - scale
-    return [Misfit(f"reals of {facts.max_integer_digits} digits before the point", 0)] if too_long else []
+    return [Misfit(f"reals of {counted(facts.max_integer_digits, DIGIT)} before the point", 0)] if too_long else []
 
 
 def _finite(_: Rule, facts: RealFacts) -> list[Misfit]:

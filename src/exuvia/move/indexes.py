@@ -111,6 +111,14 @@ def _caseless(shape: Shape, translator: Translator, names: Names, found: Found) 
         parts = [IndexPart(name, collation=shape.table.column(name).collation) for name in key.columns]
         if all(_plain(shape, part) for part in parts):
             continue
+        foreign = next((part.collation for part in parts if part.collation not in _COLLATIONS), None)
+        if foreign is not None:
+            where = f"{shape.table.name}.{', '.join(key.columns)}"
+            message = (
+                f"SQLite compares its key by the collation {foreign}, which PostgreSQL lacks: it compares exactly."
+            )
+            found.problems.append(Problem("warning", where, message))
+            continue
         wanted = Index("_".join((shape.name, *shape.targets(key.columns), "nocase")), tuple(parts), unique=True)
         name = names.claim(shape.schema, wanted.name)
         target, reason = _index(shape, wanted, name, translator)

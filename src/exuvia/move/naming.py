@@ -64,7 +64,8 @@ class Names:
 
     def _tell(self, found: Assigned, where: str, kind: NameKind) -> None:
         for rename in found.renamed:
-            message = f"The {kind} {rename.source!r} becomes {rename.target!r}: {rename.reason}."
+            what = "index" if kind == "other" else kind
+            message = f"The {what} {rename.source!r} becomes {rename.target!r}: {rename.reason}."
             place = f"{where}.{rename.source}" if where else rename.source
             self.problems.append(Problem("note", place, message, choices=('name = "…"',)))
         for note in found.notes:

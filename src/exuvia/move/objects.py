@@ -15,7 +15,9 @@ from exuvia.move.translating import Translator
 from exuvia.values.profile import Profile
 
 _SEARCH = ("fts3", "fts4", "fts5")
+_EXTERNAL = re.compile(r"""\bcontent\s*=\s*["'`\[]?([^"'`\],)\s]+)""", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
+_TOLD = "The foreign key of "  # the planner tells of each foreign key that it leaves out
 EXCLUDED = "excluded"
 
 
@@ -84,12 +86,19 @@ def others(catalog: Catalog, profile: Profile, excluded: Collection[str], found:
                 Problem("warning", name, f"The table is left out: its rows cannot be read: {reason}.")
             )
     for note in catalog.notes:
+        if note.startswith(_TOLD):
+            continue
         found.problems.append(Problem("note", catalog.label, note))
 
 
 def _virtual(table: VirtualTable, found: Found) -> None:
-    what = "a full-text index" if table.module.lower() in _SEARCH else f"a virtual table of the module {table.module}"
-    reason = f"{what}: PostgreSQL has no such module; its own data is not copied"
+    if table.module.lower() in _SEARCH:
+        what = f"a full-text index ({table.module})"
+        external = _EXTERNAL.search(table.sql)
+        rows = f"what it indexes is in {external[1]}" if external else "rows that only it holds are not copied"
+    else:
+        what, rows = f"a virtual table of the module {table.module}", "its rows are not copied"
+    reason = f"{what}, which PostgreSQL does not have: {rows}"
     found.left_out("virtual table", table.name, "", reason, table.sql)
     found.problems.append(Problem("warning", table.name, f"It is {reason}."))
     for shadow in table.shadows:

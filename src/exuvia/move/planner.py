@@ -22,6 +22,7 @@ from exuvia.move.overrides import Overrides, check_names
 from exuvia.move.plan import ColumnPlan, Plan, Problem, Style, TablePlan
 from exuvia.move.sizes import size_problems
 from exuvia.move.translating import Translator
+from exuvia.move.words import counted
 from exuvia.values.facts import ColumnFacts
 from exuvia.values.profile import Profile
 from exuvia.values.rules import NaiveTime
@@ -211,7 +212,8 @@ def _may_be_null(shape: Shape, column: Column, decision: Decision, found: Found)
     facts = shape.profile.columns.get(column.name, ColumnFacts())
     where = f"{shape.table.name}.{column.name}"
     if facts.nulls:
-        message = f"It is declared NOT NULL, but {facts.nulls:,} values are NULL: the constraint is left out."
+        values = counted(facts.nulls, ("value is", "values are"))
+        message = f"It is declared NOT NULL, but {values} NULL: the constraint is left out."
         found.problems.append(Problem("warning", where, message, facts.null_examples, facts.nulls))
     elif decision.on_misfit == "null" and misfits(decision.choice.rule, facts, trusted=True):
         message = "It is declared NOT NULL, but values that do not fit become NULL: the constraint is left out."

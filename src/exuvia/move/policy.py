@@ -8,20 +8,20 @@ the rest is quarantined, also with a problem.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exuvia.catalog.model import Column
 from exuvia.catalog.types import Base, SqlType
 from exuvia.move import policy_faithful, policy_native
 from exuvia.move.declared import Declared, Family, understand
 from exuvia.move.evidence import evidence
-from exuvia.move.fit import fits, misfits
+from exuvia.move.fit import fits, keeps_apart, misfits
 from exuvia.move.misfit import Misfit
 from exuvia.move.plan import Problem, Style
-from exuvia.move.proposals import Context, Proposal, only_forms
+from exuvia.move.proposals import Context, Proposal, likely_epoch, only_forms
 from exuvia.move.words import counted, listed
 from exuvia.values.facts import ColumnFacts, Example, TextForm
-from exuvia.values.rules import NaiveTime, Rule
+from exuvia.values.rules import Epoch, NaiveTime, Rule
 
 __all__ = ["Choice", "Context", "choose", "judge"]
 
@@ -66,13 +66,13 @@ def choose(
     declared = understand(column.declared_type)
     offered = _STYLES[style](column, declared, facts, naive_time, context)
     wanted = offered[0]
-    taken = next((proposal for proposal in offered if fits(proposal.rule, facts)), None)
+    taken = next((proposal for proposal in offered if _suits(proposal.rule, facts, context)), None)
     problems: list[Problem] = []
     if taken is None:
         taken = _most(offered, facts)
-        problems.append(_left_over(taken.rule, facts, context.where))
+        problems += _left_over(taken.rule, facts, context.where)
     elif taken is not wanted:
-        problems.append(_not_wanted(column, wanted, taken, facts, context.where))
+        problems.append(_not_wanted(column, wanted, taken, facts, context))
     problems += _notes(column, declared, taken.rule, facts, context.where)
     return Choice(taken.rule, taken.reason, evidence(facts), tuple(problems))
 
@@ -94,6 +94,10 @@ def judge(rule: Rule, facts: ColumnFacts, where: str, on_misfit: str) -> tuple[P
     return (Problem("warning", where, message, _examples(found), _count(found)),)
 
 
+def _suits(rule: Rule, facts: ColumnFacts, context: Context) -> bool:
+    return fits(rule, facts) and (not context.unique or keeps_apart(rule, facts))
+
+
 def _most(offered: tuple[Proposal, ...], facts: ColumnFacts) -> Proposal:
     """The proposal that leaves out the fewest values where none holds all: bytes only if most values are not text."""
     values = facts.rows - facts.nulls
@@ -109,30 +113,46 @@ def _left_out(rule: Rule, facts: ColumnFacts) -> int:
     return sum(misfit.count or facts.rows for misfit in misfits(rule, facts))
 
 
-def _left_over(rule: Rule, facts: ColumnFacts, where: str) -> Problem:
+def _left_over(rule: Rule, facts: ColumnFacts, where: str) -> list[Problem]:
     found = misfits(rule, facts)
-    message = f"PostgreSQL cannot hold {_what(found)} as {rule.type}: their rows go to quarantine."
-    choices = ['on_misfit = "null" (only the values are lost)']
+    if not found and rule.type.base is Base.BYTEA:
+        text = misfits(Rule(SqlType(Base.TEXT)), facts)
+        message = f"PostgreSQL cannot hold {_what(text)} as text: the column becomes bytea, which keeps all values."
+        choices = tuple(f'type = "text", on_misfit = "{misfit}"' for misfit in ("null", "quarantine"))
+        return [Problem("warning", where, message, _examples(text), _count(text), choices)]
+    if not found:
+        return []
+    rows = "its row goes" if _count(found) == 1 else "their rows go"
+    message = f"PostgreSQL cannot hold {_what(found)} as {rule.type}: {rows} to quarantine."
+    offers = ['on_misfit = "null" (only the values are lost)']
     if not misfits(Rule(SqlType(Base.BYTEA)), facts):
-        choices.insert(0, 'type = "bytea" (keeps every value, as bytes)')
-    return Problem("warning", where, message, _examples(found), _count(found), tuple(choices))
+        offers.insert(0, 'type = "bytea" (keeps every value, as bytes)')
+    return [Problem("warning", where, message, _examples(found), _count(found), tuple(offers))]
 
 
-def _not_wanted(column: Column, wanted: Proposal, taken: Proposal, facts: ColumnFacts, where: str) -> Problem:
-    found = misfits(wanted.rule, facts)
+def _not_wanted(column: Column, wanted: Proposal, taken: Proposal, facts: ColumnFacts, context: Context) -> Problem:
+    where, found = context.where, misfits(wanted.rule, facts)
     declared = f"declared {column.declared_type}" if column.declared_type else "without a declared type"
     values = f"{_what(found)} {_do(found)} not fit {wanted.rule.type}"
+    if not found:
+        values = f"as {wanted.rule.type}, several spellings of one value would become equal in a key"
     message = f"The column is {declared}, but {values}: it becomes {taken.rule.type}."
     if (wanted.rule.type.base, taken.rule.type.base) in _WIDER:
         return Problem("note", where, message, _examples(found), _count(found))
-    spelled = _spelled(wanted.rule)
-    choices = (f'{spelled}, on_misfit = "null"', f'{spelled}, on_misfit = "quarantine"')
+    choices = _choices(wanted.rule, facts, context)
     return Problem("warning", where, message, _examples(found), _count(found), choices)
 
 
-def _spelled(rule: Rule) -> str:
-    epoch = f', epoch = "{rule.epoch.value}"' if rule.epoch is not None else ""
-    return f'type = "{rule.type}"{epoch}'
+def _choices(rule: Rule, facts: ColumnFacts, context: Context) -> tuple[str, ...]:
+    """What a person can write to have the type all the same."""
+    epoch = rule.epoch
+    if epoch is None and rule.type.base in (Base.DATE, Base.TIMESTAMP, Base.TIMESTAMPTZ):
+        epoch = likely_epoch(facts)
+        epoch = Epoch.CORE_DATA if context.core_data and epoch is not None else epoch
+    spelled = f'type = "{rule.type}"' + (f', epoch = "{epoch.value}"' if epoch is not None else "")
+    if not misfits(replace(rule, epoch=epoch), facts, trusted=True):
+        return (spelled,)
+    return (f'{spelled}, on_misfit = "null"', f'{spelled}, on_misfit = "quarantine"')
 
 
 def _notes(column: Column, declared: Declared, rule: Rule, facts: ColumnFacts, where: str) -> list[Problem]:

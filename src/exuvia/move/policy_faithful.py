@@ -12,6 +12,7 @@ from exuvia.catalog.model import Column
 from exuvia.catalog.types import Base
 from exuvia.move.declared import Declared, Family
 from exuvia.move.proposals import (
+    BYTEA,
     DOUBLE,
     NARROWEST,
     NUMERIC,
@@ -60,7 +61,9 @@ def _temporal(
 ) -> tuple[Proposal, ...]:
     zone = declared.family is Family.TIMESTAMPTZ or (context.django and declared.family is Family.TIMESTAMP)
     owner = "Django stores UTC here" if context.django and zone else f"declared {column.declared_type}"
-    moment = moments(facts, naive_time, zone=zone, reason=f"{owner}, and every value is a moment")
+    moment = moments(
+        facts, naive_time, zone=zone, reason=f"{owner}, and every value is a moment", numbers=not context.core_data
+    )
     if declared.family is Family.DATE:
         return (plain(Base.DATE, f"declared {column.declared_type}"), moment, *NARROWEST)
     return (moment, *NARROWEST)
@@ -126,10 +129,11 @@ def _time(column: Column, declared: Declared, facts: ColumnFacts) -> tuple[Propo
 
 
 def _json(column: Column, declared: Declared, facts: ColumnFacts) -> tuple[Proposal, ...]:
-    del declared, facts
+    del declared
     jsonb = plain(Base.JSONB, f"declared {column.declared_type}")
     json = plain(Base.JSON, f"declared {column.declared_type}; json keeps what jsonb cannot hold")
-    return (jsonb, json, TEXT)
+    # SQLite's own binary JSON is a BLOB, which can look like text by chance.
+    return (jsonb, json, BYTEA if facts.texts is None and facts.blobs is not None else TEXT)
 
 
 def _uuid(column: Column, declared: Declared, facts: ColumnFacts) -> tuple[Proposal, ...]:

@@ -104,7 +104,7 @@ def _temporal(
 ) -> tuple[Proposal, ...]:
     first, *rest = policy_faithful.proposals(column, declared, facts, naive_time, context)
     reason = f"declared {column.declared_type}, and every value is a moment"
-    moment = moments(facts, naive_time, zone=True, reason=reason)
+    moment = moments(facts, naive_time, zone=True, reason=reason, numbers=not context.core_data)
     return (moment, *rest) if declared.family is Family.TIMESTAMP else (first, moment, *rest[1:])
 
 

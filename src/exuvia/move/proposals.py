@@ -6,9 +6,16 @@ from dataclasses import dataclass, replace
 
 from exuvia.catalog.model import Affinity, Column
 from exuvia.catalog.types import Base, SqlType
+from exuvia.move.fit import fits
 from exuvia.values.facts import ColumnFacts, IntegerFacts, RealFacts, TextFacts, TextForm
 from exuvia.values.rules import Epoch, NaiveTime, Rule
 
+# What today's numbers look like: 1990 to 2100 as Julian days, as microseconds since 1601 and as nanoseconds since 1970.
+_PLAUSIBLE = {
+    Epoch.JULIAN: (2_447_892, 2_488_070),
+    Epoch.WEBKIT: (12_275_625_600_000_000, 15_746_918_400_000_000),
+    Epoch.AUTO: (631_152_000_000_000_000, 4_102_444_800_000_000_000),
+}
 _SAMPLE_VERSIONS = "12345678"
 _SAMPLE_VARIANTS = "89abAB"
 
@@ -21,8 +28,10 @@ class Context:
         where: The column for messages, as ``table.column``.
         rowid: The column is an alias of the rowid, so every value is an integer.
         key: The column is part of a primary, unique or foreign key.
+        unique: The column is part of a primary or unique key.
         django: The database was made by Django, whose declared types stand for exact PostgreSQL types.
         json_checked: A CHECK constraint demands json_valid() of the column.
+        core_data: The database is a store of Apple's Core Data, whose times count from 2001.
     """
 
     where: str
@@ -30,6 +39,8 @@ class Context:
     key: bool = False
     django: bool = False
     json_checked: bool = False
+    core_data: bool = False
+    unique: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,8 @@ NUMERIC = Proposal(Rule(SqlType(Base.NUMERIC)), "all values are numbers, which n
 TEXT = Proposal(Rule(SqlType(Base.TEXT)), "text is the type that holds every value")
 BYTEA = Proposal(Rule(SqlType(Base.BYTEA)), "bytea is the type that holds every value")
 
-NARROWEST = (BIGINT, DOUBLE, NUMERIC, TEXT)
+_NUMBERS = (BIGINT, DOUBLE, NUMERIC)
+NARROWEST = (*_NUMBERS, TEXT)
 
 
 def plain(base: Base, reason: str, size: int | None = None, scale: int | None = None) -> Proposal:
@@ -55,11 +67,13 @@ def plain(base: Base, reason: str, size: int | None = None, scale: int | None = 
 
 
 def by_values(column: Column, facts: ColumnFacts) -> tuple[Proposal, ...]:
-    """Return the narrowest types first, for a column whose declared type says nothing."""
+    """Return the narrowest type, for a column whose declared type says nothing; text that cannot be text stays so."""
     if facts.nulls < facts.rows:
-        if facts.texts is None and facts.blobs is not None and facts.integers is None and facts.reals is None:
-            return (replace(BYTEA, reason="all values are BLOBs"),)
-        return (TEXT,) if facts.blobs is None and facts.texts is not None else (*NARROWEST, BYTEA)
+        if facts.texts is not None and facts.blobs is None:
+            return (TEXT,)
+        found = next((proposal for proposal in (*_NUMBERS, TEXT) if fits(proposal.rule, facts)), BYTEA)
+        only_blobs = facts.texts is None and facts.integers is None and facts.reals is None
+        return (replace(BYTEA, reason="all values are BLOBs"),) if only_blobs else (found,)
     empty = {
         Affinity.INTEGER: BIGINT,
         Affinity.REAL: DOUBLE,
@@ -70,7 +84,7 @@ def by_values(column: Column, facts: ColumnFacts) -> tuple[Proposal, ...]:
     return (replace(empty, reason=f"without values, {empty.rule.type} takes what the column's affinity would"),)
 
 
-def moments(facts: ColumnFacts, naive_time: NaiveTime, *, zone: bool, reason: str) -> Proposal:
+def moments(facts: ColumnFacts, naive_time: NaiveTime, *, zone: bool, reason: str, numbers: bool = True) -> Proposal:
     """Return timestamp, or timestamptz where a value names its zone or ``zone`` asks for it.
 
     Args:
@@ -78,10 +92,11 @@ def moments(facts: ColumnFacts, naive_time: NaiveTime, *, zone: bool, reason: st
         naive_time: How a time without a zone is read; with 'as-is' only values that name a zone become timestamptz.
         zone: Whether timestamptz is wanted although no value names a zone.
         reason: The sentence for the proposal.
+        numbers: Whether numbers may count from 1970.
     """
     zoned = has_form(facts.texts, TextForm.TIMESTAMP_ZONE)
     naive = has_form(facts.texts, TextForm.TIMESTAMP) or has_form(facts.texts, TextForm.DATE)
-    epoch = epoch_of(facts.integers, facts.reals)
+    epoch = epoch_of(facts.integers, facts.reals) if numbers else None
     if epoch is not None:
         reason += f"; numbers are {epoch_words(epoch)} since 1970"
     if zoned or (zone and naive_time != "as-is"):
@@ -108,6 +123,29 @@ def epoch_of(integers: IntegerFacts | None, reals: RealFacts | None) -> Epoch | 
         if count == numbers:
             return epoch
     return Epoch.AUTO if sum(units.values()) == numbers else None
+
+
+def likely_epoch(facts: ColumnFacts) -> Epoch | None:
+    """Return what the numbers of a column could count, to be offered to a person; None without numbers."""
+    integers, reals = facts.integers, facts.reals
+    if integers is None and reals is None:
+        return None
+    units = {
+        Epoch.SECONDS: (integers.seconds if integers else 0) + (reals.seconds if reals else 0),
+        Epoch.MILLISECONDS: (integers.milliseconds if integers else 0) + (reals.milliseconds if reals else 0),
+        Epoch.MICROSECONDS: integers.microseconds if integers else 0,
+    }
+    best = max(units, key=lambda epoch: units[epoch])
+    if units[best]:
+        return Epoch.AUTO if sum(count > 0 for count in units.values()) > 1 else best
+    ends = [
+        *((integers.minimum, integers.maximum) if integers else ()),
+        *((reals.minimum, reals.maximum) if reals else ()),
+    ]
+    for epoch, (low, high) in _PLAUSIBLE.items():
+        if low <= min(ends) and max(ends) <= high:
+            return epoch
+    return Epoch.SECONDS
 
 
 def has_form(texts: TextFacts | None, form: TextForm) -> bool:

@@ -11,6 +11,10 @@ INTEGER: Words = ("integer", "integers")
 REAL: Words = ("real", "reals")
 TEXT: Words = ("text", "texts")
 BLOB: Words = ("BLOB", "BLOBs")
+DIGIT: Words = ("digit", "digits")
+DECIMAL: Words = ("decimal", "decimals")
+CHARACTER: Words = ("character", "characters")
+VALUE: Words = ("value", "values")
 
 FORMS: dict[TextForm, Words] = {
     TextForm.MALFORMED: ("text that is not UTF-8", "texts that are not UTF-8"),
