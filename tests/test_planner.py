@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from exuvia.engines.postgres.ddl import create_table, finish_steps, foreign_key_steps
 from exuvia.errors import PlanError
 from exuvia.move.constraints import with_orphans
 from exuvia.move.plan import ColumnPlan, Fate, ObjectPlan, Plan, TablePlan
@@ -297,6 +299,47 @@ def test_the_same_source_gives_the_same_plan(make: Make) -> None:
     assert looked.plan() == looked.plan()
 
 
+RICH = """
+    CREATE TABLE "Customer"(id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT COLLATE NOCASE UNIQUE NOT NULL,
+        "user" VARCHAR(20) DEFAULT 'x''y' CHECK (length("user") > 0), born DATE, at DATETIME DEFAULT CURRENT_TIMESTAMP,
+        active BOOLEAN DEFAULT 1, balance DECIMAL(10,2) DEFAULT 0, meta JSON, data BLOB DEFAULT x'00ff');
+    CREATE TABLE a(x INTEGER, y TEXT, PRIMARY KEY (x, y)) WITHOUT ROWID;
+    CREATE TABLE b(id INT PRIMARY KEY, p INTEGER, q TEXT, c INTEGER REFERENCES "Customer" ON DELETE CASCADE,
+        self INT REFERENCES b DEFERRABLE INITIALLY DEFERRED, total INTEGER AS (p * 2) STORED,
+        FOREIGN KEY (p, q) REFERENCES a ON DELETE SET NULL);
+    CREATE UNIQUE INDEX b_open ON b(p, q DESC) WHERE c IS NOT NULL;
+    CREATE INDEX customer_name ON "Customer"(lower("user"), balance);
+    CREATE VIEW rich AS SELECT id, email FROM "Customer" WHERE balance > 100;
+    CREATE VIEW richest AS SELECT max(id) AS id FROM rich;
+    INSERT INTO "Customer"(email, balance, meta) VALUES ('a@x', 5.25, '{"a": 1}');
+    INSERT INTO a VALUES (1, 'x');
+    INSERT INTO b(id, p, q, c) VALUES (1, 1, 'x', 1);
+"""
+REAL = sorted((Path(__file__).parent / "data" / "real").glob("*.sqlite"))
+
+
+@pytest.mark.parametrize("style", ["faithful", "native"])
+@pytest.mark.parametrize("fold", [False, True])
+def test_postgresql_takes_everything_that_is_planned(tmp_path: Path, any_url: str, style: Any, fold: bool) -> None:
+    paths = [tmp_path / "app.db", *REAL]
+    for number, path in enumerate(paths):
+        looked = look(path, RICH if path not in REAL else "")
+        plan = looked.plan(style=style, fold=fold, schema=f"app{number}")
+        with psycopg.connect(any_url, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA app{number}".encode())
+            for planned in plan.tables:
+                connection.execute(create_table(planned.target).encode())
+            for planned in plan.tables:
+                for step in finish_steps(planned.target):
+                    connection.execute(step.sql.encode())
+            for planned in plan.tables:
+                for step in foreign_key_steps(planned.target):
+                    connection.execute(step.sql.encode())
+            for item in plan.objects:
+                if item.target_sql:
+                    connection.execute(item.target_sql.encode())
+
+
 def test_options_win_over_the_plan_file(make: Make) -> None:
     looked = make("CREATE TABLE T(a TEXT)")
     text = 'style = "native"\nnaive_time = "local"\nfold = true\nschema = "app"'
@@ -319,7 +362,7 @@ def test_views_and_indexes_stay_off_the_names_of_identity_sequences(make: Make) 
     ).plan()
     assert [table.source.name for table in plan.tables] == ["t_id_seq", "t", "u"]
     assert table(plan, "t").target.indexes[0].name == "u_id_seq_2"
-    assert "u_id_seq is taken" in messages(plan, "u_id_seq")
+    assert "u_id_seq is taken" in messages(plan, "t.u_id_seq")
 
 
 def test_keys_and_indexes_over_more_columns_than_postgresql_takes_are_left_out(make: Make) -> None:

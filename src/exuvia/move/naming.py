@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exuvia.catalog.model import Table, View
@@ -10,6 +10,8 @@ from exuvia.catalog.names import MAX_BYTES, Assigned, NameKind, assign, fit
 from exuvia.errors import PlanError
 from exuvia.move.overrides import Overrides, at
 from exuvia.move.plan import Problem
+
+Place = Callable[[str], str]
 
 
 @dataclass(slots=True)
@@ -50,27 +52,31 @@ class Names:
         return assign([name], fold=self.fold, kind="other")[name]
 
     def assign_all(
-        self, schema: str, names: Sequence[str], kind: NameKind, given: Mapping[str, str], where: str
+        self, names: Sequence[str], kind: NameKind, *, what: str, schema: str, given: Mapping[str, str], place: Place
     ) -> dict[str, str]:
-        """Return a name for each of ``names``: the given one, or its own made legal; columns have a space of names
-        for each table, all else one for each schema."""
+        """Return a name for each of ``names``: the given one, or its own made legal.
+
+        Args:
+            names: The source's names.
+            kind: What they name; the columns of each table have a space of names of their own.
+            what: The word for it.
+            schema: The schema whose space of names the others share.
+            given: Names that a person gave.
+            place: The place of a name, for problems.
+        """
         taken = self._taken.setdefault(schema, set()) if kind != "column" else set()
         rest = [name for name in names if name not in given]
         found = assign(rest, fold=self.fold, taken=taken | set(given.values()), kind=kind)
         result = {name: given.get(name) or found[name] for name in names}
         taken.update(result.values())
-        self._tell(found, where, kind)
-        return result
-
-    def _tell(self, found: Assigned, where: str, kind: NameKind) -> None:
+        choices = ('name = "…"',) if what in ("table", "column") else ()
         for rename in found.renamed:
-            what = "index" if kind == "other" else kind
             message = f"The {what} {rename.source!r} becomes {rename.target!r}: {rename.reason}."
-            place = f"{where}.{rename.source}" if where else rename.source
-            self.problems.append(Problem("note", place, message, choices=('name = "…"',)))
+            self.problems.append(Problem("note", place(rename.source), message, choices=choices))
+        sources = {target: source for source, target in result.items()}
         for note in found.notes:
-            place = f"{where}.{note.name}" if where else note.name
-            self.problems.append(Problem("note", place, f"{note.message}."))
+            self.problems.append(Problem("note", place(sources[note.name]), f"{note.message}."))
+        return result
 
 
 def build_names(
@@ -93,12 +99,19 @@ def build_names(
     for table in tables:
         names.columns[table.name] = _name_columns(names, table, overrides)
     _reserve_sequences(names, tables)
-    names.views = names.assign_all(schema, [view.name for view in views], "table", {}, "")
+    names.views = names.assign_all(
+        [view.name for view in views], "table", what="view", schema=schema, given={}, place=str
+    )
     for place, members in by_schema.items():
         indexes = [(table.name, index.name) for table in members for index in table.indexes]
-        assigned = names.assign_all(place, [index for _, index in indexes], "other", {}, "")
+        owners = {index: table for table, index in indexes}
+        assigned = names.assign_all(list(owners), "other", what="index", schema=place, given={}, place=_within(owners))
         names.indexes.update({(table, index): assigned[index] for table, index in indexes})
     return names
+
+
+def _within(owners: Mapping[str, str]) -> Place:
+    return lambda name: f"{owners[name]}.{name}"
 
 
 def _name_tables(names: Names, schema: str, tables: Sequence[Table], overrides: Overrides) -> None:
@@ -106,8 +119,8 @@ def _name_tables(names: Names, schema: str, tables: Sequence[Table], overrides: 
     automatic = assign(wanted, fold=names.fold, kind="table")
     said = {name: (overrides.table(name).name, overrides.table(name).line) for name in wanted}
     given = _given(said, automatic, "table")
-    for source, target in names.assign_all(schema, wanted, "table", given, "").items():
-        names.tables[source] = (schema, target)
+    assigned = names.assign_all(wanted, "table", what="table", schema=schema, given=given, place=str)
+    names.tables.update({source: (schema, target) for source, target in assigned.items()})
 
 
 def _name_columns(names: Names, table: Table, overrides: Overrides) -> Mapping[str, str]:
@@ -116,7 +129,9 @@ def _name_columns(names: Names, table: Table, overrides: Overrides) -> Mapping[s
     automatic = assign(wanted, fold=names.fold, kind="column")
     said = {name: (override.column(name).name, override.column(name).line) for name in wanted}
     given = _given(said, automatic, f"column of table {table.name}")
-    return names.assign_all(schema=names.schema, names=wanted, kind="column", given=given, where=table.name)
+    return names.assign_all(
+        wanted, "column", what="column", schema="", given=given, place=lambda name: f"{table.name}.{name}"
+    )
 
 
 def _reserve_sequences(names: Names, tables: Sequence[Table]) -> None:
