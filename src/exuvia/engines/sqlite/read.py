@@ -21,7 +21,7 @@ from exuvia.values.cells import Cells, StorageClass
 from exuvia.values.profile import Chunk, KeyValue
 
 MAX_BATCH_ROWS = 65_536
-BATCH_BYTES = 12 << 20
+BATCH_BYTES = 4 << 20
 
 _MAX_RESULT_COLUMNS = 1800  # SQLite's limit is 2,000
 _ALL = tuple(StorageClass)
@@ -100,7 +100,7 @@ class Reader:
     ) -> Iterator[dict[str, Cells]]:
         """Yield the rows of ``chunk`` in key order.
 
-        A batch holds at most 65,536 rows and about 12 MB of values; a row that is larger comes alone, and is in
+        A batch holds at most 65,536 rows and about 4 MB of values; a row that is larger comes alone, and is in
         memory twice while it is read, besides the batch before it if the caller still holds that. Texts are the raw
         bytes, as UTF-8, never validated.
 
