@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Family(StrEnum):
@@ -78,6 +79,7 @@ class Declared:
     unsigned: bool = False
 
 
+@lru_cache(maxsize=1024)
 def understand(declared_type: str) -> Declared:
     """Read a column's declared type, in any case and with the decorations of other databases."""
     if not declared_type.strip():

@@ -52,6 +52,12 @@ class PlanOptions:
     exclude: tuple[str, ...] = ()
     overrides: Overrides | None = field(default=None)
 
+    @property
+    def target_schema(self) -> str:
+        """The schema that the plan will have: the option, or the plan file's where the option is the default."""
+        said = self.overrides.schema if self.overrides is not None else None
+        return said if said is not None and self.schema == "public" else self.schema
+
 
 def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None) -> Plan:
     """Plan the move of a database.
@@ -73,10 +79,9 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     style = options.style or overrides.style or "faithful"
     naive_time = options.naive_time or overrides.naive_time or "utc"
     fold = options.fold if options.fold is not None else bool(overrides.fold)
-    schema = overrides.schema if overrides.schema and options.schema == "public" else options.schema
     excluded = [table.name for table in catalog.tables if _is_excluded(table.name, options, overrides)]
     moved = [t for t in catalog.tables if t.name not in excluded and t.name in profile.tables]
-    names = build_names(moved, catalog.views, overrides, schema=schema, fold=fold)
+    names = build_names(moved, catalog.views, overrides, schema=options.target_schema, fold=fold)
     ordered = _order(moved, names)
     decided = decide(catalog, moved, profile, overrides, style=style, naive_time=naive_time)
     found = Found(problems=list(names.problems))
@@ -86,7 +91,9 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     translator = views(catalog, overrides, translator, found)
     triggers(catalog, overrides, shapes, translator, found)
     others(catalog, profile, excluded, found)
-    return Plan(catalog, style, naive_time, tables, tuple(found.objects), tuple(found.problems), fold, schema)
+    return Plan(
+        catalog, style, naive_time, tables, tuple(found.objects), tuple(found.problems), fold, options.target_schema
+    )
 
 
 def needs_check(plan: Plan, automatic: Plan, overrides: Overrides) -> tuple[tuple[TablePlan, ColumnPlan], ...]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from exuvia.catalog.model import Column, IndexPart, Trigger, View
+from exuvia.catalog.model import Affinity, Column, IndexPart, Trigger, View
 from exuvia.catalog.names import fold
+from exuvia.catalog.types import SqlType
 from exuvia.engines.postgres.translate import (
     NamedColumn,
     Names,
@@ -52,7 +54,7 @@ class Translator:
 
     def default(self, shape: Shape, column: Column) -> Translation:
         """Translate a column's default into an expression of its target type."""
-        return translate_default(column.default or "", shape.types[column.name], affinity=column.affinity)
+        return _default(column.default or "", shape.types[column.name], column.affinity)
 
     def condition(self, expression: str, table: str) -> Translation:
         """Translate a CHECK, or the condition of a partial index, over a table's columns."""
@@ -85,6 +87,12 @@ class Translator:
     def trigger(self, trigger: Trigger) -> Translation:
         """Translate a trigger to whole statements."""
         return translate_trigger(trigger, self.names)
+
+
+@lru_cache(maxsize=4096)
+def _default(expression: str, wanted: SqlType, affinity: Affinity) -> Translation:
+    """Translate a default once for all the columns that have it."""
+    return translate_default(expression, wanted, affinity=affinity)
 
 
 def _relation(shape: Shape) -> Relation:
