@@ -38,10 +38,11 @@ _NAMES = {
 }
 _TEXTUAL = (Base.TEXT, Base.VARCHAR, Base.JSON, Base.JSONB, Base.TEXT_ARRAY)
 _DATED = re.compile(
-    r"(?P<year>[0-9]{4,})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
+    r"(?P<year>[0-9]{4}|[1-9][0-9]{4,8})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
     r"(?:[T ](?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.(?P<fraction>[0-9]+))?"
     r"(?P<zone> ?(?:[Zz]|UTC|GMT|[+-][0-9:]+))?)?"
 )
+_ZONE = re.compile(r" ?(?:[Zz]|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)| UTC| GMT")
 _CLOCK = re.compile(r"(?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.(?P<fraction>[0-9]+))?")
 
 
@@ -121,21 +122,25 @@ def _moment_text(text: str, rule: Rule) -> str:
     shape = _DATED.fullmatch(text)
     if shape is None:
         return ""
-    reason = _bad_day(int(shape["year"]), int(shape["month"]), int(shape["day"])) or _bad_clock(shape["clock"])
-    reason = reason or _bad_fraction(shape["fraction"]) or _bad_year(int(shape["year"]), base)
-    if reason:
-        return reason
+    return (
+        _bad_day(int(shape["year"]), int(shape["month"]), int(shape["day"]))
+        or _bad_clock(shape["clock"])
+        or _bad_fraction(shape["fraction"])
+        or _bad_year(int(shape["year"]), base)
+        or _too_much(f"'{shortened(text.encode())}'", shape["zone"] or "", base)
+    )
+
+
+def _too_much(shown: str, zone: str, base: Base) -> str:
     if base is Base.TIME:
-        return f"the text '{text}' has a date, which time does not keep"
-    if shape["zone"] and base is not Base.TIMESTAMPTZ:
-        offset = re.fullmatch(r" ?[+-]([0-9]{2}):?([0-9]{2})?", shape["zone"])
-        if offset is None or (int(offset[1]) < 16 and int(offset[2] or 0) < 60):
-            return f"the text '{text}' has a time zone, which {base.value} does not keep"
-    if shape["zone"]:
-        return f"the time zone of '{text}' is not one that PostgreSQL reads"
+        return f"the text {shown} has a date, which time does not keep"
+    if zone and base is not Base.TIMESTAMPTZ and _ZONE.fullmatch(zone):
+        return f"the text {shown} has a time zone, which {base.value} does not keep"
+    if zone:
+        return f"the time zone of {shown} is not one that PostgreSQL reads"
     if base is Base.DATE:
-        return f"the text '{text}' has a time of day, which date does not keep"
-    return f"the time '{text}' does not exist in the local time zone"
+        return f"the text {shown} has a time of day, which date does not keep"
+    return f"the time {shown} does not exist in the local time zone"
 
 
 def _bad_day(year: int, month: int, day: int) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from exuvia.values.packed import Mask, Numbers, Packed
 
 FLOAT_TEXT = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+")
-INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
+INTEGER_MAX = 2**63 - 1
 MAX_INTEGER_DIGITS, MAX_DECIMALS = 131_072, 16_383
 
 
@@ -75,7 +75,9 @@ def fits_64_bits(texts: Packed, shapes: Shapes) -> Mask:
     """Return which plain texts name an integer of 64 bits."""
     fits = shapes.plain & (shapes.before <= 18)
     for row in np.flatnonzero(shapes.plain & (shapes.before == 19)):
-        fits[row] = INTEGER_MIN <= int(texts.text(int(row))) <= INTEGER_MAX
+        text = texts.text(int(row))
+        size = int(text[-19:])
+        fits[row] = size <= INTEGER_MAX + text.startswith(b"-")
     return fits
 
 

@@ -37,7 +37,7 @@ _DIGITS = Pattern.of("00000000")
 _HOUR_MINUTE = Pattern.of("00:00???")
 _HOUR_MINUTE_SECOND = Pattern.of("00:00:00")
 _UTC, _GMT = text_word(" UTC"), text_word(" GMT")
-_LONG_YEAR = re.compile(rb"([0-9]{5,7})(-[0-9]{2}-[0-9]{2}(?:[T ].*)?)", re.DOTALL)
+_LONG_YEAR = re.compile(rb"([1-9][0-9]{4,6})(-[0-9]{2}-[0-9]{2}(?:[T ].*)?)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
