@@ -250,6 +250,7 @@ def test_two_spellings_of_one_value_stay_apart_in_a_key() -> None:
     unique = Context("t.c", key=True, unique=True)
     assert str(decide("DATETIME", [DAY, NAIVE], context=unique).rule.type) == "text"
     assert str(decide("DATETIME", [NAIVE], context=unique).rule.type) == "timestamp"
+    assert str(decide("JSON", ["[1]", '{"a": 1}'], context=unique).rule.type) == "text"
     choice = decide("UUID", [UUID, HEX], context=unique)
     assert str(choice.rule.type) == "text"
     assert "would become equal in a key" in choice.problems[0].message

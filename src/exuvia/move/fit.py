@@ -66,8 +66,10 @@ def fits(rule: Rule, facts: ColumnFacts) -> bool:
 
 
 def keeps_apart(rule: Rule, facts: ColumnFacts) -> bool:
-    """Whether values that SQLite tells apart stay different, as far as their forms tell: a date and its midnight, or
-    a UUID with and without dashes, would become one value of a key."""
+    """Whether values that SQLite tells apart stay different, as far as their forms tell: a date and its midnight, a
+    UUID with and without dashes, or JSON with and without blanks would become one value of a key."""
+    if rule.type.base in _JSON:
+        return facts.texts is None or facts.texts.count <= 1
     if rule.type.base not in _ONE_SPELLING:
         return True
     forms = facts.texts.forms.values() if facts.texts is not None else ()
