@@ -23,7 +23,7 @@ from exuvia.engines.postgres.translate_logic import truth
 from exuvia.engines.postgres.translate_parse import expression
 from exuvia.engines.postgres.translate_scope import Scope, Source, find
 from exuvia.engines.postgres.translate_triggers import trigger_sql
-from exuvia.engines.postgres.translate_values import Kind, NamedColumn, NotExact, Relation, Value
+from exuvia.engines.postgres.translate_values import Kind, NamedColumn, NotExact, Relation, Value, shown
 from exuvia.engines.postgres.translate_views import Queries, view_relation, view_sql
 
 __all__ = [
@@ -101,7 +101,7 @@ def translate_expression(
         if use == "condition":
             return Translation(truth(value).sql)
         if column is None:
-            return Translation(value.sql)
+            return Translation(shown(value))
         target = find(relation.columns, column)
         if target is None:
             return Translation(None, f"{column} is not moved")
@@ -131,7 +131,7 @@ def translate_index_part(part: IndexPart, table: str, names: Names) -> Translati
         if part.column is not None and part.expression is None:
             named = find(relation.columns, part.column)
             return Translation(quote(named.name) if named else value.sql)
-        return Translation(f"({value.sql})")
+        return Translation(f"({shown(value)})")
     except NotExact as reason:
         return Translation(None, str(reason))
 

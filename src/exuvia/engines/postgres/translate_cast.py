@@ -48,7 +48,8 @@ def cast(value: Value, declared: str) -> Value:
     if value.kind is Kind.NULL:
         return replace(value, affinity=affinity)
     result = _CASTS[affinity](value)
-    return replace(result, affinity=affinity, collation=value.collation, explicit=value.explicit)
+    kept = replace(result, affinity=affinity, collation=value.collation, explicit=value.explicit)
+    return replace(kept, named=value.named)
 
 
 def _to_integer(value: Value) -> Value:

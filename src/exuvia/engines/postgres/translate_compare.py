@@ -71,9 +71,10 @@ def collation_of(left: Value, right: Value | None = None) -> str:
     for value in (left, right):
         if value is not None and value.explicit:
             return value.collation
-    if left.collation != "BINARY" or left.columns or right is None:
-        return left.collation
-    return right.collation
+    for value in (left, right):
+        if value is not None and value.named:
+            return value.collation
+    return "BINARY"
 
 
 def collated(value: Value, collation: str, *, ordered: bool = True) -> str:
@@ -125,7 +126,7 @@ def _apply_affinity(left: Value, right: Value) -> tuple[Value, Value]:
 def _to_number(value: Value) -> Value:
     if value.number is not None:
         return replace(value, sql=value.number, kind=Kind.INTEGER)
-    if value.kind is not Kind.TEXT:
+    if value.kind is not Kind.TEXT or (value.spelling is not None and re.search(r"[-:]", value.spelling)):
         return value
     if not value.is_constant:
         raise NotExact(f"it compares a number with the text {value.sql}, which may read as a number")

@@ -26,6 +26,7 @@ from exuvia.engines.postgres.translate_scope import Scope, is_null
 from exuvia.engines.postgres.translate_values import (
     BIGINT,
     DOUBLE,
+    EXACT_FLOAT,
     INT32_MAX,
     INT64_MAX,
     INT64_MIN,
@@ -209,7 +210,10 @@ class Compiler:
             raise NotExact("IN is followed by the name of a table")
         if value.volatile:
             raise NotExact("it tests a random value several times")
-        items = [replace(item, affinity=Affinity.BLOB) for item in self.values(node.expressions)]
+        items = [
+            replace(item, affinity=Affinity.BLOB, collation="BINARY", explicit=False, named=False)
+            for item in self.values(node.expressions)
+        ]
         if not items:
             return boolean("FALSE", value)
         return _member(value, items)
@@ -299,7 +303,7 @@ def _number(value: Value) -> Value:
         return constant_value(evaluate(f"CAST({literal(value.constant)} AS NUMERIC)"))
     if value.kind in (Kind.INTEGER, Kind.NULL):
         return value
-    return as_real(value)
+    return integer(value.number, value) if value.number is not None else as_real(value)
 
 
 def _wide(value: Value) -> str:
@@ -316,10 +320,15 @@ def _arithmetic(operator: str, left: Value, right: Value) -> Value:
         raise NotExact("% is applied to floating-point numbers")
     if operator == "/" and Kind.REAL not in (left.kind, right.kind):
         raise NotExact("it divides numbers that may be whole or not, and SQLite divides whole ones without rest")
-    kind = Kind.REAL if Kind.REAL in (left.kind, right.kind) else Kind.NUMBER
-    left, right = as_real(left), as_real(right)
-    divisor = f"nullif({right.sql}, 0)" if operator == "/" and not right.constant else right.sql
-    return replace(real(f"({left.sql} {operator} {divisor})", left, right), kind=kind)
+    low, high = _range(operator, left, right)
+    first, second = as_real(left), as_real(right)
+    divisor = f"nullif({second.sql}, 0)" if operator == "/" and not second.constant else second.sql
+    result = real(f"({first.sql} {operator} {divisor})", left, right)
+    if Kind.REAL in (left.kind, right.kind):
+        return result
+    if low < -EXACT_FLOAT or high > EXACT_FLOAT:
+        raise NotExact("it calculates with numbers that may be whole and of more than 53 bits")
+    return replace(result, kind=Kind.NUMBER, low=low, high=high)
 
 
 def _integers(operator: str, left: Value, right: Value) -> Value:

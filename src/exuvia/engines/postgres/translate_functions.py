@@ -146,8 +146,14 @@ def _trim(function: str) -> Function:
 
 
 def _replace(subject: Value, old: Value, new: Value) -> Value:
-    shown = [as_text(value) for value in (subject, old, new)]
-    return text(f"replace({', '.join(value.sql for value in shown)})", *shown)
+    subject, old, new = (as_text(value) for value in (subject, old, new))
+    if old.constant == "":
+        return text(subject.sql, subject)
+    sql = f"replace({subject.sql}, {old.sql}, {new.sql})"
+    if not old.is_constant and not new.constant:
+        # Nothing to look for: SQLite does not look at what to put there, not even whether it is NULL.
+        sql = f"(CASE WHEN {old.sql} = '' THEN {subject.sql} ELSE {sql} END)"
+    return text(sql, subject, old, new)
 
 
 def _substr(subject: Value, start: Value, length: Value | None = None) -> Value:

@@ -67,7 +67,9 @@ def _arrow_steps(label: Value) -> list[str]:
 def _reached(value: Value, steps: Sequence[str]) -> str:
     sql = _document(value)
     for step in steps:
-        sql = f"({sql} -> {step})"
+        found = f"({sql} -> {step})"
+        # To PostgreSQL a scalar is an array of one element here.
+        sql = found if step.endswith("'") else f"(CASE jsonb_typeof({sql}) WHEN 'array' THEN {found} END)"
     return sql
 
 

@@ -186,8 +186,7 @@ def _part(kind: str, moment: _Moment) -> str:
         return f"extract(dow FROM {moment.sql})::integer::text"
     if kind == "f":
         seconds = f"extract(second FROM {moment.sql})"
-        rounded = f"least(round({seconds}, 3), 59.999)::text"
-        return f"lpad({rounded}, 6, '0')"
+        return f"lpad((CASE WHEN {seconds} > 59.999 THEN 59.999 ELSE round({seconds}, 3) END)::text, 6, '0')"
     field, width = _PARTS[kind]
     number = f"extract({field} FROM {moment.sql})"
     whole = f"floor({number})" if field == "second" else number

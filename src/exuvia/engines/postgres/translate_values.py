@@ -96,10 +96,11 @@ class Value:
         affinity: SQLite's affinity of the expression; BLOB means none.
         collation: SQLite's collation of the expression.
         explicit: The collation was written with COLLATE.
+        named: It is a column, also behind CAST and unary plus, whose collation counts in a comparison.
         constant: The value of a literal.
         is_constant: Whether ``constant`` is the value.
-        low: The least integer it can be.
-        high: The greatest integer it can be.
+        low: The least it can be, where it is an INTEGER.
+        high: The greatest it can be, where it is an INTEGER.
         instant: A moment that the text spells: a timestamp without time zone in UTC.
         number: An integer expression that equals the text, where SQLite's affinity would make one of it.
         uuid: An expression of type uuid which has the text's distribution.
@@ -118,6 +119,7 @@ class Value:
     affinity: Affinity = Affinity.BLOB
     collation: str = "BINARY"
     explicit: bool = False
+    named: bool = False
     constant: Constant = None
     is_constant: bool = False
     low: int = INT64_MIN
@@ -180,13 +182,17 @@ def column_value(sql: str, column: NamedColumn) -> Value:
         column.type,
         affinity=column.affinity,
         collation=column.collation.upper(),
+        named=True,
         spelling=column.spelling,
         columns=frozenset({sql}),
     )
     low, high = _INTEGER_RANGE.get(column.type.base, (INT64_MIN, INT64_MAX))
     if value.kind is Kind.REAL and column.type.base in _INTEGER_RANGE:
         return replace(value, sql=f"{sql}::double precision", pg=DOUBLE)
-    return replace(value, low=low, high=high) if value.kind is Kind.INTEGER else value
+    if column.type.base is Base.NUMERIC and column.type.size is not None:
+        high = 10 ** (column.type.size - (column.type.scale or 0))
+        low = -high
+    return replace(value, low=low, high=high) if value.kind in (Kind.INTEGER, Kind.NUMBER) else value
 
 
 def _column_kind(column: NamedColumn) -> Kind:
@@ -273,11 +279,17 @@ def derive(value: Value, *operands: Value) -> Value:
     )
 
 
+def shown(value: Value) -> str:
+    """Return the SQL of a value that leaves the expression; NotExact where its class is not known."""
+    if value.kind is Kind.OPAQUE and value.sql not in value.columns:
+        raise NotExact(f"it gives {describe(value)}")
+    return value.sql
+
+
 def forget(value: Value) -> Value:
     """Return a value of the same kind and type of which no more is known than that."""
-    return replace(
-        value, is_constant=False, constant=None, instant=None, number=None, uuid=None, json=None, type_of=None
-    )
+    kept = replace(value, is_constant=False, constant=None, named=False, explicit=False)
+    return replace(kept, instant=None, number=None, uuid=None, json=None, type_of=None)
 
 
 def as_integer(value: Value) -> Value:
@@ -298,7 +310,8 @@ def as_real(value: Value) -> Value:
         return replace(constant_value(float(value.constant)), affinity=value.affinity)
     if value.pg.base is Base.DOUBLE:
         return value
-    return replace(value, sql=f"({value.sql})::double precision", pg=DOUBLE)
+    kind = Kind.REAL if value.kind is Kind.INTEGER else value.kind
+    return replace(value, sql=f"({value.sql})::double precision", kind=kind, pg=DOUBLE)
 
 
 def as_text(value: Value) -> Value:

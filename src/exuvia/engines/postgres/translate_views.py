@@ -30,6 +30,7 @@ from exuvia.engines.postgres.translate_values import (
     constant_value,
     describe,
     forget,
+    shown,
 )
 from exuvia.values.cells import StorageClass
 
@@ -131,7 +132,7 @@ class Queries:
             raise NotExact("a query that stands for a value has more than one column")
         value = query.columns[0][1]
         limit = "" if query.one_row or tree.args.get("limit") else " LIMIT 1"
-        return replace(forget(value), sql=f"({query.sql}{limit})", explicit=False, aggregate=False)
+        return replace(forget(value), sql=f"({query.sql}{limit})", collation="BINARY", aggregate=False)
 
     def exists(self, tree: Node, scope: Scope) -> Value:
         """Return whether a query has a row."""
@@ -143,8 +144,8 @@ class Queries:
         query = self.query(tree, scope)
         if len(query.columns) != 1:
             raise NotExact("IN compares rows of several columns")
-        other = replace(query.columns[0][1], sql="exuvia_in", is_constant=False, constant=None, columns=frozenset({""}))
-        test = compare("=", value, replace(other, collation="BINARY", explicit=False))
+        other = replace(forget(query.columns[0][1]), sql="exuvia_in", collation="BINARY")
+        test = compare("=", value, other)
         prefix, suffix = "(", " = exuvia_in)"
         if not test.sql.startswith(prefix) or not test.sql.endswith(suffix):
             raise NotExact("IN compares different types")
@@ -344,7 +345,7 @@ class _Select:
         if distinct:
             for _, value in outputs:
                 _distinguishable(value)
-        listed = ", ".join(_shown(value) for _, value in outputs)
+        listed = ", ".join(_listed(value) for _, value in outputs)
         grouping = ""
         if groups is not None:
             for group in groups:
@@ -523,7 +524,7 @@ def _labelled(node: Node, compiler: Compiler, number: int) -> tuple[str, Value]:
     return label, value
 
 
-def _shown(value: Value) -> str:
+def _listed(value: Value) -> str:
     """The SELECT list's text: a computed truth value is SQLite's 0 or 1, a boolean column stays boolean."""
     if value.kind is Kind.BOOLEAN and value.pg.base is Base.BOOLEAN and value.sql not in value.columns:
         return as_integer(value).sql
@@ -531,9 +532,7 @@ def _shown(value: Value) -> str:
         return f"NULL::{value.pg}"
     if value.kind is Kind.TEXT and value.is_constant:
         return f"{value.sql}::text"
-    if value.kind is Kind.OPAQUE and value.sql not in value.columns:
-        raise NotExact(f"it shows {describe(value)}")
-    return value.sql
+    return shown(value)
 
 
 def _output(value: Value) -> Value:
