@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 
 import psycopg
 
-from exuvia.engines.postgres import ddl, staging
+from exuvia.engines.postgres import staging
 from exuvia.engines.postgres.failures import explain_error
-from exuvia.engines.postgres.quarantine import quarantine_name
 from exuvia.engines.postgres.staging import REPLACEABLE, Relation, staging_name
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import TargetError
 from exuvia.move.copying import Copier, CopyOptions
+from exuvia.move.creating import create
 from exuvia.move.events import Listener, Progress, Stage
 from exuvia.move.finishing import Finished, Finisher, staged
 from exuvia.move.lending import Lender
@@ -106,7 +106,6 @@ class Execution:
     def _carry_out(
         self, main: psycopg.Connection, connections: Lender[psycopg.Connection], schemas: Sequence[str]
     ) -> Outcome:
-        tables = [staged(table, staging_name) for table in self.plan.tables]
         with self.clock.stage("create"):
             found = conflicts(main, self.plan)
             refused = [one for one in found if not (self.replace_existing and one.kind in REPLACEABLE)]
@@ -114,8 +113,8 @@ class Execution:
                 raise taken(refused)
             for schema in schemas:
                 staging.create(main, schema)
-            for table in tables:
-                main.execute(ddl.create_table(table.target).encode())
+            created = [create(main, staged(table, staging_name)) for table in self.plan.tables]
+        tables = [one.table for one in created]
         results, taken_down = self._copy(connections, tables)
         finished = self._finish(connections, tables)
         proof = self._verify(connections, tables, taken_down) if self.verify else None
@@ -124,7 +123,8 @@ class Execution:
         with self.clock.stage("finish"):
             published = self._published(tables)
             objects = publish_all(main, self.plan, published, conflicts(main, self.plan))
-        return Outcome(results, objects + finished.objects, finished.problems, proof, published=True)
+        plain = tuple(one for table in created for one in table.objects)
+        return Outcome(results, objects + plain + finished.objects, finished.problems, proof, published=True)
 
     def _copy(
         self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan]
@@ -175,13 +175,13 @@ class Execution:
         for final, table in zip(self.plan.tables, tables, strict=True):
             names = found.setdefault(final.target.schema, [])
             names.append(table.target.name)
-            if (table.target.schema, table.target.name) in self.quarantine.made:
-                names.append(quarantine_name(table.target.name))
+            if (table.target.schema, table.quarantine) in self.quarantine.made:
+                names.append(table.quarantine)
         return found
 
     def _quarantine_place(self, table: TablePlan) -> str:
         schemas = {staging_name(one.target.schema): one.target.schema for one in self.plan.tables}
-        return f"{schemas[table.target.schema]}.{quarantine_name(table.target.name)}"
+        return f"{schemas[table.target.schema]}.{table.quarantine}"
 
 
 def conflicts(connection: psycopg.Connection, plan: Plan) -> tuple[Relation, ...]:
@@ -190,7 +190,10 @@ def conflicts(connection: psycopg.Connection, plan: Plan) -> tuple[Relation, ...
     for table in plan.tables:
         target = table.target
         keys = [key.name for key in (target.primary_key, *target.uniques, *target.indexes) if key is not None]
-        names.setdefault(target.schema, []).extend([target.name, quarantine_name(target.name), *keys])
+        names.setdefault(target.schema, []).extend([target.name, table.quarantine, *keys])
+    for one in plan.objects:
+        if one.target is not None:
+            names.setdefault(one.target[0], []).append(one.target[1])
     found = staging.existing(connection, names)
     tables = {(relation.schema, relation.name) for relation in found if relation.kind == "table"}
     return tuple(relation for relation in found if (relation.schema, relation.owner) not in tables)

@@ -24,6 +24,7 @@ class Names:
         tables: Schema and name by source table.
         columns: By source table, target name by source column.
         views: Name by source view.
+        quarantines: Name of the table for its rejected rows, by source table.
         problems: What a person should know about names.
     """
 
@@ -32,6 +33,7 @@ class Names:
     tables: dict[str, tuple[str, str]] = field(default_factory=dict)
     columns: dict[str, Mapping[str, str]] = field(default_factory=dict)
     views: dict[str, str] = field(default_factory=dict)
+    quarantines: dict[str, str] = field(default_factory=dict)
     indexes: dict[tuple[str, str], str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     _taken: dict[str, set[str]] = field(default_factory=dict)
@@ -107,6 +109,9 @@ def build_names(
         owners = {index: table for table, index in indexes}
         assigned = names.assign_all(list(owners), "other", what="index", schema=place, given={}, place=_within(owners))
         names.indexes.update({(table, index): assigned[index] for table, index in indexes})
+    for table in tables:
+        place, target = names.tables[table.name]
+        names.quarantines[table.name] = names.claim(place, fit(f"{target}_quarantine"))
     return names
 
 

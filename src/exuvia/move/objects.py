@@ -9,6 +9,7 @@ from exuvia.catalog.model import Catalog, Trigger, View, VirtualTable
 from exuvia.catalog.names import fold
 from exuvia.engines.postgres.translate import Translation
 from exuvia.move.constraints import Found
+from exuvia.move.naming import Names
 from exuvia.move.overrides import Overrides
 from exuvia.move.plan import Fate, ObjectPlan, Problem
 from exuvia.move.translating import Translator
@@ -21,7 +22,7 @@ _TOLD = "The foreign key of "  # the planner tells of each foreign key that it l
 EXCLUDED = "excluded"
 
 
-def views(catalog: Catalog, overrides: Overrides, translator: Translator, found: Found) -> Translator:
+def views(catalog: Catalog, overrides: Overrides, translator: Translator, names: Names, found: Found) -> Translator:
     """Plan the views, each after those that it reads, and return a translator that knows them."""
     wanted: list[View] = []
     for view in catalog.views:
@@ -33,7 +34,7 @@ def views(catalog: Catalog, overrides: Overrides, translator: Translator, found:
     translations, translator = translator.views(wanted)
     by_name = {view.name: view for view in wanted}
     for name, translation in translations.items():
-        _statement(by_name[name], translation, found)
+        _statement(by_name[name], translation, found, (names.schema, names.views[name]))
     return translator
 
 
@@ -58,14 +59,14 @@ def triggers(
             _statement(trigger, translator.trigger(trigger), found)
 
 
-def _statement(item: View | Trigger, answer: Translation, found: Found) -> None:
+def _statement(item: View | Trigger, answer: Translation, found: Found, target: tuple[str, str] | None = None) -> None:
     kind, table = ("trigger", item.table) if isinstance(item, Trigger) else ("view", "")
     if answer.sql is None:
         found.left_out(kind, item.name, table, answer.reason, item.sql)
         found.problems.append(Problem("warning", item.name, f"The {kind} is left out: {answer.reason}."))
         return
     reason = answer.reason or "translated to PostgreSQL"
-    found.objects.append(ObjectPlan(kind, item.name, table, Fate.TRANSLATED, reason, item.sql, answer.sql))
+    found.objects.append(ObjectPlan(kind, item.name, table, Fate.TRANSLATED, reason, item.sql, answer.sql, target))
 
 
 def others(catalog: Catalog, profile: Profile, excluded: Collection[str], found: Found) -> None:

@@ -67,19 +67,21 @@ class ColumnPlan:
 
 @dataclass(frozen=True, slots=True)
 class TablePlan:
-    """One table's way. ``columns`` are those that are moved, in target order; ``profile`` holds rows and chunks."""
+    """One table's way. ``columns`` are those that are moved, in target order; ``profile`` holds rows and chunks;
+    ``quarantine`` names the table for rejected rows, in the target's schema."""
 
     source: Table
     target: TargetTable
     columns: tuple[ColumnPlan, ...]
     profile: TableProfile
+    quarantine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectPlan:
     """The fate of an object that is not a table or a column: view, trigger, index, check, default, foreign key,
     virtual table, shadow table, or a table that is excluded. ``target_sql`` is a whole statement for views and
-    triggers, and empty elsewhere."""
+    triggers, and empty elsewhere. ``target`` is schema and name of a view in the target, None elsewhere."""
 
     kind: str
     name: str
@@ -88,6 +90,7 @@ class ObjectPlan:
     reason: str
     source_sql: str = ""
     target_sql: str = ""
+    target: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     shapes = {table.name: _shape(table, names, decided, profile) for table in ordered}
     translator = Translator.over(shapes, names, catalog.triggers)
     tables = _tables(shapes, decided, overrides, names=names, translator=translator, found=found)
-    translator = views(catalog, overrides, translator, found)
+    translator = views(catalog, overrides, translator, names, found)
     triggers(catalog, overrides, shapes, translator, found)
     others(catalog, profile, excluded, found)
     return Plan(
@@ -170,7 +170,7 @@ def _tables(
             planned_indexes[name].indexes,
         )
         found.problems += size_problems(shape)
-        result.append(TablePlan(shape.table, target, columns[name], shape.profile))
+        result.append(TablePlan(shape.table, target, columns[name], shape.profile, names.quarantines[name]))
     return tuple(result)
 
 

@@ -63,12 +63,12 @@ class Quarantine:
 
     @property
     def made(self) -> frozenset[tuple[str, str]]:
-        """Schema and table of each table that has got a quarantine table."""
+        """Schema and name of each quarantine table that was made."""
         return frozenset(self._made)
 
     def prepare(self, connection: psycopg.Connection, table: TablePlan) -> None:
         """Make the quarantine table of a table, outside any chunk's transaction."""
-        key = (table.target.schema, table.target.name)
+        key = (table.target.schema, table.quarantine)
         with self._lock:
             if key not in self._made:
                 tables.create(connection, *key)
@@ -91,7 +91,7 @@ class Quarantine:
             (name, column, reason, json.dumps({key: json_value(value) for key, value in values.items()}))
             for name, column, reason, values in rows
         ]
-        tables.store(connection, table.target.schema, table.target.name, encoded)
+        tables.store(connection, table.target.schema, table.quarantine, encoded)
 
     def record(self, table: TablePlan, rows: Sequence[Original], stored: str) -> None:
         """Write rows to the file and keep the first ones for the report, once their chunk is committed."""

@@ -210,7 +210,7 @@ class Verifier:
         if not differing:
             return []
         with self.connections.lend() as connection:
-            quarantined = row_names(connection, table.target.schema, table.target.name)
+            quarantined = row_names(connection, table.target.schema, table.quarantine)
         with self.snapshot.reader() as source, readers.lend() as target:
             return [locate(source, target, table, part, quarantined) for part in differing]
 
