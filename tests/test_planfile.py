@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from exuvia.catalog.model import Affinity, Catalog, Column, Key, Table
 from exuvia.catalog.types import SqlType
 from exuvia.errors import PlanError
-from exuvia.move.overrides import ColumnOverride, TableOverride
 from exuvia.move.plan import Plan
 from exuvia.move.planfile import dump, load
-from exuvia.move.planfile_lines import key_lines
 from exuvia.move.planner import PlanOptions, build
+from exuvia.move.planning.overrides import ColumnOverride, TableOverride
+from exuvia.move.planning.planfile_lines import key_lines
 from exuvia.values.facts import ColumnFacts
 from exuvia.values.profile import Profile, TableProfile
 from exuvia.values.rules import Epoch, NaiveTime

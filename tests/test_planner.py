@@ -11,10 +11,10 @@ import pytest
 
 from exuvia.engines.postgres.ddl import create_table, finish_steps, foreign_key_steps
 from exuvia.errors import PlanError
-from exuvia.move.constraints import with_orphans
 from exuvia.move.plan import ColumnPlan, Fate, ObjectPlan, Plan, TablePlan
 from exuvia.move.planfile import load
 from exuvia.move.planner import needs_check
+from exuvia.move.planning.constraints import with_orphans
 from exuvia.values.cells import StorageClass
 from exuvia.values.facts import Example
 from planner_samples import Looked, look

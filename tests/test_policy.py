@@ -7,7 +7,7 @@ import pytest
 from exuvia.catalog.model import Affinity, Column
 from exuvia.catalog.types import SqlType
 from exuvia.move.plan import Style
-from exuvia.move.policy import Choice, Context, choose, judge
+from exuvia.move.planning.policy import Choice, Context, choose, judge
 from exuvia.values.facts import ColumnFacts, TextForm
 from exuvia.values.rules import Epoch, NaiveTime, Rule
 from planner_samples import Value, facts

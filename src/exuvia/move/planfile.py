@@ -13,10 +13,10 @@ import tomlkit
 
 from exuvia.catalog.model import Table
 from exuvia.catalog.types import Base
-from exuvia.move.objects import EXCLUDED
 from exuvia.move.plan import ColumnPlan, Fate, ObjectPlan, Plan, Problem, TablePlan
-from exuvia.move.planfile_read import load
-from exuvia.move.words import ROW, counted
+from exuvia.move.planning.objects import EXCLUDED
+from exuvia.move.planning.planfile_read import load
+from exuvia.move.planning.words import ROW, counted
 from exuvia.values.facts import Example
 
 __all__ = ["dump", "load"]

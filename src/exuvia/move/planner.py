@@ -10,19 +10,19 @@ from exuvia.catalog.model import Catalog, Column, Table
 from exuvia.catalog.order import load_order
 from exuvia.catalog.target import TargetColumn, TargetTable
 from exuvia.catalog.types import Base
-from exuvia.move.columns import Decision, classes_of, decide
-from exuvia.move.connected import ColumnId
-from exuvia.move.constraints import Found, Keys, Shape, foreign_keys, keys
-from exuvia.move.expressions import checks, default, generated
-from exuvia.move.fit import misfits
-from exuvia.move.indexes import Indexes, indexes
-from exuvia.move.naming import Names, build_names, sequence_name
-from exuvia.move.objects import others, triggers, views
-from exuvia.move.overrides import Overrides, check_names
 from exuvia.move.plan import ColumnPlan, Plan, Problem, Style, TablePlan
-from exuvia.move.sizes import size_problems
-from exuvia.move.translating import Translator
-from exuvia.move.words import counted
+from exuvia.move.planning.columns import Decision, classes_of, decide
+from exuvia.move.planning.connected import ColumnId
+from exuvia.move.planning.constraints import Found, Keys, Shape, foreign_keys, keys
+from exuvia.move.planning.expressions import checks, default, generated
+from exuvia.move.planning.fit import misfits
+from exuvia.move.planning.indexes import Indexes, indexes
+from exuvia.move.planning.naming import Names, build_names, sequence_name
+from exuvia.move.planning.objects import others, triggers, views
+from exuvia.move.planning.overrides import Overrides, check_names
+from exuvia.move.planning.sizes import size_problems
+from exuvia.move.planning.translating import Translator
+from exuvia.move.planning.words import counted
 from exuvia.values.facts import ColumnFacts
 from exuvia.values.profile import Profile
 from exuvia.values.rules import NaiveTime

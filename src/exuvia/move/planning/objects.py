@@ -8,11 +8,11 @@ from collections.abc import Collection
 from exuvia.catalog.model import Catalog, Trigger, View, VirtualTable
 from exuvia.catalog.names import fold
 from exuvia.engines.postgres.translate import Translation
-from exuvia.move.constraints import Found
-from exuvia.move.naming import Names
-from exuvia.move.overrides import Overrides
 from exuvia.move.plan import Fate, ObjectPlan, Problem
-from exuvia.move.translating import Translator
+from exuvia.move.planning.constraints import Found
+from exuvia.move.planning.naming import Names
+from exuvia.move.planning.overrides import Overrides
+from exuvia.move.planning.translating import Translator
 from exuvia.values.profile import Profile
 
 _SEARCH = ("fts3", "fts4", "fts5")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from exuvia.catalog.types import Base, SqlType
-from exuvia.move.fit_numbers import RANGES, integers, reals
-from exuvia.move.misfit import Misfit, some
-from exuvia.move.words import BLOB, FORMS, counted
+from exuvia.move.planning.fit_numbers import RANGES, integers, reals
+from exuvia.move.planning.misfit import Misfit, some
+from exuvia.move.planning.words import BLOB, FORMS, counted
 from exuvia.values.facts import BlobFacts, ColumnFacts, TextFacts, TextForm
 from exuvia.values.rules import Rule
 

@@ -10,11 +10,11 @@ from exuvia.catalog.model import Catalog, Table
 from exuvia.catalog.names import fold
 from exuvia.catalog.types import Base
 from exuvia.errors import PlanError
-from exuvia.move.connected import ColumnId, Member, unify
-from exuvia.move.overrides import ColumnOverride, Overrides, at
 from exuvia.move.plan import Misfit, Style
-from exuvia.move.policy import Choice, Context, choose, judge
-from exuvia.move.proposals import epoch_of
+from exuvia.move.planning.connected import ColumnId, Member, unify
+from exuvia.move.planning.overrides import ColumnOverride, Overrides, at
+from exuvia.move.planning.policy import Choice, Context, choose, judge
+from exuvia.move.planning.proposals import epoch_of
 from exuvia.values.cells import StorageClass
 from exuvia.values.facts import ColumnFacts
 from exuvia.values.profile import Profile

@@ -6,10 +6,10 @@ import re
 
 from exuvia.catalog.model import Column
 from exuvia.catalog.types import Base
-from exuvia.move import policy_faithful
-from exuvia.move.declared import Declared, Family
-from exuvia.move.fit import fits
-from exuvia.move.proposals import (
+from exuvia.move.planning import policy_faithful
+from exuvia.move.planning.declared import Declared, Family
+from exuvia.move.planning.fit import fits
+from exuvia.move.planning.proposals import (
     Context,
     Proposal,
     epoch_of,

@@ -9,9 +9,9 @@ from exuvia.catalog.model import ForeignKey, Key, Table
 from exuvia.catalog.names import fit
 from exuvia.catalog.target import TargetForeignKey, TargetKey
 from exuvia.catalog.types import Base, SqlType
-from exuvia.move.connected import comparable
-from exuvia.move.naming import Names
 from exuvia.move.plan import Fate, ObjectPlan, Plan, Problem, TablePlan
+from exuvia.move.planning.connected import comparable
+from exuvia.move.planning.naming import Names
 from exuvia.values.facts import Example
 from exuvia.values.profile import TableProfile
 

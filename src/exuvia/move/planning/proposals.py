@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from exuvia.catalog.model import Affinity, Column
 from exuvia.catalog.types import Base, SqlType
-from exuvia.move.fit import fits
+from exuvia.move.planning.fit import fits
 from exuvia.values.facts import ColumnFacts, IntegerFacts, RealFacts, TextFacts, TextForm
 from exuvia.values.rules import Epoch, NaiveTime, Rule
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from exuvia.catalog.model import Column
 from exuvia.catalog.types import Base
-from exuvia.move.declared import Declared, Family
-from exuvia.move.proposals import (
+from exuvia.move.planning.declared import Declared, Family
+from exuvia.move.planning.proposals import (
     BYTEA,
     DOUBLE,
     NARROWEST,

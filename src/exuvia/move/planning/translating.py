@@ -21,9 +21,9 @@ from exuvia.engines.postgres.translate import (
     translate_trigger,
     translate_views,
 )
-from exuvia.move.columns import classes_of
-from exuvia.move.constraints import Shape
-from exuvia.move.naming import Names as TargetNames
+from exuvia.move.planning.columns import classes_of
+from exuvia.move.planning.constraints import Shape
+from exuvia.move.planning.naming import Names as TargetNames
 from exuvia.values.facts import ColumnFacts
 
 _WORD = re.compile(r"\w+")

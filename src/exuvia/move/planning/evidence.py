@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exuvia.move.words import BLOB, CHARACTER, DECIMAL, FORMS, INTEGER, REAL, ROW, TEXT, counted
+from exuvia.move.planning.words import BLOB, CHARACTER, DECIMAL, FORMS, INTEGER, REAL, ROW, TEXT, counted
 from exuvia.values.facts import BlobFacts, ColumnFacts, IntegerFacts, RealFacts, TextFacts, TextForm
 
 _MOST_FORMS = 4

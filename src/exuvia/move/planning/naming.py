@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from exuvia.catalog.model import Table, View
 from exuvia.catalog.names import MAX_BYTES, Assigned, NameKind, assign, fit
 from exuvia.errors import PlanError
-from exuvia.move.overrides import Overrides, at
 from exuvia.move.plan import Problem
+from exuvia.move.planning.overrides import Overrides, at
 
 Place = Callable[[str], str]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from exuvia.catalog.model import Table
 from exuvia.catalog.types import Base, SqlType
-from exuvia.move.fit import fits
 from exuvia.move.plan import Problem
-from exuvia.move.policy import Choice
-from exuvia.move.proposals import DOUBLE, NUMERIC, TEXT
+from exuvia.move.planning.fit import fits
+from exuvia.move.planning.policy import Choice
+from exuvia.move.planning.proposals import DOUBLE, NUMERIC, TEXT
 from exuvia.values.facts import ColumnFacts
 from exuvia.values.rules import Rule
 

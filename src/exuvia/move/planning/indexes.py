@@ -9,11 +9,11 @@ from exuvia.catalog.model import Index, IndexPart, Key, Table
 from exuvia.catalog.target import TargetIndex, TargetIndexPart
 from exuvia.catalog.types import Base
 from exuvia.engines.postgres.translate import Translation
-from exuvia.move.constraints import MAX_KEY_COLUMNS, Found, Shape
-from exuvia.move.naming import Names
-from exuvia.move.overrides import TableOverride
 from exuvia.move.plan import Fate, ObjectPlan, Problem
-from exuvia.move.translating import Translator
+from exuvia.move.planning.constraints import MAX_KEY_COLUMNS, Found, Shape
+from exuvia.move.planning.naming import Names
+from exuvia.move.planning.overrides import TableOverride
+from exuvia.move.planning.translating import Translator
 
 _TEXTS = (Base.TEXT, Base.VARCHAR)
 _COLLATIONS = ("BINARY", "NOCASE", "RTRIM")

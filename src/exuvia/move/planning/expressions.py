@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from exuvia.catalog.model import Column
 from exuvia.catalog.target import TargetCheck
-from exuvia.move.constraints import Found, Shape
-from exuvia.move.naming import Names
 from exuvia.move.plan import Fate, ObjectPlan, Problem
-from exuvia.move.translating import Translator
+from exuvia.move.planning.constraints import Found, Shape
+from exuvia.move.planning.naming import Names
+from exuvia.move.planning.translating import Translator
 
 
 def default(shape: Shape, column: Column, translator: Translator, found: Found) -> str | None:

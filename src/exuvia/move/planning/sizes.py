@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from exuvia.catalog.types import Base, SqlType
-from exuvia.move.constraints import Shape
 from exuvia.move.plan import Problem
+from exuvia.move.planning.constraints import Shape
 from exuvia.values.facts import ColumnFacts
 
 MAX_COLUMNS = 1600

@@ -9,9 +9,9 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from exuvia.catalog.types import Base, SqlType
 from exuvia.errors import PlanError
-from exuvia.move.overrides import ColumnOverride, ObjectOverride, Overrides, TableOverride, at, did_you_mean
 from exuvia.move.plan import Misfit, Style
-from exuvia.move.planfile_lines import Path, key_lines
+from exuvia.move.planning.overrides import ColumnOverride, ObjectOverride, Overrides, TableOverride, at, did_you_mean
+from exuvia.move.planning.planfile_lines import Path, key_lines
 from exuvia.values.rules import Epoch, NaiveTime
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exuvia.move.words import Words, counted
+from exuvia.move.planning.words import Words, counted
 from exuvia.values.facts import Example
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 from exuvia.catalog.model import Column
 from exuvia.catalog.types import Base, SqlType
-from exuvia.move import policy_faithful, policy_native
-from exuvia.move.declared import Declared, Family, understand
-from exuvia.move.evidence import evidence
-from exuvia.move.fit import fits, keeps_apart, misfits
-from exuvia.move.misfit import Misfit
+from exuvia.move.planning import policy_faithful, policy_native
 from exuvia.move.plan import Problem, Style
-from exuvia.move.proposals import Context, Proposal, likely_epoch, only_forms
-from exuvia.move.words import counted, listed
+from exuvia.move.planning.declared import Declared, Family, understand
+from exuvia.move.planning.evidence import evidence
+from exuvia.move.planning.fit import fits, keeps_apart, misfits
+from exuvia.move.planning.misfit import Misfit
+from exuvia.move.planning.proposals import Context, Proposal, likely_epoch, only_forms
+from exuvia.move.planning.words import counted, listed
 from exuvia.values.facts import ColumnFacts, Example, TextForm
 from exuvia.values.rules import Epoch, NaiveTime, Rule
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from exuvia.catalog.types import Base
-from exuvia.move.misfit import Misfit, some
-from exuvia.move.words import DECIMAL, DIGIT, INTEGER, REAL, counted
+from exuvia.move.planning.misfit import Misfit, some
+from exuvia.move.planning.words import DECIMAL, DIGIT, INTEGER, REAL, counted
 from exuvia.values.facts import IntegerFacts, RealFacts
 from exuvia.values.rules import Epoch, Rule
 
