@@ -1,0 +1,262 @@
+"""The shape of exuvia's JSON documents: field names here are stable, and change only with ``VERSION``.
+
+Each document begins with ``format`` (what it is) and ``version``. A field is added without a new version, never
+renamed or removed. Times are ISO 8601 with an offset, spans are seconds, sizes are bytes, digests are xxh3-128 in
+hexadecimal. Infinite numbers are the strings ``Infinity`` and ``-Infinity``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleDocument:
+    """One row that shows a fact; ``row`` names it (``rowid=17``), ``value`` is shortened."""
+
+    row: str
+    position: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemDocument:
+    """Something to know before rows move; ``count`` is 0 when it is not about rows."""
+
+    level: Literal["note", "warning", "error"]
+    where: str
+    message: str
+    count: int
+    rows: Sequence[ExampleDocument]
+    choices: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDocument:
+    """The fate of a view, trigger, index, check, default, foreign key, virtual table or excluded table."""
+
+    kind: str
+    name: str
+    table: str
+    fate: Literal["moved", "translated", "replaced", "left out"]
+    reason: str
+    source_sql: str
+    target_sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDocument:
+    """One column's decision: from ``source`` (declared as ``declared_type``) to ``target`` of ``type``, and why."""
+
+    source: str
+    declared_type: str
+    affinity: str
+    target: str
+    type: str
+    not_null: bool
+    default: str | None
+    identity: bool
+    generated: str | None
+    storage_classes: Sequence[str]
+    epoch: str | None
+    naive_time: str
+    separator: str
+    on_misfit: Literal["quarantine", "null"]
+    reason: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDocument:
+    """A primary key or UNIQUE constraint of a target table."""
+
+    name: str
+    columns: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKeyDocument:
+    """A foreign key of a target table. ``validated`` is false where orphans keep it NOT VALID."""
+
+    name: str
+    columns: Sequence[str]
+    target_schema: str
+    target_table: str
+    target_columns: Sequence[str]
+    on_update: str
+    on_delete: str
+    validated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlanDocument:
+    """One table's way: names on both sides, what was found in it, its columns and keys in the target."""
+
+    source: str
+    schema: str
+    name: str
+    rows: int
+    bytes: int
+    columns: Sequence[ColumnDocument]
+    primary_key: KeyDocument | None
+    uniques: Sequence[KeyDocument]
+    foreign_keys: Sequence[ForeignKeyDocument]
+    indexes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDocument:
+    """The source as it describes itself."""
+
+    label: str
+    encoding: str
+    size_bytes: int
+    journal_mode: str
+    application_id: int
+    user_version: int
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDocument:
+    """``exuvia plan --json``, and the ``plan`` of a report."""
+
+    format: Literal["exuvia.plan"]
+    version: int
+    source: SourceDocument
+    style: Literal["faithful", "native"]
+    naive_time: Literal["utc", "local", "as-is"]
+    tables: Sequence[TablePlanDocument]
+    objects: Sequence[ObjectDocument]
+    problems: Sequence[ProblemDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictDocument:
+    """The outcome: ``level`` for programs, ``headline`` and ``detail`` for people."""
+
+    level: Literal["good", "attention", "bad"]
+    headline: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDocument:
+    """The target; ``url`` without a password."""
+
+    url: str
+    version: str
+    database: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageDocument:
+    """How long a stage took."""
+
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableResultDocument:
+    """One table's copy; ``bytes`` were sent to the target."""
+
+    source: str
+    schema: str
+    name: str
+    rows_source: int
+    rows_copied: int
+    rows_rejected: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionDocument:
+    """A row in quarantine: which, why, its original values and where it is kept."""
+
+    table: str
+    row: str
+    column: str
+    reason: str
+    values: Mapping[str, object]
+    stored: str
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceDocument:
+    """A value, or with ``column`` empty a whole row, that is not the same on both sides."""
+
+    table: str
+    row: str
+    column: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableProofDocument:
+    """The comparison of one table; ``columns`` are digests by target column."""
+
+    table: str
+    schema: str
+    name: str
+    rows_source: int
+    rows_target: int
+    rows_rejected: int
+    values_compared: int
+    equal: bool
+    method: Literal["keyed", "multiset"]
+    digest: str
+    target_digest: str
+    columns: Mapping[str, str]
+    differences: Sequence[DifferenceDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class ProofDocument:
+    """The comparison of everything that was moved."""
+
+    equal: bool
+    values_compared: int
+    seconds: float
+    tables: Sequence[TableProofDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateDocument:
+    """What a move would take."""
+
+    rows: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDocument:
+    """``exuvia migrate --json``, ``exuvia verify --json`` and ``--report FILE.json``.
+
+    ``objects`` are final fates; those of ``plan.objects`` were the intention.
+    """
+
+    format: Literal["exuvia.report"]
+    version: int
+    exuvia: str
+    status: Literal["planned", "moved", "moved with rejections", "different"]
+    verdict: VerdictDocument
+    source: str
+    target: ServerDocument | None
+    started: str
+    seconds: float
+    stages: Sequence[StageDocument]
+    tables: Sequence[TableResultDocument]
+    objects: Sequence[ObjectDocument]
+    rejections: Sequence[RejectionDocument]
+    quarantine_file: str
+    proof: ProofDocument | None
+    estimate: EstimateDocument | None
+    plan: PlanDocument

@@ -1,0 +1,195 @@
+"""A move, a plan or an inspection as JSON; ``exuvia.report.document`` describes every field."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import orjson
+
+from exuvia.move.plan import ColumnPlan, ObjectPlan, Plan, Problem, TablePlan
+from exuvia.move.results import MoveReport, Proof, TableProof
+from exuvia.report import document as doc
+from exuvia.report.verdict import verdict
+from exuvia.report.words import without_password
+from exuvia.values.facts import Example
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+def to_json(report: MoveReport) -> str:
+    """Return a move's report as one JSON document (``exuvia.report.document.ReportDocument``)."""
+    return dump(report_document(report))
+
+
+def plan_to_json(plan: Plan) -> str:
+    """Return a plan as one JSON document (``exuvia.report.document.PlanDocument``)."""
+    return dump(plan_document(plan))
+
+
+def dump(value: DataclassInstance) -> str:
+    """Return a document as indented JSON text that ends with a newline."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    except TypeError:
+        # orjson refuses lone surrogates and integers over 64 bits; both can stand in a rejected row.
+        return json.dumps(asdict(value), indent=2, default=str) + "\n"
+
+
+def report_document(report: MoveReport) -> doc.ReportDocument:
+    """Return the stable form of a report."""
+    judged, server, estimate = verdict(report), report.target, report.estimate
+    return doc.ReportDocument(
+        format="exuvia.report",
+        version=doc.VERSION,
+        exuvia=version("exuvia"),
+        status=report.status,
+        verdict=doc.VerdictDocument(judged.level, judged.headline, judged.detail),
+        source=without_password(report.source),
+        target=doc.ServerDocument(without_password(server.url), server.version, server.database) if server else None,
+        started=report.started.isoformat(),
+        seconds=report.seconds,
+        stages=[doc.StageDocument(stage, seconds) for stage, seconds in report.stages.items()],
+        tables=[
+            doc.TableResultDocument(
+                table.source,
+                table.schema,
+                table.name,
+                table.rows_source,
+                table.rows_copied,
+                table.rows_rejected,
+                table.bytes,
+                table.seconds,
+            )
+            for table in report.tables
+        ],
+        objects=[_object(item) for item in report.objects],
+        rejections=[
+            doc.RejectionDocument(row.table, row.row, row.column, row.reason, dict(row.values), row.stored)
+            for row in report.rejections
+        ],
+        quarantine_file=report.quarantine_file,
+        proof=_proof(report.proof) if report.proof else None,
+        estimate=doc.EstimateDocument(estimate.rows, estimate.bytes, estimate.seconds) if estimate else None,
+        plan=plan_document(report.plan),
+    )
+
+
+def plan_document(plan: Plan) -> doc.PlanDocument:
+    """Return the stable form of a plan."""
+    catalog = plan.catalog
+    return doc.PlanDocument(
+        format="exuvia.plan",
+        version=doc.VERSION,
+        source=doc.SourceDocument(
+            without_password(catalog.label),
+            catalog.encoding,
+            catalog.size_bytes,
+            catalog.journal_mode,
+            catalog.application_id,
+            catalog.user_version,
+            catalog.notes,
+        ),
+        style=plan.style,
+        naive_time=plan.naive_time,
+        tables=[_table(table) for table in plan.tables],
+        objects=[_object(item) for item in plan.objects],
+        problems=[_problem(problem) for problem in plan.problems],
+    )
+
+
+def _table(table: TablePlan) -> doc.TablePlanDocument:
+    target = table.target
+    return doc.TablePlanDocument(
+        source=table.source.name,
+        schema=target.schema,
+        name=target.name,
+        rows=table.profile.rows,
+        bytes=table.profile.bytes,
+        columns=[_column(column) for column in table.columns],
+        primary_key=doc.KeyDocument(target.primary_key.name, target.primary_key.columns)
+        if target.primary_key
+        else None,
+        uniques=[doc.KeyDocument(key.name, key.columns) for key in target.uniques],
+        foreign_keys=[
+            doc.ForeignKeyDocument(
+                key.name,
+                key.columns,
+                key.schema,
+                key.table,
+                key.target_columns,
+                key.on_update,
+                key.on_delete,
+                key.validate,
+            )
+            for key in target.foreign_keys
+        ],
+        indexes=[index.name for index in target.indexes],
+    )
+
+
+def _column(column: ColumnPlan) -> doc.ColumnDocument:
+    source, target, rule = column.source, column.target, column.rule
+    return doc.ColumnDocument(
+        source=source.name,
+        declared_type=source.declared_type,
+        affinity=source.affinity.value,
+        target=target.name,
+        type=str(target.type),
+        not_null=target.not_null,
+        default=target.default,
+        identity=target.identity,
+        generated=target.generated,
+        storage_classes=sorted(kind.value for kind in column.classes),
+        epoch=rule.epoch.value if rule.epoch else None,
+        naive_time=rule.naive_time,
+        separator=rule.separator,
+        on_misfit=column.on_misfit,
+        reason=column.reason,
+        evidence=column.evidence,
+    )
+
+
+def _object(item: ObjectPlan) -> doc.ObjectDocument:
+    return doc.ObjectDocument(
+        item.kind, item.name, item.table, item.fate.value, item.reason, item.source_sql, item.target_sql
+    )
+
+
+def example(value: Example) -> doc.ExampleDocument:
+    """Return the stable form of an example."""
+    return doc.ExampleDocument(value.row, value.position, value.value)
+
+
+def _problem(problem: Problem) -> doc.ProblemDocument:
+    rows = [example(row) for row in problem.rows]
+    return doc.ProblemDocument(problem.level, problem.where, problem.message, problem.count, rows, problem.choices)
+
+
+def _proof(proof: Proof) -> doc.ProofDocument:
+    tables = [_table_proof(table) for table in proof.tables]
+    return doc.ProofDocument(proof.equal, proof.values_compared, proof.seconds, tables)
+
+
+def _table_proof(table: TableProof) -> doc.TableProofDocument:
+    return doc.TableProofDocument(
+        table=table.table,
+        schema=table.schema,
+        name=table.name,
+        rows_source=table.rows_source,
+        rows_target=table.rows_target,
+        rows_rejected=table.rows_rejected,
+        values_compared=table.values_compared,
+        equal=table.equal,
+        method=table.method,
+        digest=table.digest,
+        target_digest=table.target_digest,
+        columns=dict(table.columns),
+        differences=[
+            doc.DifferenceDocument(item.table, item.row, item.column, item.source, item.target)
+            for item in table.differences
+        ],
+    )
