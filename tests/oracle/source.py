@@ -89,6 +89,7 @@ class Source:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         connection.text_factory = Text
+        self._encoding = str(connection.execute("PRAGMA encoding").fetchone()[0], "ascii")
         self.entries = tuple(
             Entry(*(str(part or b"", "utf-8", "replace") for part in row))
             for row in connection.execute("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema")
@@ -138,18 +139,31 @@ class Source:
 
     def rows(self, table: str, columns: tuple[str, ...]) -> list[tuple[int | None, tuple[Value, ...]]]:
         """Return every row of a table: its rowid (None where it has none that can be read) and its values."""
-        wanted = ", ".join(quoted(c) for c in columns)
+        wanted = ", ".join(self._exact(quoted(column)) for column in columns)
         taken = {folded(column.name) for column in self.columns(table)}
-        rowid = next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), None)
-        if rowid is not None:
-            try:
-                found = self._connection.execute(
-                    f"SELECT {rowid}, {wanted} FROM {quoted(table)} NOT INDEXED"
-                ).fetchall()
-                return [(row[0], row[1:]) for row in found]
-            except sqlite3.OperationalError:
-                pass
-        return [(None, row) for row in self._connection.execute(f"SELECT {wanted} FROM {quoted(table)}")]
+        rowid = next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), "NULL")
+        try:
+            found = self._connection.execute(f"SELECT {rowid}, {wanted} FROM {quoted(table)} NOT INDEXED")
+        except sqlite3.OperationalError:
+            found = self._connection.execute(f"SELECT NULL, {wanted} FROM {quoted(table)}")
+        return [(row[0], self._values(row[1:])) for row in found]
+
+    def _exact(self, column: str) -> str:
+        """Return what to select: a UTF-16 database's text is taken raw, since SQLite garbles lone surrogates."""
+        if self._encoding == "UTF-8":
+            return column
+        return f"typeof({column}), CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB) ELSE {column} END"
+
+    def _values(self, row: tuple[Value, ...]) -> tuple[Value, ...]:
+        if self._encoding == "UTF-8":
+            return row
+        codec = {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}[self._encoding]
+        return tuple(
+            Text(value.decode(codec, "surrogatepass").encode("utf-8", "surrogatepass"))
+            if kind == b"text" and isinstance(value, bytes)
+            else value
+            for kind, value in zip(row[::2], row[1::2], strict=True)
+        )
 
     def select(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Value, ...]]]:
         """Run a query; return its column names and rows. Raises sqlite3.Error where SQLite itself refuses."""
@@ -170,6 +184,11 @@ class Source:
         """Return the greatest integer of a column, 0 when the table is empty."""
         row = self._connection.execute(f"SELECT max({quoted(column)}) FROM {quoted(table)}").fetchone()
         return row[0] or 0
+
+    def holds(self, table: str, column: str, value: int) -> bool:
+        """Tell whether a value occurs in a column."""
+        query = f"SELECT 1 FROM {quoted(table)} WHERE {quoted(column)} = ?"
+        return self._connection.execute(query, (value,)).fetchone() is not None
 
     def sequence(self, table: str) -> int | None:
         """Return sqlite_sequence's position for a table."""

@@ -99,7 +99,7 @@ def text_that_looks_like_copy_syntax(db: Maker) -> None:
     db.fill("t", list(enumerate(values)))
 
 
-@specimen("text")
+@specimen("text", rejects={"t": 1})
 def blobs_in_text_columns(db: Maker) -> None:
     db.run("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, w VARCHAR(10))")
     db.fill(

@@ -1,0 +1,63 @@
+"""``python -m bench``: measure, print the tables, and write them to bench/RESULTS.md or bench/CORRECTNESS.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench import correctness, memory, speed
+from bench.data import DATASETS
+from bench.facts import machine_facts
+from bench.server import SERVERS, Server, serving
+from bench.speed import SpeedOptions
+
+HERE = Path(__file__).parent
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--server", choices=SERVERS, default="debian", help="whose PostgreSQL to start (default: debian)"
+    )
+    parser.add_argument("--url", help="use a running server instead: postgresql://…, a superuser without a password")
+    parser.add_argument(
+        "--runs", type=int, default=3, metavar="N", help="runs of each tool, of which the median counts"
+    )
+    parser.add_argument("--only", action="append", choices=tuple(DATASETS), help="only this data (repeatable)")
+    parser.add_argument("--large", action="store_true", help="also measure peak memory on a file of 5 GB")
+    parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
+    parser.add_argument(
+        "--match", default="", metavar="TEXT", help="with --correctness: only files whose name holds TEXT"
+    )
+    return parser
+
+
+def main(given: list[str]) -> int:
+    """Run what the command line asks for."""
+    options = arguments().parse_args(given)
+    command = " ".join(["python -m bench", *given])
+    with serving(options.server, options.url) as server:
+        facts = machine_facts(server, command)
+        if options.correctness:
+            _publish("CORRECTNESS.md", correctness.report(facts, correctness.measure(server, options.match)))
+        else:
+            _publish("RESULTS.md", _measured(server, facts, options))
+    return 0
+
+
+def _measured(server: Server, facts: str, options: argparse.Namespace) -> str:
+    names = tuple(options.only or DATASETS)
+    results = speed.measure(server, SpeedOptions(names, options.runs))
+    sizes = memory.measure(server, large=options.large)
+    return speed.report(facts, results) + memory.report(sizes)
+
+
+def _publish(name: str, text: str) -> None:
+    (HERE / name).write_text(text, encoding="utf-8")
+    print(f"\n{text}\nwritten to {HERE.name}/{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

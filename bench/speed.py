@@ -1,0 +1,157 @@
+"""How long each way takes: medians of several runs, each in a fresh database, taken in turn."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import psycopg
+
+from bench.contenders import Finished, ReadyFile, bare_copy, exuvia, has_pgloader, pgloader, ready_files
+from bench.data import CACHE, DATASETS, dataset, rows_of
+from bench.server import Server
+from bench.tables import markdown
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedOptions:
+    """Which data to measure, and how often."""
+
+    names: tuple[str, ...]
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """The runs on one data set. ``pgloader_rows`` is how many rows arrived in pgloader's last run."""
+
+    name: str
+    rows: int
+    size: int
+    exuvia: tuple[Finished, ...]
+    pgloader: tuple[Finished, ...]
+    pgloader_rows: int
+    copies: tuple[float, ...]
+
+    def stage(self, name: str) -> float:
+        """Return the median seconds of one of exuvia's stages."""
+        return median(run.stages.get(name, 0.0) for run in self.exuvia)
+
+
+def measure(server: Server, options: SpeedOptions) -> list[Speed]:
+    """Measure every data set asked for."""
+    with_pgloader = has_pgloader()
+    return [_measured(server, name, options.runs, with_pgloader) for name in options.names]
+
+
+def _measured(server: Server, name: str, runs: int, with_pgloader: bool) -> Speed:
+    source = dataset(name)
+    rows = rows_of(source)
+    ours: list[Finished] = []
+    theirs: list[Finished] = []
+    copies: list[float] = []
+    arrived = 0
+    with tempfile.TemporaryDirectory(dir=CACHE) as directory:
+        files: list[ReadyFile] = []
+        for run in range(runs):
+            print(f"{name}: run {run + 1} of {runs}", flush=True)
+            with server.database() as url:
+                ours.append(exuvia(source, url))
+                files = files or ready_files(url, Path(directory))
+            with server.database() as url:
+                copies.append(bare_copy(files, url))
+            if with_pgloader:
+                with server.database() as url:
+                    theirs.append(pgloader(source, url))
+                    arrived = _count(url)
+    return Speed(name, rows, source.stat().st_size, tuple(ours), tuple(theirs), arrived, tuple(copies))
+
+
+def _count(url: str) -> int:
+    with psycopg.connect(url, autocommit=True) as connection:
+        names = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        counts = [connection.execute(f"SELECT count(*) FROM {name}".encode()).fetchone() for (name,) in names]
+    return sum(int(count[0]) for count in counts if count)
+
+
+def report(facts: str, results: Sequence[Speed]) -> str:
+    """Return the results as Markdown."""
+    ends = markdown(
+        (
+            "data",
+            "rows",
+            "MB",
+            "exuvia s",
+            "rows/s",
+            "pgloader s",
+            "rows/s",
+            "exuvia is faster",
+            "pgloader's rows",
+            "peak MB exuvia",
+            "peak MB pgloader",
+        ),
+        [_end_to_end(result) for result in results],
+    )
+    stages = markdown(
+        (
+            "data",
+            "COPY of a ready-made file s",
+            "exuvia's copy stage s",
+            "part of the limit",
+            "inspect s",
+            "profile s",
+            "profile / copy",
+            "finish s",
+            "verify s",
+            "verify / copy",
+        ),
+        [_stages(result) for result in results],
+    )
+    runs = len(results[0].exuvia) if results else 0
+    return (
+        f"# Results\n\n{facts}\nEach figure is the median of {runs} runs; every run has a fresh database, and the tools"
+        " take turns. exuvia's time is the whole command, with the proof of every value; pgloader compares nothing.\n\n"
+        f"## End to end\n\n{ends}\n## exuvia's stages, and the limit\n\n"
+        "The limit is COPY BINARY of a ready-made file over one connection into an identical table without keys, with"
+        f" nothing to read or convert.\n\n{stages}\n"
+    )
+
+
+def _end_to_end(result: Speed) -> tuple[str, ...]:
+    ours = median(run.seconds for run in result.exuvia)
+    row = (
+        DATASETS[result.name],
+        f"{result.rows:,}",
+        f"{result.size / 1e6:.1f}",
+        f"{ours:.2f}",
+        f"{result.rows / ours:,.0f}",
+    )
+    peak = f"{max(run.peak_bytes for run in result.exuvia) / 1e6:.0f}"
+    if not result.pgloader:
+        return (*row, "-", "-", "-", "-", peak, "-")
+    theirs = median(run.seconds for run in result.pgloader)
+    theirs_peak = f"{max(run.peak_bytes for run in result.pgloader) / 1e6:.0f}"
+    arrived = "all" if result.pgloader_rows == result.rows else f"{result.pgloader_rows:,}"
+    return (*row, f"{theirs:.2f}", f"{result.rows / theirs:,.0f}", f"{theirs / ours:.1f} x", arrived, peak, theirs_peak)
+
+
+def _stages(result: Speed) -> tuple[str, ...]:
+    limit, copy = median(result.copies), result.stage("copy")
+    return (
+        DATASETS[result.name],
+        f"{limit:.2f}",
+        f"{copy:.2f}",
+        f"{limit / copy:.2f}" if copy else "-",
+        f"{result.stage('inspect'):.2f}",
+        f"{result.stage('profile'):.2f}",
+        f"{result.stage('profile') / copy:.2f}" if copy else "-",
+        f"{result.stage('finish'):.2f}",
+        f"{result.stage('verify'):.2f}",
+        f"{result.stage('verify') / copy:.2f}" if copy else "-",
+    )
