@@ -71,7 +71,7 @@ def integers_to_double(array: pa.Array, _: Rule) -> pa.Array:
     """INTEGER that a double holds exactly."""
     values = array.to_numpy()
     doubles = values.astype(np.float64)
-    inside = np.abs(doubles) < 2.0**63
+    inside = doubles < 2.0**63
     ok = inside & (np.where(inside, doubles, 0).astype(np.int64) == values)
     return from_numpy(doubles, ok, pa.float64())
 

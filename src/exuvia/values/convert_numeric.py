@@ -52,7 +52,8 @@ def _sized_reals(values: Doubles, kind: SqlType) -> pa.Array:
     if scale > _WORD_SCALE:
         return _one_by_one(map(_shortest, values.tolist()), kind)
     power = float(10**scale)
-    scaled = np.rint(values * power)
+    with np.errstate(over="ignore"):
+        scaled = np.rint(values * power)
     # Up to 15 digits the product is off by less than a half, so it rounds to the decimal's own digits.
     small = np.abs(scaled) < _FIFTEEN_DIGITS
     fits = small & (scaled / power == values) & (np.abs(scaled) < 10.0 ** min(size, 16))

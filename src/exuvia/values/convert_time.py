@@ -162,7 +162,8 @@ def _scaled(values: Numbers, factor: int, divisor: int, shift: int) -> _Instants
 
 def _of_reals(values: Doubles, epoch: Epoch) -> _Instants:
     if epoch is Epoch.JULIAN:
-        micros = np.floor((values - _JULIAN_1970) * 86_400_000.0 + 0.5) * 1000.0
+        with np.errstate(over="ignore"):
+            micros = np.floor((values - _JULIAN_1970) * 86_400_000.0 + 0.5) * 1000.0
         ok = (values >= 0) & (micros >= FIRST_INSTANT) & (micros <= LAST_INSTANT)
         return _Instants(np.where(ok, micros, 0).astype(np.int64), ok)
     if epoch is Epoch.AUTO:

@@ -20,7 +20,8 @@ _POWER = re.compile(rb"[eE][+-]?[0-9]{4}")
 # What is JSON although orjson refuses it: half a surrogate pair, numbers beyond a double.
 _BEYOND_ORJSON = re.compile(rb"\\u[dD][89a-fA-F]|[eE]\+?[0-9]{2}|[0-9]{200}")
 _ORJSON_DEPTH = 1000
-_INTEGRAL_FLOAT = re.compile(rb"[0-9]\.0(?![0-9])")
+_INTEGRAL_FLOAT = re.compile(rb'"(?:[^"\\]++|\\.)*+"|(?P<whole>-?[0-9]+)\.0(?![0-9e])')
+_NUMBER_OUTSIDE_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|(-?[0-9][-+.0-9eE]*+)')
 
 
 def check_json(array: pa.Array) -> tuple[Mask, Mask]:
@@ -121,37 +122,9 @@ def canonical_json(text: bytes) -> bytes:
         written = orjson.dumps(value)
     except (ValueError, TypeError):
         return read_json(text).canonical
-    if not _faithful(text, written):
+    if not _faithful(text, np.frombuffer(text, np.uint8), written):
         return read_json(text).canonical
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
-def _faithful(text: bytes, written: bytes) -> bool:
-    """Return whether no number was changed by being a float for a moment, and each is spelled canonically."""
-    if b".0" in written and _INTEGRAL_FLOAT.search(written):
-        return False
-    if not _may_be_long(np.frombuffer(text, np.uint8)):
-        return b"e-" not in written or _EXPONENT.search(written) is None
-    return _tight(text) == _tight(written) and _EXPONENT.search(written) is None
-
-
-def _tight(text: bytes) -> bytes:
-    return text.replace(b", ", b",").replace(b": ", b":")
-
-
-def _may_be_long(data: Bytes) -> bool:
-    """Return whether 16 digits (and points) in a row occur, or a digit before an exponent."""
-    if len(data) < 2:
-        return False
-    digit = ((data - np.uint8(48)) < 10) | (data == 46)
-    if bool((digit[:-1] & ((data[1:] | np.uint8(32)) == 101)).any()):
-        return True
-    run = digit
-    for width in (1, 2, 4, 8):
-        if len(run) <= width:
-            return False
-        run = run[:-width] & run[width:]
-    return bool(run.any())
+    return _sorted(value)
 
 
 def canonical_json_array(array: pa.Array) -> pa.Array:
@@ -159,6 +132,79 @@ def canonical_json_array(array: pa.Array) -> pa.Array:
 
     Args:
         array: JSON texts as string or binary.
+
+    Raises:
+        NotJsonError: A text is not JSON.
     """
-    texts = array.cast(pa.binary()).to_pylist() if not pa.types.is_binary(array.type) else array.to_pylist()
-    return pa.array([None if text is None else canonical_json(text) for text in texts], pa.binary()).cast(pa.string())
+    whole = array if pa.types.is_binary(array.type) else array.cast(pa.binary())
+    offsets, data = offsets_and_data(whole)
+    found: list[bytes | None] = []
+    for first, last in _groups(offsets):
+        texts = whole.slice(first, last - first).to_pylist()
+        found += _canonical_group(texts, data[int(offsets[first]) : int(offsets[last])])
+    return pa.array(found, pa.binary()).cast(pa.string())
+
+
+def _canonical_group(texts: list[bytes | None], data: Bytes) -> list[bytes | None]:
+    """Spell a group of texts; where one of them is not plain on sight they go one by one."""
+    present = [text for text in texts if text is not None]
+    try:
+        values = list(map(orjson.loads, present))
+        written = orjson.dumps(values)
+    except (ValueError, TypeError):
+        written = b""
+    if not written or not _faithful(b"[" + b",".join(present) + b"]", data, written):
+        return [None if text is None else canonical_json(text) for text in texts]
+    spelled = map(_sorted, values)
+    return [None if text is None else next(spelled) for text in texts]
+
+
+def _sorted(value: object) -> bytes:
+    spelled = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return _INTEGRAL_FLOAT.sub(_without_point, spelled) if b".0" in spelled else spelled
+
+
+def _without_point(found: re.Match[bytes]) -> bytes:
+    whole = found["whole"]
+    if whole is None:
+        return found[0]
+    return b"0" if whole == b"-0" else whole
+
+
+def _faithful(text: bytes, data: Bytes, written: bytes) -> bool:
+    """Return whether no number was changed by being a float for a moment, and none is written with an exponent.
+
+    Args:
+        text: JSON.
+        data: The bytes of its values.
+        written: What orjson made of it, in the same order.
+    """
+    if _may_be_long(data) and _tight(text) != _tight(written) and _numbers(text) != _numbers(written):
+        return False
+    return not _may_have_exponent(np.frombuffer(written, np.uint8)) or _EXPONENT.search(written) is None
+
+
+def _tight(text: bytes) -> bytes:
+    return text.replace(b", ", b",").replace(b": ", b":")
+
+
+def _numbers(text: bytes) -> list[bytes]:
+    return [number for number in _NUMBER_OUTSIDE_STRINGS.findall(text) if number]
+
+
+def _may_be_long(data: Bytes) -> bool:
+    """Return whether 16 digits (and points) in a row occur, or an exponent."""
+    if _may_have_exponent(data):
+        return True
+    run = ((data - np.uint8(48)) < 10) | (data == 46)
+    for width in (1, 2, 4, 8):
+        if len(run) <= width:
+            return False
+        run = run[:-width] & run[width:]
+    return bool(run.any())
+
+
+def _may_have_exponent(data: Bytes) -> bool:
+    """Return whether an e stands behind a digit."""
+    marks = np.flatnonzero((data | np.uint8(32)) == 101)
+    return bool(((data[marks[marks > 0] - 1] - np.uint8(48)) < 10).any())
