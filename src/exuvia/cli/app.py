@@ -1,0 +1,74 @@
+"""The ``exuvia`` command: its sub-commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from exuvia.cli import commands, pg
+from exuvia.cli.output import print_error
+from exuvia.errors import ExuviaError
+
+_HELP = """Move any SQLite database to PostgreSQL, at COPY speed, and prove every value.
+
+The source is only read. The tables appear in the target together, after every value was compared; a move that fails or is interrupted leaves the target as it was."""  # noqa: E501 - the help wraps it
+
+_CODES = (
+    (0, "all is well"),
+    (1, "an error in exuvia itself"),
+    (2, "wrong arguments or settings"),
+    (3, "the source cannot be read"),
+    (4, "the target refuses"),
+    (5, "the plan does not fit"),
+    (6, "the two sides differ"),
+    (7, "a row could not go, with --on-error stop"),
+    (8, "moved, but some rows are in quarantine"),
+    (130, "interrupted"),
+)
+_CODES_HELP = "[bold]Exit codes[/bold]\n\n" + "\n\n".join(f"  {code:>3}  {meaning}" for code, meaning in _CODES)
+
+app = typer.Typer(
+    name="exuvia",
+    help=_HELP,
+    epilog=_CODES_HELP,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("inspect", epilog=commands.INSPECT_EXAMPLES)(commands.inspect)
+app.command("plan", epilog=commands.PLAN_EXAMPLES)(commands.plan)
+app.command("migrate", epilog=commands.MIGRATE_EXAMPLES)(commands.migrate)
+app.command("verify", epilog=commands.VERIFY_EXAMPLES)(commands.verify)
+app.add_typer(pg.app, name="pg")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"exuvia {version('exuvia')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the whole command."""
+
+
+def run() -> None:
+    """Run the command and end the process: errors are printed with what to do next, and without a traceback."""
+    try:
+        app()
+    except ExuviaError as error:
+        if "--debug" in sys.argv or os.environ.get("EXUVIA_DEBUG"):
+            traceback.print_exc()
+        print_error(error, json="--json" in sys.argv)
+        sys.exit(error.exit_code)

@@ -1,0 +1,272 @@
+"""``exuvia inspect``, ``plan``, ``migrate`` and ``verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
+from exuvia.errors import PlanError, VerifyError
+
+if TYPE_CHECKING:
+    from exuvia.move.results import MoveReport
+
+QUARANTINED = 8
+_CODES = {"planned": 0, "moved": 0, "moved with rejections": QUARANTINED, "different": VerifyError.exit_code}
+
+Destination = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="DST",
+        help="The PostgreSQL database: postgresql://… or embedded: for the one that pip installed."
+        " Else EXUVIA_TARGET, target in exuvia.toml, or embedded:.",
+    ),
+]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="A plan file, as written by 'exuvia plan -o', with your changes."),
+]
+StyleOption = Annotated[
+    Literal["faithful", "native"] | None,
+    typer.Option("--style", help="The types an ORM would have made (faithful), or PostgreSQL's best (native)."),
+]
+NaiveTimeOption = Annotated[
+    Literal["utc", "local", "as-is"] | None,
+    typer.Option("--naive-time", help="What a time without a zone means where the target's type has one."),
+]
+Fold = Annotated[bool | None, typer.Option("--fold/--no-fold", help="Lower-case all names.")]
+Schema = Annotated[str | None, typer.Option("--schema", metavar="NAME", help="The schema of the target.")]
+
+INSPECT_EXAMPLES = examples(
+    [
+        ("What is in the file", "exuvia inspect app.db"),
+        ("The same for a program", "exuvia inspect app.db --json"),
+    ]
+)
+PLAN_EXAMPLES = examples(
+    [
+        ("Every decision and every problem", "exuvia plan app.db"),
+        ("A file to edit and to commit", "exuvia plan app.db -o plan.toml"),
+        ("What a PostgreSQL engineer would choose", "exuvia plan app.db --style native --naive-time utc"),
+    ]
+)
+MIGRATE_EXAMPLES = examples(
+    [
+        ("Into the PostgreSQL that pip installed", "exuvia migrate app.db"),
+        ("Into a server, with a report to show", "exuvia migrate app.db postgresql://me@host/app --report move.html"),
+        ("Everything except writing", "exuvia migrate app.db postgresql://me@host/app --dry-run"),
+        ("By an edited plan, into a schema of its own", "exuvia migrate app.db --plan plan.toml --schema app"),
+        ("Stop at the first row that cannot go", "exuvia migrate app.db --on-error stop"),
+    ]
+)
+VERIFY_EXAMPLES = examples(
+    [
+        ("Compare every value, at any time after a move", "exuvia verify app.db postgresql://me@host/app"),
+        ("Only some tables", "exuvia verify app.db --include 'order*' --exclude '*_log'"),
+    ]
+)
+
+
+def inspect(source: Source, jobs: Jobs = None, json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
+    """Show what is in a SQLite file: tables, rows, sizes, and what each column really holds."""
+    from exuvia.cli.output import interruptible, show
+    from exuvia.cli.progress import progress
+    from exuvia.move.pipeline import inspect as run
+    from exuvia.report import inspection_to_json
+    from exuvia.report.terminal import inspection_view
+
+    with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
+        found = run(source, jobs=jobs, listener=listener)
+    if json:
+        typer.echo(inspection_to_json(found), nl=False)
+    elif not quiet:
+        show(inspection_view(found))
+
+
+def plan(
+    source: Source,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the plan file here.")
+    ] = None,
+    plan_file: PlanFile = None,
+    style: StyleOption = None,
+    naive_time: NaiveTimeOption = None,
+    fold: Fold = None,
+    schema: Schema = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    jobs: Jobs = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Decide what would become of every object and column, and list every problem with its rows."""
+    from exuvia.cli.output import interruptible, show, write_file
+    from exuvia.cli.progress import progress
+    from exuvia.cli.wishes import collect
+    from exuvia.move.pipeline import plan as run
+    from exuvia.move.planfile import dump
+    from exuvia.report import plan_to_json
+    from exuvia.report.terminal import plan_view
+
+    wishes = collect(
+        plan_file=plan_file,
+        style=style,
+        naive_time=naive_time,
+        fold=fold,
+        schema=schema,
+        include=include,
+        exclude=exclude,
+        jobs=jobs,
+    )
+    with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
+        found = run(source, options=wishes.plan, jobs=wishes.settings.jobs, listener=listener)
+    if output is not None:
+        write_file(output, dump(found))
+    if json:
+        typer.echo(plan_to_json(found), nl=False)
+    elif not quiet and output is None:
+        show(plan_view(found))
+    elif not quiet:
+        typer.echo(f"The plan is in {output}. Edit it, then: exuvia migrate {source} --plan {output}")
+    if any(problem.level == "error" for problem in found.problems):
+        raise typer.Exit(PlanError.exit_code)
+
+
+def migrate(
+    source: Source,
+    destination: Destination = None,
+    plan_file: PlanFile = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything except write.")] = False,
+    style: StyleOption = None,
+    naive_time: NaiveTimeOption = None,
+    fold: Fold = None,
+    schema: Schema = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    jobs: Jobs = None,
+    batch_rows: Annotated[
+        int | None, typer.Option("--batch-rows", min=1, metavar="N", help="At most N rows in memory per batch.")
+    ] = None,
+    on_error: Annotated[
+        Literal["quarantine", "stop"] | None,
+        typer.Option("--on-error", help="A row that cannot go is put aside, or ends the move."),
+    ] = None,
+    drop_existing: Annotated[
+        bool, typer.Option("--drop-existing", help="Replace tables of the same names, once the new ones are proved.")
+    ] = False,
+    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare every value at the end.")] = True,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option("--report", metavar="FILE", help="Write a report: FILE.html or FILE.json (repeatable)."),
+    ] = None,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option("--quarantine", metavar="FILE", help="Where rejected rows are listed, as JSON Lines."),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Move a SQLite database into PostgreSQL and prove it."""
+    from exuvia.cli.output import interruptible
+    from exuvia.cli.progress import progress
+    from exuvia.cli.reports import check_names
+    from exuvia.cli.wishes import collect
+    from exuvia.move.pipeline import MoveOptions
+    from exuvia.move.pipeline import migrate as run
+
+    check_names(report or [])
+    wishes = collect(
+        plan_file=plan_file,
+        target=destination,
+        style=style,
+        naive_time=naive_time,
+        fold=fold,
+        schema=schema,
+        include=include,
+        exclude=exclude,
+        jobs=jobs,
+        batch_rows=batch_rows,
+        on_error=on_error,
+    )
+    options = MoveOptions(
+        plan=wishes.plan,
+        jobs=wishes.settings.jobs,
+        batch_rows=wishes.settings.batch_rows,
+        on_error=wishes.settings.on_error,
+        drop_existing=drop_existing,
+        dry_run=dry_run,
+        verify=verify,
+        quarantine_file=quarantine,
+        data_dir=wishes.settings.data_dir,
+    )
+    with interruptible("The target is as it was."), progress(hidden=json or quiet) as listener:
+        result = run(source, wishes.settings.target, options=options, listener=listener)
+    _conclude(result, report or [], json=json, quiet=quiet)
+
+
+def verify(
+    source: Source,
+    destination: Destination = None,
+    plan_file: PlanFile = None,
+    style: StyleOption = None,
+    naive_time: NaiveTimeOption = None,
+    fold: Fold = None,
+    schema: Schema = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    jobs: Jobs = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option("--report", metavar="FILE", help="Write a report: FILE.html or FILE.json (repeatable)."),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Compare every value of a SQLite database with the PostgreSQL database it was moved into. Writes nothing."""
+    from exuvia.cli.output import interruptible
+    from exuvia.cli.progress import progress
+    from exuvia.cli.reports import check_names
+    from exuvia.cli.wishes import collect
+    from exuvia.move.pipeline import MoveOptions
+    from exuvia.move.pipeline import verify as run
+
+    check_names(report or [])
+    wishes = collect(
+        plan_file=plan_file,
+        target=destination,
+        style=style,
+        naive_time=naive_time,
+        fold=fold,
+        schema=schema,
+        include=include,
+        exclude=exclude,
+        jobs=jobs,
+    )
+    options = MoveOptions(plan=wishes.plan, jobs=wishes.settings.jobs, data_dir=wishes.settings.data_dir)
+    with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
+        result = run(source, wishes.settings.target, options=options, listener=listener)
+    _conclude(result, report or [], json=json, quiet=quiet)
+
+
+def _conclude(result: MoveReport, paths: Sequence[Path], *, json: bool, quiet: bool) -> None:
+    """Write and print a result, and end with its exit code."""
+    from exuvia.cli.output import show
+    from exuvia.cli.reports import write_reports
+    from exuvia.report import to_json
+    from exuvia.report.terminal import summary
+
+    write_reports(result, paths)
+    if json:
+        typer.echo(to_json(result), nl=False)
+    elif not quiet:
+        show(summary(result))
+        for path in paths:
+            typer.echo(f"Report: {path}")
+    refused = result.status == "planned" and any(problem.level == "error" for problem in result.plan.problems)
+    raise typer.Exit(PlanError.exit_code if refused else _CODES[result.status])
