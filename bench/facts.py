@@ -19,8 +19,8 @@ def machine_facts(server: Server, command: str) -> str:
     return (
         f"Measured {datetime.now(UTC):%Y-%m-%d} with `{command}` on {os.cpu_count()} cores ({_processor()}),"
         f" {memory:.0f} GB of memory, {platform.system()} {platform.release()}; PostgreSQL {server.version}"
-        f" with its stock settings, Python {platform.python_version()}, pyarrow {version('pyarrow')}, psycopg {version('psycopg')},"
-        f" pgloader {pgloader_version() or 'not installed'}.\n"
+        f" with its stock settings, Python {platform.python_version()}, pyarrow {version('pyarrow')},"
+        f" psycopg {version('psycopg')}, pgloader {pgloader_version() or 'not installed'}.\n"
     )
 
 

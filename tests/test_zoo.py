@@ -16,13 +16,9 @@ from exuvia.move.pipeline import MoveOptions, migrate
 from exuvia.move.planner import PlanOptions
 from exuvia.move.results import MoveReport
 from oracle import claim_of, fingerprint, judge
-from zoo import ZOO, Specimen
+from zoo import REAL, ZOO, Specimen
 
-REAL = sorted((Path(__file__).parent / "data" / "real").glob("*.sqlite"))
 SERVERS = ("pip", "debian")
-
-# A BLOB among texts that is no text itself.
-REAL_REJECTS = {"pgloader-bad-utf8": {"files": 1}}
 
 
 def _cases() -> list[object]:
@@ -45,15 +41,6 @@ def _move(path: Path, url: str, directory: Path, options: PlanOptions) -> MoveRe
     return report
 
 
-def _too_many(report: MoveReport, allowed: dict[str, int]) -> list[str]:
-    """Return a sentence for each table with more rejected rows than have to be."""
-    return [
-        f"{table.source}: {table.rows_rejected} rows were rejected, at most {allowed.get(table.source, 0)} have to be"
-        for table in report.tables
-        if table.rows_rejected > allowed.get(table.source, 0)
-    ]
-
-
 @pytest.mark.parametrize(("specimen", "server"), _cases())
 @pytest.mark.parametrize("style", ["faithful", pytest.param("native", marks=pytest.mark.slow)])
 def test_everything_in_the_file_is_in_the_target_or_in_the_report(
@@ -63,19 +50,19 @@ def test_everything_in_the_file_is_in_the_target_or_in_the_report(
     options = PlanOptions(style=style, exclude=tuple(specimen.omits))  # type: ignore[arg-type]
     with servers.fresh_database(server_url(server)) as url:
         report = _move(path, url, tmp_path, options)
-        complaints = judge(path, url, claim_of(report)) + _too_many(report, dict(specimen.rejects))
+        complaints = judge(path, url, claim_of(report)) + specimen.too_many(report)
     assert complaints == []
     assert report.proof is not None
     assert report.proof.equal
 
 
-@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in REAL])
+@pytest.mark.parametrize("specimen", [pytest.param(specimen, id=specimen.name) for specimen in REAL])
 def test_everything_in_a_real_file_is_in_the_target_or_in_the_report(
-    path: Path, postgres_url: str, tmp_path: Path
+    specimen: Specimen, postgres_url: str, tmp_path: Path
 ) -> None:
+    path = specimen.make(tmp_path)
     report = _move(path, postgres_url, tmp_path, PlanOptions())
-    complaints = judge(path, postgres_url, claim_of(report)) + _too_many(report, REAL_REJECTS.get(path.stem, {}))
-    assert complaints == []
+    assert judge(path, postgres_url, claim_of(report)) + specimen.too_many(report) == []
 
 
 @pytest.mark.parametrize("specimen", [pytest.param(s, id=s.name) for s in ZOO if s.omits])
@@ -96,7 +83,7 @@ def test_batches_of_three_rows_and_four_jobs_change_nothing(name: str, any_url: 
     path = specimen.make(tmp_path)
     options = MoveOptions(jobs=4, batch_rows=3, quarantine_file=tmp_path / "quarantine.jsonl")
     report = migrate(path, any_url, options=options)
-    assert judge(path, any_url, claim_of(report)) + _too_many(report, dict(specimen.rejects)) == []
+    assert judge(path, any_url, claim_of(report)) + specimen.too_many(report) == []
 
 
 def test_the_zoo_has_distinct_names_that_say_what_is_hard() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from zoo import (
     agents,
     applications,
@@ -41,4 +43,13 @@ _MODULES = (
 
 ZOO: tuple[Specimen, ...] = registered()
 
-__all__ = ["ZOO", "Maker", "Specimen"]
+_FILES = sorted((Path(__file__).parents[1] / "data" / "real").glob("*.sqlite"))
+
+# A BLOB among texts that is no text itself.
+_REAL_REJECTS = {"pgloader-bad-utf8": {"files": 1}}
+
+REAL: tuple[Specimen, ...] = tuple(
+    Specimen(path.stem, "real files", path, _REAL_REJECTS.get(path.stem, {})) for path in _FILES
+)
+
+__all__ = ["REAL", "ZOO", "Maker", "Specimen"]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import apsw
 
+from exuvia.move.results import MoveReport
+
 
 class Maker:
     """A database under construction.
@@ -71,7 +73,7 @@ class Specimen:
     Args:
         name: What is hard about it.
         group: The area it tests.
-        build: Fills an empty database.
+        build: Fills an empty database; or a real file, to be copied.
         rejects: How many rows of which table no lossless move could keep: the most that may be rejected.
         omits: Tables that PostgreSQL cannot hold at all and that may be left out with a reason.
         heavy: True when it takes more than a second or so to build or move.
@@ -79,7 +81,7 @@ class Specimen:
 
     name: str
     group: str
-    build: Callable[[Maker], None]
+    build: Callable[[Maker], None] | Path
     rejects: Mapping[str, int] = field(default_factory=dict)
     omits: frozenset[str] = frozenset()
     heavy: bool = False
@@ -87,10 +89,21 @@ class Specimen:
     def make(self, directory: Path) -> Path:
         """Build the database as ``<name>.sqlite`` in a directory and return its path."""
         path = directory / f"{self.name}.sqlite"
+        if isinstance(self.build, Path):
+            shutil.copyfile(self.build, path)
+            return path
         maker = Maker(path)
         self.build(maker)
         maker.finish()
         return path
+
+    def too_many(self, report: MoveReport) -> list[str]:
+        """Return a sentence for each table of which more rows were rejected than have to be."""
+        return [
+            f"{t.source}: {t.rows_rejected} rows were rejected, at most {self.rejects.get(t.source, 0)} have to be"
+            for t in report.tables
+            if t.rows_rejected > self.rejects.get(t.source, 0)
+        ]
 
 
 _specimens: list[Specimen] = []
