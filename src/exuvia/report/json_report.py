@@ -1,4 +1,4 @@
-"""A move, a plan or an inspection as JSON; ``exuvia.report.document`` describes every field."""
+"""A move or a plan as JSON; ``exuvia.report.document`` describes every field."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from exuvia.catalog.model import Catalog
 from exuvia.move.plan import ColumnPlan, ObjectPlan, Plan, Problem, TablePlan
 from exuvia.move.results import MoveReport, Proof, TableProof
 from exuvia.report import document as doc
@@ -80,24 +81,28 @@ def report_document(report: MoveReport) -> doc.ReportDocument:
 
 def plan_document(plan: Plan) -> doc.PlanDocument:
     """Return the stable form of a plan."""
-    catalog = plan.catalog
     return doc.PlanDocument(
         format="exuvia.plan",
         version=doc.VERSION,
-        source=doc.SourceDocument(
-            without_password(catalog.label),
-            catalog.encoding,
-            catalog.size_bytes,
-            catalog.journal_mode,
-            catalog.application_id,
-            catalog.user_version,
-            catalog.notes,
-        ),
+        source=source_document(plan.catalog),
         style=plan.style,
         naive_time=plan.naive_time,
         tables=[_table(table) for table in plan.tables],
         objects=[_object(item) for item in plan.objects],
         problems=[_problem(problem) for problem in plan.problems],
+    )
+
+
+def source_document(catalog: Catalog) -> doc.SourceDocument:
+    """Return the stable form of what a source says of itself."""
+    return doc.SourceDocument(
+        without_password(catalog.label),
+        catalog.encoding,
+        catalog.size_bytes,
+        catalog.journal_mode,
+        catalog.application_id,
+        catalog.user_version,
+        catalog.notes,
     )
 
 

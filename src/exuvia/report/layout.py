@@ -2,10 +2,11 @@
 
 A layered drawing after Sugiyama, Tagawa and Toda (1981): break cycles, assign layers, order each layer, place it.
 Layers run from left to right, referenced tables first, which is also the order of loading. The parts follow the
-literature: cycles by the greedy heuristic of Eades, Lin and Smyth (1993), layers by longest path with bounded height in the
-manner of Coffman and Graham (1972), order by barycentres with crossings counted, heights by isotonic regression (pool
-adjacent violators), which is the exact least-squares answer for an order that is kept. An arrow that spans layers runs
-in a lane of its own between the boxes, shared by all arrows into the same port, so no arrow crosses a box.
+literature: cycles by the greedy heuristic of Eades, Lin and Smyth (1993), layers by longest path with bounded height
+in the manner of Coffman and Graham (1972), order by barycentres with crossings counted, heights by isotonic
+regression (pool adjacent violators), which is the exact least-squares answer for an order that is kept. An arrow that
+spans layers runs in a lane of its own between the boxes, shared by all arrows into the same port, so no arrow crosses
+a box.
 """
 
 from __future__ import annotations

@@ -1,0 +1,215 @@
+"""What a person sees in the terminal when a move or a comparison ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from exuvia.move.results import Difference, MoveReport, TableProof, TableResult
+from exuvia.report.terminal_inspection import inspection_view
+from exuvia.report.terminal_parts import (
+    figures_table,
+    heading,
+    joined,
+    left_out_view,
+    problems_view,
+    shown,
+    verdict_line,
+)
+from exuvia.report.terminal_plan import plan_view
+from exuvia.report.verdict import rows_rejected, verdict
+from exuvia.report.words import counted, duration, size, without_password
+
+__all__ = ["difference_view", "inspection_view", "plan_view", "summary"]
+
+MAX_TABLES = 40
+MAX_PROBLEMS = 8
+MAX_LEFT_OUT = 12
+MAX_DIFFERENCES = 12
+MAX_REJECTED = 5
+
+_NAME_WIDTH = 36
+_VALUE_WIDTH = 48
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One table's figures, or those of several tables together."""
+
+    name: Text
+    rows: int = 0
+    rejected: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    values: int = 0
+    compared: bool = False
+    equal: bool = True
+
+
+def summary(report: MoveReport, files: Sequence[str] = ()) -> RenderableType:
+    """Return a move's or a comparison's outcome: figures by table, what needs a look, and last the verdict.
+
+    Lists are cut, and say so; the JSON and HTML reports have everything.
+
+    Args:
+        report: The outcome.
+        files: Where reports were written, to be named at the end.
+    """
+    parts: list[RenderableType] = [_ends(report), Text()]
+    if report.plan.tables:
+        parts += [_figures(report)]
+    parts += problems_view([problem for problem in report.plan.problems if problem.level != "note"], MAX_PROBLEMS)
+    parts += left_out_view(report.objects, MAX_LEFT_OUT)
+    parts += _rejected(report)
+    if report.proof and not report.proof.equal:
+        parts.append(difference_view(report, MAX_DIFFERENCES))
+    parts += [Text(), verdict_line(verdict(report))]
+    parts += _closing(report, files)
+    return Group(*parts)
+
+
+def difference_view(report: MoveReport, limit: int | None = None) -> RenderableType:
+    """Return every difference that the comparison listed, source and target below each other, cut at ``limit``."""
+    tables = report.proof.tables if report.proof else ()
+    found = [item for table in tables for item in table.differences]
+    parts: list[RenderableType] = [heading("Differences", counted(len(found), "listed", "listed"))]
+    parts += [_difference(item) for item in found[:limit]]
+    if limit is not None and len(found) > limit:
+        parts.append(Text(f"and {counted(len(found) - limit, 'difference')} more in the JSON and HTML reports", "dim"))
+    return Group(*parts)
+
+
+def _ends(report: MoveReport) -> Text:
+    source = shown(without_password(report.source), "bold")
+    if report.target is None:
+        return source
+    target = shown(without_password(report.target.url), "bold")
+    return joined(source, " → ", target, Text(f"  {report.target.version}", "dim"))
+
+
+def _figures(report: MoveReport) -> Table:
+    lines = _lines(report)
+    listed = _chosen(lines)
+    rest = [line for number, line in enumerate(lines) if number not in listed]
+    rows = [lines[number] for number in listed]
+    if rest:
+        rows.append(_sum(Text(f"{counted(len(rest), 'more table', 'more tables')}", "dim"), rest))
+    total = _sum(Text(counted(len(lines), "table"), "bold"), lines)
+    moved, proved, rejected = bool(report.tables), report.proof is not None, bool(total.rejected)
+    table = figures_table()
+    table.add_column("Table", max_width=_NAME_WIDTH, overflow="fold")
+    table.add_column("Rows", justify="right", no_wrap=True)
+    if rejected:
+        table.add_column("Quarantine", justify="right", no_wrap=True)
+    table.add_column("Sent" if moved else "Size", justify="right", no_wrap=True)
+    if moved:
+        table.add_column("Time", justify="right", no_wrap=True)
+    if proved:
+        table.add_column("Values", justify="right", no_wrap=True)
+        table.add_column("Equal", no_wrap=True)
+    for number, line in enumerate([*rows, total]):
+        last = number == len(rows)
+        cells: list[RenderableType] = [line.name, f"{line.rows:,}"]
+        if rejected:
+            cells.append(Text(f"{line.rejected:,}", "yellow" if line.rejected else "dim"))
+        cells.append(size(line.bytes))
+        if moved:
+            cells.append(duration(report.stages.get("copy", line.seconds) if last else line.seconds))
+        if proved:
+            cells += [f"{line.values:,}", _equality(line)]
+        table.add_row(*cells, style="bold" if last else "", end_section=number == len(rows) - 1)
+    return table
+
+
+def _lines(report: MoveReport) -> list[_Line]:
+    results = {table.source: table for table in report.tables}
+    proofs = {table.table: table for table in report.proof.tables} if report.proof else {}
+    lines = []
+    for plan in report.plan.tables:
+        name = plan.source.name
+        label = shown(name)
+        if plan.target.name != name:
+            label = joined(label, Text(" as ", "dim"), shown(plan.target.name))
+        lines.append(_line(label, plan.profile.rows, plan.profile.bytes, results.get(name), proofs.get(name)))
+    return lines
+
+
+def _line(label: Text, rows: int, volume: int, result: TableResult | None, proof: TableProof | None) -> _Line:
+    return _Line(
+        label,
+        result.rows_copied if result else proof.rows_source if proof else rows,
+        result.rows_rejected if result else proof.rows_rejected if proof else 0,
+        result.bytes if result else volume,
+        result.seconds if result else 0.0,
+        proof.values_compared if proof else 0,
+        proof is not None,
+        proof.equal if proof else True,
+    )
+
+
+def _chosen(lines: Sequence[_Line]) -> list[int]:
+    """Return which lines to show: those with something to see first, then the largest, in their own order."""
+    numbers = range(len(lines))
+    if len(lines) <= MAX_TABLES:
+        return list(numbers)
+    by_interest = sorted(numbers, key=lambda n: (lines[n].equal, not lines[n].rejected, -lines[n].rows, n))
+    return sorted(by_interest[: MAX_TABLES - 1])
+
+
+def _sum(name: Text, lines: Sequence[_Line]) -> _Line:
+    return _Line(
+        name,
+        sum(line.rows for line in lines),
+        sum(line.rejected for line in lines),
+        sum(line.bytes for line in lines),
+        sum(line.seconds for line in lines),
+        sum(line.values for line in lines),
+        any(line.compared for line in lines),
+        all(line.equal for line in lines),
+    )
+
+
+def _equality(line: _Line) -> Text:
+    if not line.compared:
+        return Text("not compared", "dim")
+    return Text("✓ equal", "green") if line.equal else Text("✗ different", "red")
+
+
+def _rejected(report: MoveReport) -> Iterator[RenderableType]:
+    count = rows_rejected(report)
+    if not count:
+        return
+    yield heading("In quarantine", counted(count, "row"))
+    for row in report.rejections[:MAX_REJECTED]:
+        place = joined(shown(row.table, "bold"), " ", shown(row.row), " ", shown(row.column, "bold"))
+        yield joined(place, ": ", shown(row.reason))
+    if count > MAX_REJECTED:
+        yield Text(f"and {counted(count - min(len(report.rejections), MAX_REJECTED), 'row')} more", "dim")
+
+
+def _difference(item: Difference) -> RenderableType:
+    what = shown(item.column, "bold") if item.column else Text("the whole row")
+    where = joined(shown(item.table, "bold"), " ", shown(item.row), " ", what)
+    source = joined("\n  ", Text("source  ", "dim"), shown(item.source, "green", _VALUE_WIDTH))
+    target = joined("\n  ", Text("target  ", "dim"), shown(item.target, "red", _VALUE_WIDTH))
+    return joined(where, source, target)
+
+
+def _closing(report: MoveReport, files: Sequence[str]) -> Iterator[RenderableType]:
+    if report.estimate:
+        estimate = report.estimate
+        yield Text(f"  about {duration(estimate.seconds)} to move, {size(estimate.bytes)} in the target", "dim")
+    notes = sum(problem.level == "note" for problem in report.plan.problems)
+    if notes:
+        yield Text(f"  {counted(notes, 'note')}: see the report or exuvia plan", "dim")
+    places = sorted({row.stored for row in report.rejections})
+    if places:
+        yield joined(Text("  Rejected rows in the target  ", "dim"), Text(", ").join(shown(place) for place in places))
+    if report.quarantine_file:
+        yield joined(Text("  Rejected rows in a file      ", "dim"), shown(report.quarantine_file))
+    for file in files:
+        yield joined(Text("  Report                       ", "dim"), shown(file))
