@@ -76,7 +76,7 @@ AGREED = {
 }
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.lists(texts(), min_size=1, max_size=20))
 def test_a_text_converts_to_the_types_that_its_form_promises(values: list[bytes]) -> None:
     for kind in ("bigint", "numeric", "boolean", "uuid", "date", "time", "timestamp", "timestamptz", "json", "text"):
@@ -162,7 +162,7 @@ def test_integers_become_doubles_only_where_they_are_exact(values: list[int]) ->
     assert converted("integers", list(values), "double precision").array.to_pylist() == expected
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.lists(texts() | _REALS.map(lambda value: repr(value).encode()), min_size=1))
 def test_number_texts_become_doubles_only_where_no_digit_is_lost(values: list[bytes]) -> None:
     for value, found in zip(
@@ -188,7 +188,7 @@ def expected_numeric(number: Decimal, size: int, scale: int) -> str | None:
     return text.lstrip("-") if not number else text
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.lists(_REALS, min_size=1), st.integers(1, 30), st.integers(0, 20))
 def test_reals_become_numeric_by_their_shortest_decimal(values: list[float], size: int, scale: int) -> None:
     scale = min(scale, size)
@@ -223,7 +223,7 @@ def test_integers_become_numeric(values: list[int], size: int, scale: int) -> No
 _DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=4).map(str)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.lists(texts() | _DECIMALS.map(str.encode), min_size=1), st.integers(1, 45), st.integers(0, 9))
 def test_number_texts_become_numeric(values: list[bytes], size: int, scale: int) -> None:
     scale = min(scale, size)
@@ -267,7 +267,7 @@ def test_a_wrong_character_makes_no_uuid(uuid: UUID, place: int, byte: int) -> N
 @given(st.lists(_REALS, min_size=1))
 def test_reals_as_text_are_read_back_as_the_same_double(values: list[float]) -> None:
     found = converted("reals", list(values), "text").array.to_pylist()
-    assert [float(text) for text in found] == values
+    assert found == [repr(value).replace("inf", "Inf") for value in values]
     assert converted("reals", list(values), "bytea").array.to_pylist() == [text.encode() for text in found]
 
 

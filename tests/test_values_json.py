@@ -79,7 +79,7 @@ def exact(text: bytes) -> tuple[bool, bool]:
         return False, False
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(json_texts, min_size=1, max_size=6))
 def test_the_fast_check_finds_what_the_exact_reader_finds(texts: list[str]) -> None:
     encoded = [text.encode() for text in texts]
@@ -87,7 +87,7 @@ def test_the_fast_check_finds_what_the_exact_reader_finds(texts: list[str]) -> N
     assert list(zip(valid.tolist(), safe.tolist(), strict=True)) == [exact(text) for text in encoded]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(json_texts)
 def test_the_exact_reader_accepts_what_pythons_json_accepts(text: str) -> None:
     try:
@@ -107,7 +107,7 @@ def plain(value: object) -> object:
     return ("number", value) if isinstance(value, Decimal) else ("other", value)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(json_texts, json_texts)
 @example("[1.0]", "[1e0]")
 @example("0.12345678901234567", "0.123456789012345671")
@@ -170,7 +170,7 @@ def test_a_text_beyond_the_size_of_jsonb_is_json_only(monkeypatch: pytest.Monkey
     assert (valid.tolist(), safe.tolist()) == ([True, True], [True, False])
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(json_texts, min_size=1, max_size=80))
 def test_postgresql_agrees(postgres_url: str, texts: list[str]) -> None:
     with psycopg.connect(postgres_url) as connection:

@@ -87,7 +87,7 @@ def test_values_are_those_that_postgresql_reads(postgres_url: str, kind: str) ->
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(_READ)
 
-        @settings(max_examples=12, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=8, suppress_health_check=list(HealthCheck))
         @given(_SAMPLES)
         def check(sample: list[bytes]) -> None:
             values = [*sample, *_EDGES]

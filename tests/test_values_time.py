@@ -48,7 +48,7 @@ def decoded(value: bytes) -> str:
         return ""
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(texts(), min_size=1, max_size=20))
 def test_texts_become_the_moments_that_they_spell(values: list[bytes]) -> None:
     stamps = [midnight_or_stamp(decoded(value)) for value in values]
@@ -85,7 +85,7 @@ def test_years_after_9999_count_on(year: int) -> None:
     assert numbers(converted([last], "timestamp").array) == [(expected + 1) * 86_400_000_000 - 1]
 
 
-LOCAL = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LOCAL = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _walls = st.datetimes(datetime(1850, 1, 1), datetime(2150, 1, 1))  # noqa: DTZ001 - wall clocks
 
 

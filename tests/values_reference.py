@@ -160,7 +160,12 @@ _numbers = (
     )
     | st.builds("{}{}e{}".format, st.sampled_from(["", "+", "-"]), _digits, st.integers(-400, 400))
 )
-_uuids = st.uuids().map(str) | st.uuids().map(lambda uuid: uuid.hex) | st.uuids().map(lambda uuid: str(uuid).upper())
+_uuids = (
+    st.text("0123456789eE", min_size=32, max_size=32)
+    | st.uuids().map(str)
+    | st.uuids().map(lambda uuid: uuid.hex)
+    | st.uuids().map(lambda uuid: str(uuid).upper())
+)
 _words = st.sampled_from(sorted(_TRUTHS)).flatmap(
     lambda word: st.sampled_from([word, word.upper(), word.title(), word + "s"])
 )

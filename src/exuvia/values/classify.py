@@ -99,8 +99,10 @@ def _forms_of_block(array: pa.Array) -> Forms:
     forms.codes[empty & ~spoiled] = CODE[TextForm.EMPTY]
     _each(array, (kinds & _WORD > 0) & (lengths <= 5), forms, _booleans)
     _each(array, _may_be_shaped(offsets, data, lengths, kinds), forms, _shaped)
+    bare = (kinds & _HEX > 0) & (lengths == 32)
+    _each(array, bare, forms, _lettered_uuids)
     _each(array, (kinds & _NUMBER > 0) & (forms.codes == _OTHER), forms, _numbers)
-    _each(array, (kinds & _HEX > 0) & (lengths == 32) & (forms.codes == _OTHER), forms, _uuid_hex)
+    _each(array, bare & (forms.codes == _OTHER), forms, _uuids)
     _json(array, kinds, forms)
     return forms
 
@@ -187,7 +189,14 @@ def _numbers(texts: Packed, forms: Forms) -> NDArray[np.uint8]:
     return codes
 
 
-def _uuid_hex(texts: Packed, _: Forms) -> NDArray[np.uint8]:
+def _lettered_uuids(texts: Packed, _: Forms) -> NDArray[np.uint8]:
+    codes = _nothing(texts)
+    words = uuids.plain_words(texts)
+    codes[uuids.hexadecimal(words) & uuids.lettered(words)] = CODE[TextForm.UUID_HEX]
+    return codes
+
+
+def _uuids(texts: Packed, _: Forms) -> NDArray[np.uint8]:
     codes = _nothing(texts)
     codes[uuids.hexadecimal(uuids.plain_words(texts))] = CODE[TextForm.UUID_HEX]
     return codes

@@ -16,13 +16,14 @@ from exuvia.catalog.types import Base, SqlType
 from exuvia.values.arrays import assemble, only
 from exuvia.values.convert_numbers import NUMBER_TEXT
 from exuvia.values.numbers import MAX_DECIMALS, MAX_INTEGER_DIGITS, plain_digits, shapes_of
-from exuvia.values.packed import Mask, Numbers, Packed
-from exuvia.values.reals import Doubles, decimals_of
+from exuvia.values.packed import Numbers, Packed
+from exuvia.values.reals import Doubles, shortest_texts
 from exuvia.values.rules import Rule
 from exuvia.values.utf8 import as_string
 
 _FIFTEEN_DIGITS = 1e15
 _WORD_SCALE = 18
+_EXPONENT_BELOW, _EXPONENT_FROM = 1e-4, 1e16
 _PLAIN_SCALE = 6
 _DECIMAL_DIGITS = 38
 
@@ -64,18 +65,13 @@ def _sized_reals(values: Doubles, kind: SqlType) -> pa.Array:
 
 
 def _any_reals(values: Doubles) -> pa.Array:
-    decimals = decimals_of(values)
-    decimals[decimals == 0] = 1
-    parts: list[tuple[Mask, pa.Array]] = []
-    for scale in np.unique(decimals).tolist():
-        mask = decimals == scale
-        some = values[mask]
-        if 0 < scale <= _WORD_SCALE:
-            texts = scaled_texts(np.rint(some * float(10**scale)).astype(np.int64), scale)
-        else:
-            texts = _one_by_one(map(_shortest, some.tolist()), SqlType(Base.NUMERIC))
-        parts.append((mask, texts))
-    return assemble(len(values), parts, pa.string())
+    texts = shortest_texts(np.where(values == 0, 0.0, values))
+    size = np.abs(values)
+    plain = (size < _EXPONENT_FROM) & ((size >= _EXPONENT_BELOW) | (size == 0))
+    if plain.all():
+        return texts
+    others = _one_by_one(map(_shortest, values[~plain].tolist()), SqlType(Base.NUMERIC))
+    return assemble(len(values), [(plain, texts.filter(pa.array(plain))), (~plain, others)], pa.string())
 
 
 def _shortest(value: float) -> Decimal:
@@ -111,15 +107,19 @@ def texts_to_numeric(array: pa.Array, rule: Rule) -> pa.Array:
         return as_string(array)
     parts = [(ready, as_string(array.filter(pa.array(ready))))]
     rest = ~ready
-    if size is not None and scale <= _PLAIN_SCALE:
-        padded = shapes.canonical & rest & (shapes.after <= scale)
-        fits = padded & (shapes.before <= min(size - scale, _DECIMAL_DIGITS - scale))
-        some = as_string(array.filter(pa.array(fits)))
-        parts.append((fits, some.cast(pa.decimal128(_DECIMAL_DIGITS, scale)).cast(pa.string())))
-        rest &= ~fits
+    if size is not None:
+        short = rest & shapes.canonical & (shapes.after < scale) & (shapes.before <= size - scale)
+        parts.append((short, _padded(as_string(array.filter(pa.array(short))), shapes.after[short], scale)))
+        rest &= ~short
     if rest.any():
         parts.append((rest, _one_by_one((_decimal(texts.text(int(row))) for row in np.flatnonzero(rest)), rule.type)))
     return assemble(len(array), parts, pa.string())
+
+
+def _padded(texts: pa.Array, decimals: Numbers, scale: int) -> pa.Array:
+    """Append the point and the zeros that texts with so many decimals lack."""
+    zeros = pa.array(["." * (count == 0) + "0" * (scale - count) for count in range(scale + 1)], pa.string())
+    return pc.binary_join_element_wise(texts, zeros.take(pa.array(decimals)), "")
 
 
 def _decimal(text: bytes) -> Decimal | None:

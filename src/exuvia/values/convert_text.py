@@ -6,8 +6,6 @@ nulls too, so that a column which is as it should be needs no copy.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +16,7 @@ from exuvia.values import uuids
 from exuvia.values.arrays import from_numpy, only
 from exuvia.values.jsontext import check_json
 from exuvia.values.packed import Mask, Packed, Words, offsets_and_data, text_word
+from exuvia.values.reals import shortest_texts
 from exuvia.values.rules import Rule
 from exuvia.values.utf8 import as_string, holding_nul, malformed, used_bytes
 
@@ -34,14 +33,11 @@ def reals_to_text(array: pa.Array, rule: Rule) -> pa.Array:
 
     SQLite's own CAST keeps 15 significant digits and so loses some; an infinity is SQLite's ``Inf``.
     """
-    return _short_enough(pa.array(list(map(real_text, array.to_pylist())), pa.string()), rule)
-
-
-def real_text(value: float) -> str:
-    """Return a double as text from which the same double is read again."""
-    if value in (float("inf"), float("-inf")):
-        return "Inf" if value > 0 else "-Inf"
-    return repr(value)
+    values = array.to_numpy()
+    texts = shortest_texts(values)
+    if not np.isfinite(values).all():
+        texts = pc.replace_substring(texts, "inf", "Inf")
+    return _short_enough(texts, rule)
 
 
 def bytes_to_text(array: pa.Array, rule: Rule) -> pa.Array:
@@ -151,4 +147,5 @@ def integers_to_json(array: pa.Array, _: Rule) -> pa.Array:
 
 def reals_to_json(array: pa.Array, _: Rule) -> pa.Array:
     """REAL as a JSON number, its shortest exact decimal; JSON has no infinity."""
-    return pa.array([repr(value) if math.isfinite(value) else None for value in array.to_pylist()], pa.string())
+    values = array.to_numpy()
+    return only(shortest_texts(values), np.isfinite(values))

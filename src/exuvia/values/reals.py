@@ -7,8 +7,11 @@ m / 10^s with m below 10^15 has m / 10^s as its shortest decimal.
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from exuvia.values.arrays import assemble
 from exuvia.values.packed import Numbers
 
 Doubles = NDArray[np.float64]
@@ -16,29 +19,24 @@ Doubles = NDArray[np.float64]
 _LIMIT = 1e15
 _MOST_DECIMALS = 22
 _SAMPLE = 32
-
-
-def decimals_of(values: Doubles) -> Numbers:
-    """Return the decimals of each value's shortest form, -1 where it has more than 15 significant digits, an exponent
-    from 15 up or more than 22 decimals.
-
-    Args:
-        values: Any doubles; infinities give -1.
-    """
-    return _decimals(values, stop=False)
+_LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e16
 
 
 def most_decimals(values: Doubles) -> int | None:
-    """Return the largest of ``decimals_of``, or None when one of them is -1."""
+    """Return the most decimals that a value's shortest form has.
+
+    None when a value has more than 15 significant digits or 22 decimals, or is 10^15 or more (or infinite).
+    """
     if not len(values):
         return 0
-    if bool((_decimals(values[:_SAMPLE], stop=True) < 0).any()):
+    if bool((_decimals(values[:_SAMPLE]) < 0).any()):
         return None
-    found = _decimals(values, stop=True)
+    found = _decimals(values)
     return None if bool((found < 0).any()) else int(found.max())
 
 
-def _decimals(values: Doubles, *, stop: bool) -> Numbers:
+def _decimals(values: Doubles) -> Numbers:
+    """Return the decimals of each value, -1 for all that are not known yet when a first value turns out to have none."""
     found = np.where(np.abs(values) < _LIMIT, 0, -1)
     todo = np.flatnonzero((np.rint(values) != values) & np.isfinite(values))
     found[todo] = -1
@@ -51,10 +49,25 @@ def _decimals(values: Doubles, *, stop: bool) -> Numbers:
         exact = (scaled / power == rest) & (np.abs(scaled) < _LIMIT)
         found[todo[exact]] = scale
         open_ = ~exact & (np.abs(scaled) < _LIMIT)
-        if stop and not bool((exact | open_).all()):
+        if not bool((exact | open_).all()):
             break
         todo, rest = todo[open_], rest[open_]
     return found
+
+
+def shortest_texts(values: Doubles) -> pa.Array:
+    """Return each double as Python's ``repr`` spells it: the shortest decimal that is read back as the same double."""
+    texts = pa.array(values).cast(pa.string())
+    size = np.abs(values)
+    plain = ((size >= _LEAST_PLAIN) & (size < _MOST_PLAIN)) | (size == 0)
+    plain &= ~pc.match_substring(texts, "e").to_numpy(zero_copy_only=False)
+    whole = plain & (np.rint(values) == values)
+    if whole.any():
+        texts = pc.binary_join_element_wise(texts, pc.if_else(pa.array(whole), ".0", ""), "")
+    if plain.all():
+        return texts
+    others = pa.array(list(map(repr, values[~plain].tolist())), pa.string())
+    return assemble(len(values), [(plain, texts.filter(pa.array(plain))), (~plain, others)], pa.string())
 
 
 def integer_digits(largest: float) -> int:

@@ -44,6 +44,16 @@ def hexadecimal(words: tuple[Words, ...]) -> Mask:
     return every
 
 
+def lettered(words: tuple[Words, ...]) -> Mask:
+    """Return which rows of hexadecimal digits hold a letter other than e, and so are no number."""
+    found = np.zeros(len(words[0]), np.uint64)
+    for word in words:
+        other = (word | _every(0x20)) ^ _every(ord("e"))
+        found |= (other | (other >> np.uint64(1)) | (other >> np.uint64(2))) & (word >> np.uint64(6)) & _every(1)
+    mask: Mask = found != 0
+    return mask
+
+
 def sixteen_bytes(words: tuple[Words, ...]) -> NDArray[np.uint8]:
     """Return the 16 bytes that four words of hexadecimal digits spell, a row for each UUID."""
     found = np.empty((len(words[0]), len(words)), "<u4")
