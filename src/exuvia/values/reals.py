@@ -36,7 +36,7 @@ def most_decimals(values: Doubles) -> int | None:
 
 
 def _decimals(values: Doubles) -> Numbers:
-    """Return the decimals of each value, -1 for all that are not known yet when a first value turns out to have none."""
+    """Return the decimals of each value; once one has none, it and all that are still open are -1."""
     found = np.where(np.abs(values) < _LIMIT, 0, -1)
     todo = np.flatnonzero((np.rint(values) != values) & np.isfinite(values))
     found[todo] = -1
