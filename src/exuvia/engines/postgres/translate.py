@@ -98,14 +98,15 @@ def translate_expression(
     try:
         relation = _relation(table, names)
         value = Compiler(Scope((Source(table, relation, ""),))).value(expression(sql))
+        notes = "; ".join(sorted(value.remarks))
         if use == "condition":
-            return Translation(truth(value).sql)
+            return Translation(truth(value).sql, notes)
         if column is None:
-            return Translation(shown(value))
+            return Translation(shown(value), notes)
         target = find(relation.columns, column)
         if target is None:
             return Translation(None, f"{column} is not moved")
-        return Translation(assign(value, target.type, target.affinity))
+        return Translation(assign(value, target.type, target.affinity), notes)
     except NotExact as reason:
         return Translation(None, str(reason))
 
@@ -191,7 +192,7 @@ def translate_views(views: Sequence[View], names: Names) -> tuple[Mapping[str, T
 def translate_trigger(trigger: Trigger, names: Names) -> Translation:
     """Translate a trigger into CREATE FUNCTION and CREATE TRIGGER, two statements in one text."""
     try:
-        return Translation(trigger_sql(trigger, names.relations, names.schema, names.target(trigger.name)))
+        return Translation(*trigger_sql(trigger, names.relations, names.schema, names.target(trigger.name)))
     except NotExact as reason:
         return Translation(None, str(reason))
 

@@ -124,6 +124,3 @@ AGGREGATES: dict[str, Aggregate] = {
     "group_concat": _group_concat,
     "string_agg": _group_concat,
 }
-
-
-WINDOW_FUNCTIONS = frozenset({"row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value"})

@@ -48,7 +48,7 @@ def own_affinity(type_: SqlType) -> Affinity:
     return _OWN_AFFINITY.get(type_.base, Affinity.NUMERIC)
 
 
-def assign(value: Value, type_: SqlType, affinity: Affinity) -> str:
+def assign(value: Value, type_: SqlType, affinity: Affinity | None) -> str:
     """Return the expression that stores in a column of ``type_`` what SQLite would store in one of ``affinity``.
 
     Raises:
@@ -67,7 +67,7 @@ def _refused(value: Value, type_: SqlType) -> NotExact:
     return NotExact(f"{shown} does not fit {type_}")
 
 
-def _boolean(value: Value, type_: SqlType, _affinity: Affinity) -> str:
+def _boolean(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if value.kind is Kind.BOOLEAN:
         return value.sql
     if isinstance(value.constant, int) and value.constant in (0, 1):
@@ -77,7 +77,7 @@ def _boolean(value: Value, type_: SqlType, _affinity: Affinity) -> str:
     raise _refused(value, type_)
 
 
-def _integer(value: Value, type_: SqlType, affinity: Affinity) -> str:
+def _integer(value: Value, type_: SqlType, affinity: Affinity | None) -> str:
     value = as_integer(value)
     limit = _LIMITS[type_.base]
     if value.is_constant:
@@ -93,7 +93,7 @@ def _integer(value: Value, type_: SqlType, affinity: Affinity) -> str:
     raise _refused(value, type_)
 
 
-def _double(value: Value, type_: SqlType, affinity: Affinity) -> str:
+def _double(value: Value, type_: SqlType, affinity: Affinity | None) -> str:
     if value.number is not None and affinity in NUMERIC_AFFINITIES:
         return f"({value.number})::double precision"
     if value.kind in (Kind.BOOLEAN, Kind.INTEGER, Kind.REAL, Kind.NUMBER):
@@ -101,7 +101,7 @@ def _double(value: Value, type_: SqlType, affinity: Affinity) -> str:
     raise _refused(value, type_)
 
 
-def _numeric(value: Value, type_: SqlType, _affinity: Affinity) -> str:
+def _numeric(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     value = as_integer(value)
     if value.is_constant:
         if not isinstance(value.constant, int | float) or not math.isfinite(value.constant):
@@ -118,7 +118,7 @@ def _numeric(value: Value, type_: SqlType, _affinity: Affinity) -> str:
     raise _refused(value, type_)
 
 
-def _text(value: Value, type_: SqlType, _affinity: Affinity) -> str:
+def _text(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if not value.is_constant:
         return as_text(value).sql
     if isinstance(value.constant, bytes):
@@ -129,13 +129,13 @@ def _text(value: Value, type_: SqlType, _affinity: Affinity) -> str:
     return literal(shown)
 
 
-def _bytea(value: Value, type_: SqlType, _affinity: Affinity) -> str:
+def _bytea(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if value.kind is Kind.BLOB:
         return value.sql
     raise _refused(value, type_)
 
 
-def _json(value: Value, type_: SqlType, _affinity: Affinity) -> str:
+def _json(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if value.kind is Kind.JSON and value.pg == type_:
         return value.sql
     if isinstance(value.constant, str | int | float):
@@ -153,7 +153,7 @@ def _no_json(name: str) -> object:
     raise ValueError(name)
 
 
-def _uuid(value: Value, type_: SqlType, _affinity: Affinity) -> str:
+def _uuid(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if value.uuid is not None:
         return value.uuid
     if value.kind is Kind.UUID:
@@ -163,7 +163,7 @@ def _uuid(value: Value, type_: SqlType, _affinity: Affinity) -> str:
     raise _refused(value, type_)
 
 
-def _date(value: Value, type_: SqlType, _affinity: Affinity) -> str:
+def _date(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if value.kind is Kind.DATE:
         return value.sql
     if value.instant is not None and value.spelling == "0000-00-00":
@@ -173,13 +173,13 @@ def _date(value: Value, type_: SqlType, _affinity: Affinity) -> str:
     raise _refused(value, type_)
 
 
-def _time(value: Value, type_: SqlType, _affinity: Affinity) -> str:
+def _time(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if isinstance(value.constant, str) and is_time(f"2000-01-01 {value.constant}"):
         return f"{value.sql}::time"
     raise _refused(value, type_)
 
 
-def _timestamp(value: Value, type_: SqlType, _affinity: Affinity) -> str:
+def _timestamp(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if value.kind is Kind.TIMESTAMP and value.pg == type_:
         return value.sql
     if value.instant is not None and value.kind is Kind.TEXT:
@@ -200,7 +200,7 @@ def _instant(sql: str, type_: SqlType) -> str:
     return f"{plain[1]}statement_timestamp())" if plain else f"({sql} AT TIME ZONE 'UTC')"
 
 
-_WRITERS: dict[Base, Callable[[Value, SqlType, Affinity], str]] = {
+_WRITERS: dict[Base, Callable[[Value, SqlType, Affinity | None], str]] = {
     Base.BOOLEAN: _boolean,
     Base.SMALLINT: _integer,
     Base.INTEGER: _integer,

@@ -109,10 +109,10 @@ _CASTS: dict[Affinity, Callable[[Value], Value]] = {
 }
 
 
-def stored(value: Value, affinity: Affinity) -> Value:
+def stored(value: Value, affinity: Affinity | None) -> Value:
     """Return what a column of ``affinity`` stores when a constant is written to it; other values stay as they are."""
     constant = value.constant
-    if constant is None or isinstance(constant, bytes) or affinity is Affinity.BLOB:
+    if constant is None or isinstance(constant, bytes) or affinity in (Affinity.BLOB, None):
         return value
     if affinity is Affinity.TEXT:
         return constant_value(evaluate(f"CAST({literal(constant)} AS TEXT)"))

@@ -111,6 +111,13 @@ def _with_null(operator: str, left: Value, right: Value) -> Value:
 
 
 def _apply_affinity(left: Value, right: Value) -> tuple[Value, Value]:
+    if None in (left.affinity, right.affinity):
+        # Values of one class that no affinity could turn into another class compare as they are.
+        numbers = left.kind in NUMERIC_KINDS and right.kind in NUMERIC_KINDS
+        texts = left.kind is right.kind is Kind.TEXT
+        if numbers or (texts and not {left.affinity, right.affinity} & NUMERIC_AFFINITIES):
+            return left, right
+        raise NotExact("it compares a column of a UNION whose parts differ in affinity")
     left_number, right_number = (value.affinity in NUMERIC_AFFINITIES for value in (left, right))
     if left_number and not right_number:
         return left, _to_number(right)

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from exuvia.catalog.model import Affinity
 from exuvia.catalog.types import Base
-from exuvia.engines.postgres.translate_aggregates import AGGREGATES, WINDOW_FUNCTIONS
+from exuvia.engines.postgres.translate_aggregates import AGGREGATES
 from exuvia.engines.postgres.translate_cast import affinity_of, cast
 from exuvia.engines.postgres.translate_compare import compare
 from exuvia.engines.postgres.translate_fold import evaluate, fold, literal
@@ -46,6 +46,8 @@ from exuvia.engines.postgres.translate_values import (
     text,
 )
 
+ROUNDED_WHOLE = "whole numbers over 53 bits in a column that also holds fractions are calculated as floating point"
+
 _COMPARISONS = {
     exp.EQ: "=",
     exp.NEQ: "<>",
@@ -69,6 +71,12 @@ class Subqueries(Protocol):
 
     def member(self, value: Value, tree: Node, scope: Scope) -> Value:
         """Return whether the query's only column holds the value."""
+
+    def ordered(self, value: Value, item: Node) -> str:
+        """Return one part of ORDER BY."""
+
+    def remark(self, text: str) -> None:
+        """Keep something that a reader should know."""
 
 
 class Compiler:
@@ -107,8 +115,8 @@ class Compiler:
             exp.DPipe: self._concatenation,
             exp.BitwiseNot: self._complement,
             exp.Anonymous: self._call,
-            exp.Subquery: lambda node: self._queries().scalar(_plain_subquery(node), self.scope),
-            exp.Exists: lambda node: self._queries().exists(node.this, self.scope),
+            exp.Subquery: lambda node: self.queries().scalar(_plain_subquery(node), self.scope),
+            exp.Exists: lambda node: self.queries().exists(node.this, self.scope),
             exp.Filter: self._filter,
             exp.Window: self._window,
         }
@@ -119,6 +127,13 @@ class Compiler:
         Raises:
             NotExact: It has no exact equivalent.
         """
+        value = self._value(node)
+        if self._subqueries is not None:
+            for remark in value.remarks:
+                self._subqueries.remark(remark)
+        return value
+
+    def _value(self, node: Node) -> Value:
         folded = fold(node) if not isinstance(node, exp.Literal | exp.Paren) else None
         if folded is not None:
             return self._folded(node, folded[0])
@@ -141,7 +156,8 @@ class Compiler:
         """Return the translations of several expressions."""
         return [self.value(node) for node in nodes]
 
-    def _queries(self) -> Subqueries:
+    def queries(self) -> Subqueries:
+        """Return what translates queries; NotExact where SQLite allows none."""
         if self._subqueries is None:
             raise NotExact("it holds a query")
         return self._subqueries
@@ -205,7 +221,7 @@ class Compiler:
     def _in(self, node: Node) -> Value:
         value = self.value(node.this)
         if node.args.get("query") is not None:
-            return self._queries().member(value, node.args["query"].this, self.scope)
+            return self.queries().member(value, node.args["query"].this, self.scope)
         if node.args.get("field") is not None:
             raise NotExact("IN is followed by the name of a table")
         if value.volatile:
@@ -278,9 +294,11 @@ class Compiler:
         return self._aggregate(function.this.lower(), function.expressions, f" FILTER (WHERE {inner.sql})")
 
     def _window(self, node: Node) -> Value:
+        if not self._grouped:
+            raise NotExact("OVER stands where no window function can")
         from exuvia.engines.postgres.translate_windows import over
 
-        return over(self, node, WINDOW_FUNCTIONS)
+        return over(Compiler(self.scope, self._subqueries), node)
 
 
 def _plain_subquery(node: Node) -> Node:
@@ -326,9 +344,10 @@ def _arithmetic(operator: str, left: Value, right: Value) -> Value:
     result = real(f"({first.sql} {operator} {divisor})", left, right)
     if Kind.REAL in (left.kind, right.kind):
         return result
+    result = replace(result, kind=Kind.NUMBER, low=max(low, INT64_MIN), high=min(high, INT64_MAX))
     if low < -EXACT_FLOAT or high > EXACT_FLOAT:
-        raise NotExact("it calculates with numbers that may be whole and of more than 53 bits")
-    return replace(result, kind=Kind.NUMBER, low=low, high=high)
+        return replace(result, remarks=result.remarks | {ROUNDED_WHOLE})
+    return result
 
 
 def _integers(operator: str, left: Value, right: Value) -> Value:

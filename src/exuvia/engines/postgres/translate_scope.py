@@ -37,6 +37,7 @@ class Source:
         relation: Its columns.
         qualifier: What stands before a column in PostgreSQL, with its dot; empty for none.
         merged: Columns that USING took from this side: unqualified, they mean the other side's.
+        hidden: Its columns are only found by its name (NEW, OLD, excluded).
         unset: Columns whose value is not yet known when a BEFORE INSERT trigger runs.
     """
 
@@ -45,6 +46,7 @@ class Source:
     qualifier: str
     merged: frozenset[str] = frozenset()
     unset: frozenset[str] = frozenset()
+    hidden: bool = False
 
     def column(self, name: str) -> Value | None:
         """Return the column called ``name``; None when there is none."""
@@ -92,7 +94,8 @@ class Scope:
                 if fold(source.alias) == fold(table):
                     return source.column(name)
             return None
-        named = [s for s in self.sources if find(s.relation.columns, name) is not None and fold(name) not in s.merged]
+        seen = [source for source in self.sources if not source.hidden]
+        named = [s for s in seen if find(s.relation.columns, name) is not None and fold(name) not in s.merged]
         if len(named) > 1:
             raise NotExact(f"{name} is a column of more than one table")
         if named:
@@ -100,8 +103,8 @@ class Scope:
         alias = find(self.aliases, name)
         if alias is not None:
             return alias
-        if fold(name) in _ROWID_NAMES and len(self.sources) == 1:
-            return self.sources[0].column(name)
+        if fold(name) in _ROWID_NAMES and len(seen) == 1:
+            return seen[0].column(name)
         return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from exuvia.catalog.model import Affinity
-from exuvia.catalog.types import Base
+from exuvia.catalog.types import Base, SqlType
 from exuvia.engines.postgres.translate_values import (
     BIGINT,
     BOOLEAN,
@@ -48,7 +48,7 @@ def unify(values: Sequence[Value]) -> tuple[list[Value], Value]:
     raise NotExact("its results are of different classes: " + " and ".join(sorted(kind.value for kind in kinds)))
 
 
-def _typed(values: Sequence[Value], kind: Kind, converted: list[Value], pg: object) -> tuple[list[Value], Value]:
+def _typed(values: Sequence[Value], kind: Kind, converted: list[Value], pg: SqlType) -> tuple[list[Value], Value]:
     known = [value for value in values if value.kind is not Kind.NULL]
     like = replace(
         forget(known[0]),

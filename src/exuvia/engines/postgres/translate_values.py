@@ -54,19 +54,22 @@ class NamedColumn:
     Args:
         name: The target's name.
         type: The target's type.
-        affinity: The source column's affinity, which decides how SQLite compares it.
+        affinity: The source column's affinity, which decides how SQLite compares it; None where the parts of a
+            combination differ in it.
         collation: The source column's collation.
         classes: The storage classes of its values, NULL apart; None when nobody looked.
         spelling: For dates and times, the one spelling that all its texts share, each digit written as 0
             (``0000-00-00 00:00:00``); None when there is none or nobody looked.
+        generated: The target computes it.
     """
 
     name: str
     type: SqlType
-    affinity: Affinity = Affinity.BLOB
+    affinity: Affinity | None = Affinity.BLOB
     collation: str = "BINARY"
     classes: frozenset[StorageClass] | None = None
     spelling: str | None = None
+    generated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Value:
         sql: The expression, closed by itself (a name, a constant, a call, or in parentheses).
         kind: What SQLite would hold.
         pg: The expression's PostgreSQL type.
-        affinity: SQLite's affinity of the expression; BLOB means none.
+        affinity: SQLite's affinity of the expression; BLOB means none, None that it cannot be told.
         collation: SQLite's collation of the expression.
         explicit: The collation was written with COLLATE.
         named: It is a column, also behind CAST and unary plus, whose collation counts in a comparison.
@@ -116,7 +119,7 @@ class Value:
     sql: str
     kind: Kind
     pg: SqlType
-    affinity: Affinity = Affinity.BLOB
+    affinity: Affinity | None = Affinity.BLOB
     collation: str = "BINARY"
     explicit: bool = False
     named: bool = False
@@ -215,7 +218,7 @@ def _holds(column: NamedColumn, *classes: StorageClass) -> bool:
     """Tell whether a column holds these storage classes only; where nobody looked, by its affinity."""
     if column.classes is not None:
         return column.classes <= frozenset(classes)
-    return _USUAL[column.affinity] <= frozenset(classes)
+    return column.affinity is not None and _USUAL[column.affinity] <= frozenset(classes)
 
 
 def constant_value(value: Constant) -> Value:
@@ -339,3 +342,13 @@ def describe(value: Value) -> str:
         Kind.OPAQUE: f"{value.sql}, whose values are not of one class",
     }
     return words.get(value.kind, f"{value.kind.value} ({value.sql})")
+
+
+def distinguishable(value: Value) -> None:
+    """Raise NotExact where grouping by a value, or telling its rows apart, would differ from SQLite."""
+    if value.kind is Kind.TEXT and value.collation != "BINARY":
+        raise NotExact(f"it groups texts under the collation {value.collation}, and shows any one of a group")
+    if value.kind in (Kind.JSON, Kind.UUID, Kind.OPAQUE):
+        raise NotExact(f"it groups by {describe(value)}")
+    if value.kind in (Kind.DATE, Kind.TIMESTAMP) and value.spelling is None:
+        raise NotExact(f"it groups by {describe(value)}")
