@@ -1,8 +1,9 @@
 """The shape of exuvia's JSON documents: field names here are stable, and change only with ``VERSION``.
 
 Each document begins with ``format`` (what it is) and ``version``. A field is added without a new version, never
-renamed or removed. Times are ISO 8601 with an offset, spans are seconds, sizes are bytes, digests are xxh3-128 in
-hexadecimal. Infinite numbers are the strings ``Infinity`` and ``-Infinity``.
+renamed or removed. Times are ISO 8601 with an offset, spans are seconds, sizes are bytes, digests are
+hexadecimal (``exuvia.values.digest`` says how they are made). Infinite numbers are the strings ``Infinity`` and
+``-Infinity``.
 """
 
 from __future__ import annotations
@@ -200,7 +201,7 @@ class DifferenceDocument:
 
 @dataclass(frozen=True, slots=True)
 class TableProofDocument:
-    """The comparison of one table; ``columns`` are digests by target column."""
+    """The comparison of one table: 128-bit digests of its rows, and in ``columns`` 64-bit digests by target column."""
 
     table: str
     schema: str

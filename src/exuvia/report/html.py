@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
-import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -146,11 +146,12 @@ def _when(moment: datetime) -> str:
     return f"{moment:%-d %B %Y, %H:%M:%S} {moment.tzname() or ''}".strip()
 
 
-def _values(values: dict[str, object]) -> str:
-    try:
-        return orjson.dumps(values, option=orjson.OPT_INDENT_2).decode()
-    except TypeError:
-        return repr(values)
+def _values(values: Mapping[str, object]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False)
+
+
+def _sql(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
 
 
 def _finalize(value: object) -> object:
@@ -179,6 +180,7 @@ def _environment() -> Environment:
         "size": words.size,
         "duration": words.duration,
         "values_json": _values,
+        "sql": _sql,
     }
     environment.globals |= {"counted": words.counted, "rate": words.rate}
     return environment

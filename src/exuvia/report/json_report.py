@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ import orjson
 
 from exuvia.catalog.model import Catalog
 from exuvia.move.plan import ColumnPlan, ObjectPlan, Plan, Problem, TablePlan
-from exuvia.move.results import MoveReport, Proof, TableProof
+from exuvia.move.results import MoveReport, Proof, Rejection, TableProof
 from exuvia.report import document as doc
 from exuvia.report.verdict import verdict
 from exuvia.report.words import without_password
@@ -36,8 +38,22 @@ def dump(value: DataclassInstance) -> str:
     try:
         return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
     except TypeError:
-        # orjson refuses lone surrogates and integers over 64 bits; both can stand in a rejected row.
-        return json.dumps(asdict(value), indent=2, default=str) + "\n"
+        # orjson refuses integers over 64 bits and lone surrogates, which no JSON text can carry.
+        return json.dumps(plain_json(asdict(value)), indent=2, ensure_ascii=False) + "\n"
+
+
+def plain_json(value: object) -> object:
+    """Return a value as any JSON reader takes it: numbers that are not finite as words (``Infinity``), lone surrogates
+    as their escapes, everything else that JSON lacks as text."""
+    if isinstance(value, Mapping):
+        return {str(plain_json(str(key))): plain_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_json(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
+    if value is None or isinstance(value, bool | int):
+        return value
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def report_document(report: MoveReport) -> doc.ReportDocument:
@@ -69,7 +85,7 @@ def report_document(report: MoveReport) -> doc.ReportDocument:
         ],
         objects=[_object(item) for item in report.objects],
         rejections=[
-            doc.RejectionDocument(row.table, row.row, row.column, row.reason, dict(row.values), row.stored)
+            doc.RejectionDocument(row.table, row.row, row.column, row.reason, _values(row), row.stored)
             for row in report.rejections
         ],
         quarantine_file=report.quarantine_file,
@@ -91,6 +107,10 @@ def plan_document(plan: Plan) -> doc.PlanDocument:
         objects=[_object(item) for item in plan.objects],
         problems=[_problem(problem) for problem in plan.problems],
     )
+
+
+def _values(row: Rejection) -> Mapping[str, object]:
+    return {str(plain_json(name)): plain_json(value) for name, value in row.values.items()}
 
 
 def source_document(catalog: Catalog) -> doc.SourceDocument:

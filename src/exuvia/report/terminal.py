@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,8 +13,9 @@ from rich.text import Text
 from exuvia.move.results import Difference, MoveReport, TableProof, TableResult
 from exuvia.report.terminal_inspection import inspection_view
 from exuvia.report.terminal_parts import (
-    figures_table,
+    difference_lines,
     heading,
+    indented,
     joined,
     left_out_view,
     problems_view,
@@ -33,7 +35,7 @@ MAX_DIFFERENCES = 12
 MAX_REJECTED = 5
 
 _NAME_WIDTH = 36
-_VALUE_WIDTH = 48
+_VALUE_WIDTH = 68
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class _Line:
     equal: bool = True
 
 
-def summary(report: MoveReport, files: Sequence[str] = ()) -> RenderableType:
+def summary(report: MoveReport, files: Sequence[str | Path] = ()) -> RenderableType:
     """Return a move's or a comparison's outcome: figures by table, what needs a look, and last the verdict.
 
     Lists are cut, and say so; the JSON and HTML reports have everything.
@@ -100,7 +102,7 @@ def _figures(report: MoveReport) -> Table:
         rows.append(_sum(Text(f"{counted(len(rest), 'more table', 'more tables')}", "dim"), rest))
     total = _sum(Text(counted(len(lines), "table"), "bold"), lines)
     moved, proved, rejected = bool(report.tables), report.proof is not None, bool(total.rejected)
-    table = figures_table()
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
     table.add_column("Table", max_width=_NAME_WIDTH, overflow="fold")
     table.add_column("Rows", justify="right", no_wrap=True)
     if rejected:
@@ -194,22 +196,29 @@ def _rejected(report: MoveReport) -> Iterator[RenderableType]:
 def _difference(item: Difference) -> RenderableType:
     what = shown(item.column, "bold") if item.column else Text("the whole row")
     where = joined(shown(item.table, "bold"), " ", shown(item.row), " ", what)
-    source = joined("\n  ", Text("source  ", "dim"), shown(item.source, "green", _VALUE_WIDTH))
-    target = joined("\n  ", Text("target  ", "dim"), shown(item.target, "red", _VALUE_WIDTH))
-    return joined(where, source, target)
+    source, target = difference_lines(item.source, item.target, _VALUE_WIDTH)
+    lines = joined(Text("source  ", "dim"), Text(source, "green"), Text("\ntarget  ", "dim"), Text(target, "red"))
+    return Group(where, indented(lines))
 
 
-def _closing(report: MoveReport, files: Sequence[str]) -> Iterator[RenderableType]:
+def _closing(report: MoveReport, files: Sequence[str | Path]) -> Iterator[RenderableType]:
+    facts: list[tuple[str, Text]] = []
     if report.estimate:
         estimate = report.estimate
-        yield Text(f"  about {duration(estimate.seconds)} to move, {size(estimate.bytes)} in the target", "dim")
+        facts.append(("Estimate", Text(f"{duration(estimate.seconds)}, {size(estimate.bytes)} in the target")))
     notes = sum(problem.level == "note" for problem in report.plan.problems)
     if notes:
-        yield Text(f"  {counted(notes, 'note')}: see the report or exuvia plan", "dim")
-    places = sorted({row.stored for row in report.rejections})
-    if places:
-        yield joined(Text("  Rejected rows in the target  ", "dim"), Text(", ").join(shown(place) for place in places))
+        facts.append(("Notes", Text(f"{notes:,}: see the report or exuvia plan")))
+    places = {row.stored: None for row in report.rejections if row.stored}
+    if places and report.status != "different":
+        facts.append(("Rejected rows", Text(", ").join(shown(place) for place in places)))
     if report.quarantine_file:
-        yield joined(Text("  Rejected rows in a file      ", "dim"), shown(report.quarantine_file))
-    for file in files:
-        yield joined(Text("  Report                       ", "dim"), shown(file))
+        facts.append(("also in a file" if places else "Rejected rows", shown(report.quarantine_file)))
+    facts += [("Report", shown(file)) for file in files]
+    if facts:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, fact in facts:
+            grid.add_row(name, fact)
+        yield indented(grid)

@@ -3,28 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from exuvia.move.plan import Fate, ObjectPlan, Problem
 from exuvia.report.verdict import Level, Verdict
-from exuvia.report.words import counted, one_line
+from exuvia.report.words import counted, literal
 
 TONES: dict[Level, str] = {"good": "green", "attention": "yellow", "bad": "red"}
 SEALS: dict[Level, str] = {"good": "✓", "attention": "!", "bad": "✗"}
-PROBLEM_TONES = {"error": "red", "warning": "yellow", "note": "cyan"}
+WIDE = 110
+"""The width from which there is room for a third column."""
 
+_LEVELS = (("error", "Errors", "red"), ("warning", "Warnings", "yellow"), ("note", "Notes", "cyan"))
+_PROBLEM_TONES = {level: tone for level, _, tone in _LEVELS}
 _MAX_NAMES = 6
-_MAX_VALUE = 60
+_MAX_VALUE = 72
+_MAX_NAME_WIDTH = 28
+_MAX_TYPE_WIDTH = 36
+_ELSEWHERE = "see the report or exuvia plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A column in a list: its name, what it is, and what there is to say about it."""
+
+    name: Text
+    type: Text
+    about: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """A list of columns: three columns in a wide terminal, name and the rest below each other in a narrow one.
+
+    ``names`` and ``types`` are widths, so that the lists of several tables line up.
+    """
+
+    rows: Sequence[Entry]
+    names: int
+    types: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lay the entries out for the width at hand."""
+        wide = options.max_width >= WIDE
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(width=self.names, overflow="fold")
+        if wide:
+            grid.add_column(width=self.types, overflow="fold")
+        grid.add_column(overflow="fold")
+        for row in self.rows:
+            if wide:
+                grid.add_row(row.name, row.type, row.about)
+            else:
+                grid.add_row(row.name, Text("\n").join(part for part in (row.type, row.about) if part.plain))
+        yield indented(grid)
+
+
+def entries(lists: Sequence[Sequence[Entry]]) -> list[Entries]:
+    """Return one list of columns per table, all with the same widths."""
+    names = [row.name.cell_len for rows in lists for row in rows]
+    types = [row.type.cell_len for rows in lists for row in rows]
+    name_width, type_width = (
+        min(max(widths, default=1), most) for widths, most in ((names, _MAX_NAME_WIDTH), (types, _MAX_TYPE_WIDTH))
+    )
+    return [Entries(rows, name_width, type_width) for rows in lists]
 
 
 def shown(text: object, style: str = "", limit: int = 0) -> Text:
     """Return untrusted text on one line, without control characters, cut to ``limit`` characters when not 0."""
-    return Text(one_line(text, limit), style=style)
+    return Text(literal(text, limit), style=style)
 
 
 def joined(*parts: str | Text, style: str = "") -> Text:
@@ -34,17 +86,12 @@ def joined(*parts: str | Text, style: str = "") -> Text:
 
 def indented(part: RenderableType, by: int = 2) -> Padding:
     """Return a part moved to the right by so many columns."""
-    return Padding(part, (0, 0, 0, by))
+    return Padding(part, (0, 0, 0, by), expand=False)
 
 
 def heading(text: str, amount: str = "") -> Text:
     """Return a section's title with an empty line above it."""
-    return joined("\n", (Text(text, "bold")), Text(f"  {amount}" if amount else "", "dim"))
-
-
-def figures_table() -> Table:
-    """Return an empty table for names and right-aligned figures, without lines around it."""
-    return Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
+    return joined("\n", Text(text, "bold"), Text(f"  {amount}" if amount else "", "dim"))
 
 
 def verdict_line(judged: Verdict) -> Text:
@@ -56,53 +103,74 @@ def verdict_line(judged: Verdict) -> Text:
 def problem_view(problem: Problem) -> Group:
     """Return a problem: where, what, the first rows that cause it and the choices."""
     about = f"  {counted(problem.count, 'row')}" if problem.count else ""
-    tone = PROBLEM_TONES[problem.level]
-    lines: list[RenderableType] = [
-        joined(Text(problem.level, tone), "  ", shown(problem.where, "bold"), Text(about, "dim")),
-        indented(shown(problem.message)),
-    ]
+    head = joined(Text(problem.level, _PROBLEM_TONES[problem.level]), "  ", shown(problem.where, "bold"))
+    lines: list[RenderableType] = [head + Text(about, "dim"), indented(shown(problem.message))]
     for row in problem.rows:
         name = row.row or f"row {row.position + 1:,}"
-        lines.append(indented(joined(shown(name), ": ", shown(row.value, limit=_MAX_VALUE), style="dim")))
+        lines.append(indented(joined(shown(name), ": ", shown(row.value, limit=_MAX_VALUE), style="dim"), 4))
     unnamed = problem.count - len(problem.rows)
     if problem.rows and unnamed > 0:
-        lines.append(indented(Text(f"and {counted(unnamed, 'row')} more", "dim")))
-    lines += [indented(joined(Text("you can: ", "dim"), shown(choice, "green"))) for choice in problem.choices]
+        lines.append(indented(Text(f"and {counted(unnamed, 'more row', 'more rows')}", "dim"), 4))
+    for number, choice in enumerate(problem.choices):
+        word = "or you can: " if number else "you can:    "
+        lines.append(indented(joined(Text(word, "dim"), shown(choice, "green"))))
     return Group(*lines)
 
 
 def problems_view(problems: Sequence[Problem], limit: int | None = None) -> Iterator[RenderableType]:
     """Yield the problems level by level, errors first, each level cut at ``limit``."""
-    titles: dict[Literal["error", "warning", "note"], tuple[str, str]] = {
-        "error": ("Errors", "error"),
-        "warning": ("Warnings", "warning"),
-        "note": ("Notes", "note"),
-    }
-    for level, (title, noun) in titles.items():
+    for level, title, _ in _LEVELS:
         found = [problem for problem in problems if problem.level == level]
-        if found:
-            yield heading(title, f"{len(found):,}")
-            yield from (problem_view(problem) for problem in found[:limit])
-            if limit is not None and len(found) > limit:
-                yield Text(f"and {counted(len(found) - limit, noun)} more: see the report or exuvia plan", "dim")
+        if not found:
+            continue
+        yield heading(title, f"{len(found):,}")
+        yield from (problem_view(problem) for problem in found[:limit])
+        if limit is not None and len(found) > limit:
+            yield Text(f"and {counted(len(found) - limit, f'more {level}', f'more {level}s')}: {_ELSEWHERE}", "dim")
 
 
 def left_out_view(objects: Iterable[ObjectPlan], limit: int | None = None) -> Iterator[RenderableType]:
-    """Yield the objects that are left out; those of one kind with one reason are one entry, and a virtual table's
-    shadow tables are not repeated after it."""
+    """Yield the objects that are left out: those of one kind with one reason are one entry, cut at ``limit`` entries,
+    and shadow tables are told with their virtual table."""
     found = [item for item in objects if item.fate is Fate.LEFT_OUT]
     if not found:
         return
+    owners = {item.name for item in found if item.kind == "virtual table"}
+    shadows: dict[str, int] = {}
     groups: dict[tuple[str, str], list[ObjectPlan]] = {}
     for item in found:
-        groups.setdefault((item.kind, item.reason), []).append(item)
+        if item.kind == "shadow table" and item.table in owners:
+            shadows[item.table] = shadows.get(item.table, 0) + 1
+        else:
+            groups.setdefault((item.kind, item.reason), []).append(item)
     yield heading("Left out", counted(len(found), "object"))
-    entries = list(groups.items())
-    for (kind, reason), items in entries[:limit]:
-        yield joined(_names(kind, items), ": ", shown(reason))
-    if limit is not None and len(entries) > limit:
-        rest = sum(len(items) for _, items in entries[limit:])
-        yield Text(f"and {counted(rest, 'object')} more: see the report or exuvia plan", "dim")
+    listed = list(groups.items())
+    for (kind, reason), items in listed[:limit]:
+        below = sum(shadows.get(item.name, 0) for item in items) if kind == "virtual table" else 0
+        with_shadows = Text(f" with {counted(below, 'shadow table')}" if below else "", "dim")
+        yield joined(_names(kind, items), with_shadows, ": ", shown(reason))
+    if limit is not None and len(listed) > limit:
+        rest = sum(len(items) for _, items in listed[limit:])
+        yield Text(f"and {counted(rest, 'more object', 'more objects')}: {_ELSEWHERE}", "dim")
+
+
+def difference_lines(source: str, target: str, width: int) -> tuple[str, str]:
+    """Return two values cut to ``width`` characters such that where they part is in sight."""
+    ours, theirs = literal(source), literal(target)
+    if max(len(ours), len(theirs)) <= width:
+        return ours, theirs
+    pairs = zip(ours, theirs, strict=False)
+    apart = next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(ours), len(theirs)))
+    start = max(0, apart - width // 3)
+    first, second = (_window(text, start, width) for text in (ours, theirs))
+    return first, second
+
+
+def _window(text: str, start: int, width: int) -> str:
+    before = "…" if start else ""
+    rest = text[start:]
+    room = width - len(before)
+    return before + (rest if len(rest) <= room else f"{rest[: room - 1]}…")
 
 
 def _names(kind: str, items: Sequence[ObjectPlan]) -> Text:

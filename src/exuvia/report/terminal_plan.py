@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from exuvia.move.plan import ColumnPlan, Fate, Plan, TablePlan
-from exuvia.report.terminal_parts import heading, joined, left_out_view, problems_view, shown
+from exuvia.report.terminal_parts import Entry, entries, heading, joined, left_out_view, problems_view, shown
 from exuvia.report.words import counted, size
 
-_NAME_WIDTH = 28
+_NAIVE_TIMES = {
+    "utc": "times without a zone are UTC where a zone is needed",
+    "local": "times without a zone are local",
+    "as-is": "times without a zone stay so",
+}
 
 
 def plan_view(plan: Plan) -> RenderableType:
     """Return a plan: each column's type with the reason and what the values showed, then problems and objects."""
-    rows = sum(table.profile.rows for table in plan.tables)
-    what = f"{counted(len(plan.tables), 'table')}, {counted(rows, 'row')}, style {plan.style}"
-    parts: list[RenderableType] = [joined(shown(plan.catalog.label, "bold"), Text(f"  {what}", "dim"))]
-    for table in plan.tables:
-        parts += [_title(table), _columns(table)]
-    parts += problems_view(plan.problems)
-    parts += _translated(plan)
+    parts: list[RenderableType] = [_head(plan)]
+    lists = entries([[_entry(column) for column in table.columns] for table in plan.tables])
+    for table, columns in zip(plan.tables, lists, strict=True):
+        parts += [_title(table), columns]
+    parts += _objects(plan)
     parts += left_out_view(plan.objects)
+    parts += problems_view(plan.problems)
+    parts += [Text(), _conclusion(plan)]
     return Group(*parts)
+
+
+def _head(plan: Plan) -> Text:
+    rows = sum(table.profile.rows for table in plan.tables)
+    figures = f"  {counted(len(plan.tables), 'table')}, {counted(rows, 'row')}, {size(plan.catalog.size_bytes)}"
+    how = f"\nstyle {plan.style}; {_NAIVE_TIMES[plan.naive_time]}"
+    folded = "; names in lower case" if plan.fold else ""
+    return joined(shown(plan.catalog.label, "bold"), Text(figures, "dim"), Text(how + folded, "dim"))
 
 
 def _title(table: TablePlan) -> Text:
@@ -34,40 +47,53 @@ def _title(table: TablePlan) -> Text:
     return title + Text(f"  {counted(table.profile.rows, 'row')}, {size(table.profile.bytes)}", "dim")
 
 
-def _columns(table: TablePlan) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(max_width=_NAME_WIDTH, overflow="fold")
-    grid.add_column(ratio=1, overflow="fold")
-    for column in table.columns:
-        grid.add_row(joined("  ", shown(column.source.name)), _decision(column))
-    return grid
-
-
-def _decision(column: ColumnPlan) -> Text:
+def _entry(column: ColumnPlan) -> Entry:
     source, target = column.source, column.target
-    text = joined(shown(source.declared_type or "no type", "dim"), Text(" → ", "dim"), Text(str(target.type), "cyan"))
+    kind = joined(shown(source.declared_type or "no type", "dim"), Text(" → ", "dim"), Text(str(target.type), "cyan"))
     if target.name != source.name:
-        text += joined(Text(" as ", "dim"), shown(target.name, "bold"))
+        kind += joined(Text(" as ", "dim"), shown(target.name, "bold"))
     flags = [
         *(["not null"] if target.not_null else []),
         *(["identity"] if target.identity else []),
-        *([f"default {target.default}"] if target.default else []),
-        *([f"generated as {target.generated}"] if target.generated else []),
+        *([f"default {target.default}"] if target.default is not None else []),
+        *([f"generated as {target.generated}"] if target.generated is not None else []),
     ]
     if flags:
-        text += shown(f" {', '.join(flags)}")
-    text += joined("\n", shown(column.reason, "dim"), Text("; ", "dim"), shown(column.evidence, "dim"))
+        kind += Text(", ", "dim") + shown(", ".join(flags))
+    # The declared type already stands beside it.
+    reason = column.reason.removeprefix(f"declared {source.declared_type}").lstrip(" ;,").removeprefix("and ")
+    about = joined(shown(f"{reason}; " if reason else ""), shown(column.evidence, "dim"))
     if column.on_misfit == "null":
-        text += Text("\nvalues that do not fit become NULL", "yellow")
-    return text
+        about += Text("; values that do not fit become NULL", "yellow")
+    return Entry(shown(source.name), kind, about)
 
 
-def _translated(plan: Plan) -> list[RenderableType]:
-    found = [item for item in plan.objects if item.fate in (Fate.TRANSLATED, Fate.REPLACED)]
-    if not found:
-        return []
-    lines = [
-        joined(Text(f"{item.kind} ", "dim"), shown(item.name, "bold"), f" {item.fate.value}: ", shown(item.reason))
-        for item in found
+def _objects(plan: Plan) -> Iterator[RenderableType]:
+    changed = [item for item in plan.objects if item.fate in (Fate.TRANSLATED, Fate.REPLACED)]
+    if changed:
+        yield heading("Translated", counted(len(changed), "object"))
+    for item in changed:
+        name = f"{item.table}.{item.name}" if item.kind == "default" and item.table else item.name
+        yield joined(Text(f"{item.kind} ", "dim"), shown(name, "bold"), ": ", shown(item.reason))
+    kinds: dict[str, int] = {}
+    for item in plan.objects:
+        if item.fate is Fate.MOVED:
+            kinds[item.kind] = kinds.get(item.kind, 0) + 1
+    if kinds:
+        yield heading("Moved as they are", counted(sum(kinds.values()), "object"))
+        yield Text(", ".join(counted(number, kind, _plural(kind)) for kind, number in kinds.items()))
+
+
+def _plural(kind: str) -> str:
+    return {"index": "indexes", "primary key": "primary keys", "unique": "unique constraints"}.get(kind, f"{kind}s")
+
+
+def _conclusion(plan: Plan) -> Text:
+    levels = [problem.level for problem in plan.problems]
+    parts = [counted(levels.count(level), level) for level in ("error", "warning", "note") if levels.count(level)] or [
+        "no problem found"
     ]
-    return [heading("Translated", counted(len(found), "object")), *lines]
+    if "error" in levels:
+        return joined(Text("✗ This move would be refused", "bold red"), f": {', '.join(parts)}")
+    tone = "yellow" if "warning" in levels else "green"
+    return joined(Text("✓ Ready to move", f"bold {tone}"), f": {', '.join(parts)}")

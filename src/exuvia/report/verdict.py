@@ -32,13 +32,13 @@ def verdict(report: MoveReport) -> Verdict:
     rejected = rows_rejected(report)
     proof = report.proof
     if proof is not None and not (proof.equal and report.status != "different"):
-        return _different(proof, rejected)
+        return _different(report, proof, rejected)
     if proof is None:
         return _unproved(report, rejected)
     if rejected:
         detail = (
             f"{counted(proof.values_compared, 'value')} compared, 0 differences; "
-            f"{counted(rejected, 'row')} of {counted(_rows_source(report), 'row')} could not go and "
+            f"{rejected:,} of {counted(_rows_source(report), 'row')} could not go and "
             f"{'is' if rejected == 1 else 'are'} kept in quarantine"
         )
         return Verdict("attention", "Every other value arrived", detail)
@@ -72,12 +72,14 @@ def _planned(report: MoveReport) -> Verdict:
     return Verdict("good", "Ready to move", f"{what}; nothing was written")
 
 
-def _different(proof: Proof, rejected: int) -> Verdict:
+def _different(report: MoveReport, proof: Proof, rejected: int) -> Verdict:
     wrong = [table for table in proof.tables if not table.equal]
     listed = sum(len(table.differences) for table in wrong)
     detail = f"{counted(proof.values_compared, 'value')} compared, {counted(listed, 'difference')} listed"
     if rejected:
-        detail += f"; {counted(rejected, 'row')} in quarantine"
+        detail += f"; {counted(rejected, 'row')} rejected"
+    if report.tables:
+        detail += "; nothing was published, so the target is as it was"
     verb = "differs" if len(wrong) == 1 else "differ"
     return Verdict("bad", f"{len(wrong):,} of {counted(len(proof.tables), 'table')} {verb}", detail)
 

@@ -8,22 +8,30 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _PASSWORD_IN_AUTHORITY = re.compile(r"(://[^/\s:@]*):[^/\s@]*@")
 _PASSWORD_IN_QUERY = re.compile(r"(?i)\b(password|sslpassword|passwd)=[^&\s]*")
 
-# Control characters move a cursor or hide text, and direction overrides reorder it: both are shown, not obeyed.
+# Control characters move a cursor, direction overrides reorder text, and characters without width hide a difference:
+# all are shown, not obeyed.
 _VISIBLE = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"}
 _VISIBLE[0x7F] = "\u2421"
 _VISIBLE |= {code: f"\\x{code:02x}" for code in range(0x80, 0xA0)}
-_VISIBLE |= {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
+_VISIBLE |= {code: f"\\u{code:04x}" for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
+_VISIBLE |= {code: f"\\u{code:04x}" for code in (0x200B, 0x2060, 0xFEFF)}
 _VISIBLE |= {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
 
 
 def plain(text: object) -> str:
-    """Return ``text`` with control characters, direction overrides and lone surrogates made visible."""
+    """Return ``text`` with control characters, direction overrides, lone surrogates and the like made visible."""
     return str(text).translate(_VISIBLE)
 
 
 def one_line(text: object, limit: int = 0) -> str:
     """Return ``text`` on one line, visible as by ``plain``, cut to ``limit`` characters when that is not 0."""
     line = " ".join(plain(text).split())
+    return line if not limit or len(line) <= limit else line[: limit - 1] + "…"
+
+
+def literal(text: object, limit: int = 0) -> str:
+    """Return ``text`` on one line with every space kept and line ends and tabs visible, cut as by ``one_line``."""
+    line = plain(text).replace("\n", "\u240a").replace("\t", "\u2409")
     return line if not limit or len(line) <= limit else line[: limit - 1] + "…"
 
 
