@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """One table in SQLite and in PostgreSQL with the same rows, to ask both the same question."""
 
 from __future__ import annotations

@@ -27,7 +27,10 @@ def _operator(name: str) -> Any:
 
 class _Parser(SQLiteParser):  # type: ignore[misc, unused-ignore]
     FUNCTIONS: ClassVar[dict[str, Any]] = {}
-    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {"CAST": lambda self: self._parse_cast_text()}
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        "CAST": lambda self: self._parse_cast_text(),
+        "RAISE": lambda self: self._parse_raise(),
+    }
     NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {"CASE": lambda self: self._parse_case()}
     NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {
         TokenType.CURRENT_DATE: exp.CurrentDate,
@@ -74,6 +77,12 @@ class _Parser(SQLiteParser):  # type: ignore[misc, unused-ignore]
             while self._curr and not self._match(TokenType.R_PAREN):
                 self._advance()
         return exp.Anonymous(this="CAST", expressions=[this, exp.Literal.string(" ".join(words))])
+
+    def _parse_raise(self) -> Node:
+        action = exp.Var(this=self._curr.text.upper())
+        self._advance()
+        message = [self._parse_assignment()] if self._match(TokenType.COMMA) else []
+        return exp.Anonymous(this="RAISE", expressions=[action, *message])
 
     def _parse_equality(self, parse_is: bool = True) -> Node:  # noqa: ARG002  # sqlglot's signature
         this = self._parse_comparison()
@@ -178,9 +187,11 @@ def statement(sql: str) -> Node:
 
 def expression(sql: str) -> Node:
     """Return the tree of an expression; NotExact when it cannot be read."""
-    tree = statement(f"SELECT ({sql}\n)")
+    tree = statement(f"SELECT {sql}")
     used = {key for key, value in tree.args.items() if value and key != "expressions"}
     if not isinstance(tree, exp.Select) or used or len(tree.expressions) != 1:
+        raise NotExact("it cannot be read as one expression")
+    if isinstance(tree.expressions[0], exp.Alias):
         raise NotExact("it cannot be read as one expression")
     return tree.expressions[0]
 

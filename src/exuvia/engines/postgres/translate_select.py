@@ -22,8 +22,8 @@ from exuvia.engines.postgres.translate_values import (
     Relation,
     Value,
     as_integer,
-    constant_value,
     distinguishable,
+    forget,
     shown,
 )
 
@@ -255,11 +255,8 @@ def _output(value: Value) -> Value:
     """The value as the query around it finds it."""
     computed = value.kind is Kind.BOOLEAN and value.sql not in value.columns
     kept = as_integer(value) if computed else value
-    if value.kind is Kind.NULL:
-        kept = constant_value(None)
-    return replace(
-        kept, instant=None, number=None, uuid=None, json=None, type_of=None, is_constant=False, constant=None
-    )
+    # A constant and the current time are the same around the query as inside it.
+    return replace(forget(kept), is_constant=kept.is_constant, constant=kept.constant, instant=kept.instant)
 
 
 def _check_groups(groups: Sequence[Value], values: Sequence[Value]) -> None:

@@ -19,7 +19,6 @@ from exuvia.engines.postgres.translate_values import (
     Relation,
     Value,
     as_text,
-    forget,
 )
 from exuvia.engines.postgres.translate_views import Queries
 
@@ -88,15 +87,13 @@ class Body:
         return node.alias or node.name, relation
 
     def _insert(self, tree: Node, scope: Scope) -> str:
-        _only(tree, {"this", "expression", "conflict", "default"})
+        _only(tree, {"this", "expression", "conflict"})
         schema = tree.this if isinstance(tree.this, exp.Schema) else None
         alias, relation = self._target(schema.this if schema is not None else tree.this)
         named = [column.name for column in schema.expressions] if schema is not None else _writable(relation)
         columns = [_written(relation, name) for name in named]
         place = f"INSERT INTO {qualify(relation.schema, relation.name)} AS {quote(alias)}"
         conflict = self._conflict(tree.args.get("conflict"), alias, relation, scope)
-        if tree.args.get("default"):
-            return f"{place} DEFAULT VALUES{conflict};"
         listed = ", ".join(quote(column.name) for column in columns)
         if isinstance(tree.expression, exp.Values):
             rows = [self._row(row.expressions, named, columns, relation, scope) for row in tree.expression.expressions]
@@ -131,7 +128,7 @@ class Body:
         shown = []
         for label, (_, value), column in zip(labels, query.columns, columns, strict=True):
             found = replace(value, sql=f"q.{label}")
-            shown.append(assign(found if value.kind is not Kind.NULL else forget(found), column.type, column.affinity))
+            shown.append(assign(found, column.type, column.affinity))
         return f"SELECT {', '.join(shown)} FROM ({query.sql}) AS q ({', '.join(labels)})"
 
     def _conflict(self, node: Node, alias: str, relation: Relation, scope: Scope) -> str:
