@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
     """Run the ``exuvia`` command and end the process with its exit code."""
-    from exuvia.cli.app import run
+    try:
+        from exuvia.cli.app import run
 
-    run()
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted before anything was done.\n")
+        sys.exit(130)
