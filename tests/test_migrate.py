@@ -115,9 +115,9 @@ def test_tables_that_exist_give_way_when_told_and_only_after_the_proof(make: Mak
     with pytest.raises(RejectedError):
         migrate(source, any_url, options=MoveOptions(on_error="stop", drop_existing=True))
     assert fetch(any_url, "SELECT count(*) FROM information_schema.columns WHERE column_name = 'mine'") == [(1,)]
-    with sqlite3.connect(source) as connection:
-        connection.execute("DELETE FROM notes WHERE id = 9")
-    connection.close()
+    with sqlite3.connect(source) as mended:
+        mended.execute("DELETE FROM notes WHERE id = 9")
+    mended.close()
     assert migrate(source, any_url, options=MoveOptions(drop_existing=True)).status == "moved"
     assert migrate(source, any_url, options=MoveOptions(drop_existing=True)).status == "moved"
     assert fetch(any_url, "SELECT count(*) FROM notes") == [(3,)]
@@ -274,15 +274,13 @@ def test_a_role_without_rights_is_told_which_and_nothing_changes(make: Make, any
         connection.execute(f"DROP ROLE IF EXISTS {role}".encode())
         connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'sesame-9'".encode())
         connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    info = psycopg.conninfo.conninfo_to_dict(any_url)
-    weak = psycopg.conninfo.make_conninfo(**{**info, "user": role, "password": "sesame-9"})
+    weak = psycopg.conninfo.make_conninfo(any_url, user=role, password="sesame-9")
     try:
         with pytest.raises(TargetError) as caught:
             migrate(make(NOTES, notes=ROWS), weak)
         assert "GRANT CREATE" in caught.value.hint
         assert "sesame" not in str(caught.value)
     finally:
-        fetch(any_url, "SELECT 1")
         with psycopg.connect(any_url, autocommit=True) as connection:
             connection.execute(f"DROP ROLE {role}".encode())
 

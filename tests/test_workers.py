@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_all_results_come_and_no_more_run_at_once_than_there_are_jobs() -> None:
             running -= 1
         return number
 
-    found = sorted(run((lambda n=n: task(n) for n in range(20)), jobs=3, stop=lambda: None))
+    found = sorted(run([partial(task, number) for number in range(20)], jobs=3, stop=lambda: None))
     assert found == list(range(20))
     assert most == 3
 

@@ -191,4 +191,6 @@ def _explain(error: ValidationError, layers: tuple[_Layer, ...]) -> ConfigError:
         field = str(problem["loc"][0])
         layer = next(layer for layer in layers if field in layer.values)
         lines.append(f"{layer.spell(field)} in {layer.place}: {problem['msg'].removeprefix('Value error, ')}")
-    return ConfigError("\n".join(lines), hint="Mend it there, or give another value on the command line.", code="setting")
+    return ConfigError(
+        "\n".join(lines), hint="Mend it there, or give another value on the command line.", code="setting"
+    )

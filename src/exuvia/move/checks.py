@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import psycopg
@@ -54,7 +54,7 @@ def verify_existing(verifier: Verifier, connections: Lender[psycopg.Connection],
     return replace(proof, tables=(*proof.tables, *missing), equal=proof.equal and not missing)
 
 
-def _as_found(table: TablePlan, column: ColumnPlan, types: dict[str, str]) -> ColumnPlan:
+def _as_found(table: TablePlan, column: ColumnPlan, types: Mapping[str, str]) -> ColumnPlan:
     text = types[column.target.name]
     try:
         type_ = SqlType.parse(text)

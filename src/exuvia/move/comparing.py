@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -69,7 +69,7 @@ def _page_conditions(pages: int, pages_per_piece: int) -> tuple[str, ...]:
     )
 
 
-def source_rows(reader: SourceReader, table: TablePlan, chunk: Chunk) -> Generator[Rows]:
+def source_rows(reader: SourceReader, table: TablePlan, chunk: Chunk) -> Iterator[Rows]:
     """Read a chunk of the source as it ought to be in the target, comparable."""
     start = 0
     for cells in reader.batches(table.source, chunk, column_reads(table.columns)):
@@ -78,7 +78,7 @@ def source_rows(reader: SourceReader, table: TablePlan, chunk: Chunk) -> Generat
         yield replace(rows, arrays=comparable(table.columns, rows.arrays))
 
 
-def target_rows(reader: TargetReader, table: TablePlan, condition: str) -> Generator[list[pa.Array]]:
+def target_rows(reader: TargetReader, table: TablePlan, condition: str) -> Iterator[list[pa.Array]]:
     """Read rows of the target, comparable."""
     columns = [column.target for column in table.columns]
     for arrays in reader.batches(table.target.schema, table.target.name, columns, condition):

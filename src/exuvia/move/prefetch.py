@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -23,7 +23,7 @@ class _End:
 class _ReadAhead(Generic[T]):
     """A thread that reads a generator into a bounded queue."""
 
-    def __init__(self, source: Generator[T], depth: int) -> None:
+    def __init__(self, source: Iterator[T], depth: int) -> None:
         self._source = source
         self._items: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
         self._stopped = threading.Event()
@@ -50,7 +50,9 @@ class _ReadAhead(Generic[T]):
         except BaseException as caught:
             error = caught
         finally:
-            self._source.close()
+            close = getattr(self._source, "close", None)
+            if close is not None:
+                close()
         self._put(_End(error))
 
     def _put(self, item: T | _End) -> bool:
@@ -64,11 +66,11 @@ class _ReadAhead(Generic[T]):
 
 
 @contextmanager
-def prefetch(source: Generator[T], depth: int) -> Iterator[Iterator[T]]:
-    """Run a generator in another thread, at most ``depth`` items ahead.
+def prefetch(source: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
+    """Run an iterator in another thread, at most ``depth`` items ahead.
 
-    Leaving the context closes the generator, in its own thread, also when not all items were taken. An error of the
-    generator is raised where its next item would have come.
+    Leaving the context closes the iterator if it is a generator, in its own thread, also when not all items were
+    taken. An error of the iterator is raised where its next item would have come.
 
     Args:
         source: What to read; from now on only the new thread touches it.
