@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from oracle import objects, rows
+from oracle.behaviour import behave_alike
 from oracle.claim import Claim, ClaimedColumn, ClaimedReject, ClaimedTable, Mention, claim_of
 from oracle.source import fingerprint, opened
 from oracle.target import Target
@@ -42,4 +43,14 @@ def judge(path: Path, url: str, claim: Claim, *, only_rows: bool = False) -> lis
     return complaints
 
 
-__all__ = ["Claim", "ClaimedColumn", "ClaimedReject", "ClaimedTable", "Mention", "claim_of", "fingerprint", "judge"]
+__all__ = [
+    "Claim",
+    "ClaimedColumn",
+    "ClaimedReject",
+    "ClaimedTable",
+    "Mention",
+    "behave_alike",
+    "claim_of",
+    "fingerprint",
+    "judge",
+]

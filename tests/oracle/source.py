@@ -88,6 +88,7 @@ class Source:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        connection.executescript("PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = OFF")
         connection.text_factory = Text
         self._encoding = str(connection.execute("PRAGMA encoding").fetchone()[0], "ascii")
         self.entries = tuple(
@@ -169,6 +170,11 @@ class Source:
         """Run a query; return its column names and rows. Raises sqlite3.Error where SQLite itself refuses."""
         cursor = self._connection.execute(sql)
         return tuple(part[0] for part in cursor.description or ()), cursor.fetchall()
+
+    def change(self, statement: str) -> None:
+        """Run a statement that changes rows of the copy. Raises sqlite3.Error where SQLite refuses it."""
+        with self._connection:
+            self._connection.execute(statement)
 
     def rowid_alias(self, table: str) -> str | None:
         """Return the column that is another name for the rowid (INTEGER PRIMARY KEY), if a table has one.

@@ -159,6 +159,14 @@ class Target:
         row = self._connection.execute(f"SELECT (({expression})::{kind})::text".encode()).fetchone()
         return row[0] if row else None
 
+    def refusal(self, statement: str) -> str:
+        """Run a statement; return why PostgreSQL refuses it, empty when it does not."""
+        try:
+            self._connection.execute(statement.encode())
+        except psycopg.Error as error:
+            return str(error).splitlines()[0]
+        return ""
+
     def next_value(self, schema: str, table: str, column: str) -> int | None:
         """Return the next value of a column's sequence, None when it has none. It moves the sequence."""
         path = sql.Identifier(schema, table).as_string(self._connection)

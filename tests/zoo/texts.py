@@ -30,6 +30,20 @@ def broken_text_in_key_columns(db: Maker) -> None:
         )
 
 
+@specimen("text", rejects={"t": 2, "w": 2, "c": 2})
+def one_nul_and_one_broken_byte_among_many_text_keys(db: Maker) -> None:
+    db.run(
+        """
+        CREATE TABLE t(k TEXT PRIMARY KEY, v INTEGER); CREATE TABLE w(k PRIMARY KEY, v INTEGER) WITHOUT ROWID;
+        CREATE TABLE c(a TEXT, b TEXT, v INTEGER, PRIMARY KEY(a, b)) WITHOUT ROWID
+        """
+    )
+    for table, row in (("t", "{0},{1}"), ("w", "{0},{1}"), ("c", "'same',{0},{1}")):
+        keys = [f"'key{number}'" for number in range(40)] + ["CAST(x'6b00' AS TEXT)", "CAST(x'6bff' AS TEXT)"]
+        for number, key in enumerate(keys):
+            db.run(f"INSERT INTO {table} VALUES({row.format(key, number)})")
+
+
 @specimen("text", rejects={"parent": 1})
 def a_rejected_row_that_others_refer_to(db: Maker) -> None:
     db.run(
