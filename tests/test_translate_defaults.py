@@ -110,6 +110,7 @@ NOW = (
     ("date('now')", "date"),
     ("CURRENT_DATE", "text"),
     ("time('now')", "text"),
+    ("CURRENT_TIME", "time"),
     ("strftime('%j %w', 'now')", "text"),
 )
 

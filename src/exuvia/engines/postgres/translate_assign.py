@@ -27,6 +27,7 @@ from exuvia.engines.postgres.translate_values import (
     describe,
 )
 
+_CLOCK = "00:00:00"
 _TRUE = frozenset({"true", "t", "yes", "y", "on"})
 _FALSE = frozenset({"false", "f", "no", "n", "off"})
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -176,13 +177,15 @@ def _date(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
 def _time(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if isinstance(value.constant, str) and is_time(f"2000-01-01 {value.constant}"):
         return f"{value.sql}::time"
+    if value.instant is not None and value.spelling == _CLOCK:
+        return f"{value.instant}::time"
     raise _refused(value, type_)
 
 
 def _timestamp(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if value.kind is Kind.TIMESTAMP and value.pg == type_:
         return value.sql
-    if value.instant is not None and value.kind is Kind.TEXT:
+    if value.instant is not None and value.kind is Kind.TEXT and value.spelling != _CLOCK:
         return _instant(value.instant, type_)
     if isinstance(value.constant, str):
         zoned = re.fullmatch(r"(.*?)(?:Z|[+-][0-9]{2}:[0-9]{2})", value.constant)

@@ -160,12 +160,31 @@ def _numbers(operator: str, left: Value, right: Value) -> Value:
         elif value.pg.base is Base.NUMERIC and other.pg.base is Base.DOUBLE and not other.is_constant:
             pair[index] = as_real(value)
         elif _wide_integer(value) and other.pg.base is Base.DOUBLE and not other.is_constant:
-            raise NotExact("it compares 64-bit integers with floating-point numbers")
+            return _wide(operator, pair, index)
     return boolean(f"({pair[0].sql} {operator} {pair[1].sql})", left, right)
 
 
 def _wide_integer(value: Value) -> bool:
     return value.kind is Kind.INTEGER and (value.low < -EXACT_FLOAT or value.high > EXACT_FLOAT)
+
+
+def _wide(operator: str, pair: list[Value], index: int) -> Value:
+    """Compare a 64-bit integer with a floating-point number by their exact values, as SQLite does."""
+    whole, number = pair[index], pair[1 - index]
+    if whole.volatile or number.volatile:
+        raise NotExact("it compares a random 64-bit integer with a floating-point number")
+
+    def test(left: str, right: str) -> str:
+        sides = (left, right) if index == 0 else (right, left)
+        return f"{sides[0]} {operator} {sides[1]}"
+
+    known = f"{whole.sql} IS NULL OR {number.sql} IS NULL OR abs({number.sql}) < {EXACT_FLOAT}"
+    sql = (
+        f"(CASE WHEN {known} THEN {test(f'{whole.sql}::double precision', number.sql)}"
+        f" WHEN {number.sql} >= {1 << 63} THEN {test('0', '1')} WHEN {number.sql} < -{1 << 63} THEN {test('1', '0')}"
+        f" ELSE {test(whole.sql, f'{number.sql}::bigint')} END)"
+    )
+    return boolean(sql, *pair)
 
 
 def _decimal(value: float) -> str:

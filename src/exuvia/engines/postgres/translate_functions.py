@@ -35,6 +35,8 @@ from exuvia.engines.postgres.translate_values import (
 
 Function = Callable[..., Value]
 
+_MOST_PLACES = 15
+_LAST_BIT = "0." + str(5**62).zfill(62)  # 2**-62, exactly
 _LONGEST = 1 << 30  # more characters than any PostgreSQL text has
 _STATE = frozenset({"changes", "total_changes", "last_insert_rowid", "sqlite_version", "sqlite_source_id"})
 
@@ -197,11 +199,26 @@ def _round(value: Value, digits: Value | None = None) -> Value:
         return constant_value(None)
     if value.kind is Kind.INTEGER and (digits is None or isinstance(digits.constant, int)):
         return as_real(value)
-    if value.kind is not Kind.REAL or (digits is not None and digits.constant != 0) or value.volatile:
-        raise NotExact("round() to decimals works on the binary fraction in SQLite, on the decimal one in PostgreSQL")
+    places = 0 if digits is None else digits.constant
+    if value.kind not in (Kind.REAL, Kind.NUMBER) or value.volatile:
+        raise NotExact(f"round() is applied to {describe(value)}")
+    if not isinstance(places, int) or places > _MOST_PLACES:
+        raise NotExact("round() is called with a number of decimals that is not fixed, or over 15")
     sql = as_real(value).sql
-    half = f"trunc({sql} + CASE WHEN {sql} < 0 THEN -0.5 ELSE 0.5 END)"
-    return real(f"(CASE WHEN abs({sql}) >= 4503599627370496 THEN {sql} ELSE {half} END)", value)
+    if places <= 0:
+        rounded = f"trunc({sql} + CASE WHEN {sql} < 0 THEN -0.5 ELSE 0.5 END)"
+    else:
+        rounded = f"round({_exactly(sql)}, {places})::double precision"
+    return real(f"(CASE WHEN abs({sql}) >= 4503599627370496 THEN {sql} ELSE {rounded} END)", value)
+
+
+def _exactly(sql: str) -> str:
+    """Return a floating-point number below 2**53 as the decimal number that its bits stand for, to 62 binary places.
+
+    PostgreSQL's own cast to numeric rounds to 15 digits, after which 1.005 looks like a tie and is none.
+    """
+    fraction = f"trunc(({sql} - trunc({sql})) * 4611686018427387904)::bigint::numeric"
+    return f"(trunc({sql})::bigint::numeric + {fraction} * {_LAST_BIT})"
 
 
 def _sign(value: Value) -> Value:

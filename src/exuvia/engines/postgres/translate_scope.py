@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from exuvia.catalog.names import fold, quote
@@ -17,6 +17,8 @@ from exuvia.engines.postgres.translate_values import (
 )
 
 T = TypeVar("T")
+
+UNSURE_KEY = "a BEFORE INSERT trigger of SQLite does not see the key that a new row will be given, PostgreSQL's does"
 
 _ROWID_NAMES = frozenset({"rowid", "_rowid_", "oid"})
 
@@ -38,7 +40,8 @@ class Source:
         qualifier: What stands before a column in PostgreSQL, with its dot; empty for none.
         merged: Columns that USING took from this side: unqualified, they mean the other side's.
         hidden: Its columns are only found by its name (NEW, OLD, excluded).
-        unset: Columns whose value is not yet known when a BEFORE INSERT trigger runs.
+        unset: Columns that are not yet computed when a BEFORE trigger runs.
+        unsure: The key that SQLite may not have given yet when a BEFORE INSERT trigger runs.
     """
 
     alias: str
@@ -46,6 +49,7 @@ class Source:
     qualifier: str
     merged: frozenset[str] = frozenset()
     unset: frozenset[str] = frozenset()
+    unsure: frozenset[str] = frozenset()
     hidden: bool = False
 
     def column(self, name: str) -> Value | None:
@@ -58,8 +62,9 @@ class Source:
         if found is None:
             return None
         if fold(name) in self.unset:
-            raise NotExact(f"{name} of a row to come is not known to a BEFORE INSERT trigger in SQLite")
-        return column_value(self.qualifier + quote(found.name), found)
+            raise NotExact(f"{name} of a row to come is computed by PostgreSQL after its BEFORE triggers")
+        value = column_value(self.qualifier + quote(found.name), found)
+        return replace(value, remarks=frozenset({UNSURE_KEY})) if fold(name) in self.unsure else value
 
 
 @dataclass(frozen=True, slots=True)

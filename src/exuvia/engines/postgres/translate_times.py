@@ -56,6 +56,7 @@ _PARTS = {
 }
 _FORMATS = {"date": "%Y-%m-%d", "datetime": "%Y-%m-%d %H:%M:%S", "time": "%H:%M:%S"}
 _RESOLUTION = {
+    "%H:%M:%S": "second",
     "%Y-%m-%d": "day",
     "%Y-%m-%d %H:%M": "minute",
     "%Y-%m-%d %H:%M:%S": "second",

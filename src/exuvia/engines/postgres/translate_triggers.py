@@ -58,7 +58,8 @@ def trigger_sql(trigger: Trigger, relations: Mapping[str, Relation], schema: str
     body = Body(context)
     scope = Scope(_rows(parts, relation))
     lines = [line for sql in parts.statements for line in body.statement(sql, scope)]
-    condition = _condition(parts, scope, relations, context)
+    queries = Queries(relations, context.note_read)
+    condition = _condition(parts, scope, queries)
     text = _function(lines, condition, context, guard=_guard(schema, name) if body.writes else "")
     function = qualify(schema, name)
     tag = "exuvia"
@@ -69,7 +70,7 @@ def trigger_sql(trigger: Trigger, relations: Mapping[str, Relation], schema: str
         f"CREATE TRIGGER {quote(name)} {parts.timing} {_event(parts, relation)} "
         f"ON {qualify(relation.schema, relation.name)} FOR EACH ROW EXECUTE FUNCTION {function}()"
     )
-    return made, "; ".join(sorted(body.remarks))
+    return made, "; ".join(sorted(body.remarks | queries.remarks))
 
 
 def _taken_apart(sql: str) -> _Parts:
@@ -106,18 +107,17 @@ def _statements(sql: str, found: list[Token]) -> tuple[str, ...]:
 
 def _rows(parts: _Parts, relation: Relation) -> tuple[Source, ...]:
     generated = {fold(name) for name, column in relation.columns.items() if column.generated}
-    unset = set(generated) if parts.timing == "BEFORE" else set()
-    if parts.timing == "BEFORE" and parts.event == "INSERT" and relation.rowid is not None:
-        unset.add(fold(relation.rowid))
-    new = Source("new", relation, "NEW.", unset=frozenset(unset), hidden=True)
+    unset = frozenset(generated) if parts.timing == "BEFORE" else frozenset()
+    given = parts.timing != "BEFORE" or parts.event != "INSERT" or relation.rowid is None
+    unsure = frozenset() if given else frozenset({fold(relation.rowid or "")})
+    new = Source("new", relation, "NEW.", unset=unset, unsure=unsure, hidden=True)
     old = Source("old", relation, "OLD.", hidden=True)
     return {"INSERT": (new,), "DELETE": (old,), "UPDATE": (new, old)}[parts.event]
 
 
-def _condition(parts: _Parts, scope: Scope, relations: Mapping[str, Relation], context: Context) -> str:
+def _condition(parts: _Parts, scope: Scope, queries: Queries) -> str:
     if parts.condition is None:
         return ""
-    queries = Queries(relations, context.note_read)
     return Compiler(scope, queries).truth(expression(parts.condition)).sql
 
 

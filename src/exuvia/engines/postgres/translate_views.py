@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Protocol
 
 from sqlglot import exp
@@ -18,7 +19,9 @@ from exuvia.engines.postgres.translate_scope import Scope, find
 from exuvia.engines.postgres.translate_select import Select
 from exuvia.engines.postgres.translate_unify import unify
 from exuvia.engines.postgres.translate_values import (
+    BIGINT,
     NUMERIC_KINDS,
+    TEXT,
     Kind,
     NotExact,
     Relation,
@@ -85,6 +88,7 @@ class Queries:
         self._relations = relations
         self._note = note
         self.remarks: set[str] = set()
+        self._numbers = count()
 
     def view(self, view: View) -> Query:
         """Translate a view's text; NotExact when that cannot be exact."""
@@ -154,25 +158,55 @@ class Queries:
         self.remarks.add(text)
 
     def _with(self, tree: Node, with_: Node, outer: Scope | None) -> Query:
-        if with_.args.get("recursive"):
-            raise NotExact("it is recursive")
-        inner = Queries(self._relations, self._note)
-        inner.remarks = self.remarks
+        inner = self._inside(self._relations)
         parts = []
-        for number, part in enumerate(with_.expressions):
-            query = inner.query(part.this, None)
-            labels = [column.this for column in part.args["alias"].args.get("columns") or []]
-            names = labels or [label for label, _ in query.columns]
-            if len(names) != len(query.columns) or len({fold_name(n) for n in names}) < len(names):
-                raise NotExact("a WITH has two columns of one name")
-            relation = Relation("", f"exuvia_{number}_{part.alias}", relation_columns(names, query))
+        for part in with_.expressions:
+            name = f"exuvia_with_{next(self._numbers)}"
+            recursive = any(fold_name(table.name) == fold_name(part.alias) for table in part.this.find_all(exp.Table))
+            query, relation = inner._recursive(part, name) if recursive else inner._common(part, name)
             inner._relations = {**inner._relations, part.alias: relation}
             listed = ", ".join(quote(column.name) for column in relation.columns.values())
-            parts.append(f"{quote(relation.name)} ({listed}) AS ({query.sql})")
+            parts.append(f"{name} ({listed}) AS ({query.sql})")
         rest = tree.copy()
         rest.set("with_", None)
         query = inner.query(rest, outer)
-        return replace(query, sql=f"WITH {', '.join(parts)} {query.sql}")
+        word = "WITH RECURSIVE" if with_.args.get("recursive") else "WITH"
+        return replace(query, sql=f"{word} {', '.join(parts)} {query.sql}")
+
+    def _inside(self, relations: Mapping[str, Relation]) -> Queries:
+        inner = Queries(relations, self._note)
+        inner.remarks, inner._numbers = self.remarks, self._numbers
+        return inner
+
+    def _common(self, part: Node, name: str) -> tuple[Query, Relation]:
+        query = self.query(part.this, None)
+        return query, Relation("", name, relation_columns(_labels(part, query), query))
+
+    def _recursive(self, part: Node, name: str) -> tuple[Query, Relation]:
+        """Translate a part that reads itself: PostgreSQL wants the types of its first half in the second."""
+        tree = part.this
+        if not isinstance(tree, exp.Union):
+            raise NotExact("it is recursive, and not a UNION of a start and a step")
+        only(tree, frozenset({"this", "expression", "distinct"}))
+        distinct = bool(tree.args.get("distinct"))
+        start = self.query(tree.this, None)
+        kept = []
+        for _, value in start.columns:
+            _, like = unify([replace(value, is_constant=False)])
+            pg = BIGINT if like.kind is Kind.INTEGER else TEXT if like.kind is Kind.TEXT else like.pg
+            kept.append(replace(like, affinity=value.affinity, collation=value.collation, pg=pg))
+        columns = tuple((label, value) for (label, _), value in zip(start.columns, kept, strict=True))
+        relation = Relation("", name, relation_columns(_labels(part, start), replace(start, columns=columns)))
+        inner = self._inside({**self._relations, part.alias: relation})
+        step = inner.query(tree.expression, None)
+        if len(step.columns) != len(columns):
+            raise NotExact("its parts have different numbers of columns")
+        for (_, first), (_, second) in zip(columns, step.columns, strict=True):
+            if self._paired(first, second, distinct=distinct).kind is not first.kind:
+                raise NotExact("it is recursive, and its parts are of different classes")
+        word = "UNION" if distinct else "UNION ALL"
+        sql = f"{_selected(start, kept, 0)} {word} {_selected(step, kept, 1)}"
+        return Query(sql, columns), relation
 
     def _combined(self, tree: Node, outer: Scope | None) -> Query:
         only(tree, _SET_PARTS)
@@ -238,6 +272,14 @@ class Queries:
         direction = "DESC" if item.args.get("desc") else "ASC"
         nulls = "FIRST" if item.args.get("nulls_first") else "LAST"
         return f"{shown} {direction} NULLS {nulls}"
+
+
+def _labels(part: Node, query: Query) -> list[str]:
+    written = [column.this for column in part.args["alias"].args.get("columns") or []]
+    labels = written or [label for label, _ in query.columns]
+    if len(labels) != len(query.columns) or len({fold_name(label) for label in labels}) < len(labels):
+        raise NotExact("a WITH has two columns of one name")
+    return labels
 
 
 def _selected(query: Query, casts: Sequence[Value], number: int) -> str:
