@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -243,21 +242,6 @@ def test_a_second_move_into_the_same_schema_is_refused_while_the_first_runs(make
 
     assert migrate(source, any_url, listener=meanwhile).status == "moved"
     assert refusals == ["target.busy"]
-
-
-def test_a_lost_connection_leaves_nothing_behind(make: Make, any_url: str) -> None:
-    source = make("CREATE TABLE t (a TEXT)", t=[("x" * 1_000,)] * 1_000)
-    killed = threading.Event()
-
-    def kill(event: Progress) -> None:
-        if event.stage == "finish" and not killed.is_set():
-            killed.set()
-            fetch(any_url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'exuvia'")
-
-    with pytest.raises(TargetError):
-        migrate(source, any_url, listener=kill)
-    assert schemas(any_url) == ["public"]
-    assert migrate(source, any_url).status == "moved"
 
 
 def test_what_a_dead_move_left_is_swept_by_the_next(make: Make, any_url: str) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import psycopg
 import pyarrow as pa
 
+from exuvia.engines.postgres.ledger import Entry, record
 from exuvia.engines.postgres.write import CopyTarget, copy, copy_refusing, is_refusal
 from exuvia.engines.sqlite.read import Reader
 from exuvia.engines.sqlite.snapshot import Snapshot
@@ -24,7 +26,8 @@ from exuvia.move.plan import ColumnPlan, TablePlan
 from exuvia.move.prefetch import prefetch
 from exuvia.move.quarantine import Original, Quarantine
 from exuvia.move.results import TableResult
-from exuvia.move.rows import Rejected, Rows, column_reads, convert_rows, copied_columns, without
+from exuvia.move.resuming import Begun, changed_since
+from exuvia.move.rows import Rejected, Rows, column_reads, convert_rows, without
 from exuvia.values.digest import Digest, digest, empty
 from exuvia.values.profile import Chunk
 
@@ -39,13 +42,11 @@ class CopyOptions:
         jobs: Chunks copied at once.
         batch_rows: Upper bound of rows per batch; None lets the reader choose by size.
         stop_at_rejection: Raise at the first row that cannot go instead of putting it into quarantine.
-        digests: Digest the values that go.
     """
 
     jobs: int
     batch_rows: int | None = None
     stop_at_rejection: bool = False
-    digests: bool = True
 
 
 @dataclass(slots=True)
@@ -65,11 +66,7 @@ class ChunkResult:
     """One chunk's copy."""
 
     table: TablePlan
-    chunk: Chunk
-    rows: int
-    rejected: int
-    bytes: int
-    digest: Digest | None
+    entry: Entry
 
 
 @dataclass(slots=True)
@@ -79,7 +76,7 @@ class _Passage:
     target: CopyTarget
     sent: tuple[int, ...]
     rejected: list[Rejected]
-    digest: Digest | None
+    digest: Digest
     read: int = 0
 
     def arrays(self, rows: Rows) -> list[pa.Array]:
@@ -94,17 +91,18 @@ class Copier:
         snapshot: The source.
         connections: Connections to the target, in autocommit mode.
         quarantine: Where rejected rows go.
-        stored_in: For a table, where its quarantine will be, for people.
         options: How to copy.
         listener: Hears of progress.
+        move: The move that the chunks belong to: its ledger, and the chunks that are committed already. Those are
+            only read again, to see that the source still holds the same.
     """
 
     snapshot: Snapshot
     connections: Lender[psycopg.Connection]
     quarantine: Quarantine
-    stored_in: Callable[[TablePlan], str]
     options: CopyOptions
     listener: Listener
+    move: Begun
     _tallies: dict[str, _Tally] = field(default_factory=dict)
 
     def tasks(self, tables: Sequence[TablePlan]) -> Iterator[Callable[[], ChunkResult]]:
@@ -113,14 +111,15 @@ class Copier:
             chunks = [chunk for chunk in table.profile.chunks if chunk.rows]
             self._tallies[table.source.name] = _Tally(chunks_left=len(chunks), started=time.perf_counter())
             for chunk in chunks:
-                yield lambda table=table, chunk=chunk: self._load(table, chunk)  # type: ignore[misc]
+                before = self.move.done.get((table.source.name, chunk.number))
+                yield partial(self._load, table, chunk) if before is None else partial(self._see, table, chunk, before)
 
     def done(self, result: ChunkResult) -> None:
         """Take a chunk's result into account; to be called from one thread."""
         tally = self._tallies[result.table.source.name]
-        tally.rows += result.rows
-        tally.rejected += result.rejected
-        tally.bytes += result.bytes
+        tally.rows += result.entry.rows
+        tally.rejected += result.entry.rejected
+        tally.bytes += result.entry.bytes
         tally.chunks_left -= 1
         tally.ended = time.perf_counter()
         self._tell(result.table, tally.rows + tally.rejected, tally.bytes, finished=tally.chunks_left == 0)
@@ -155,10 +154,10 @@ class Copier:
         send: Callable[[psycopg.Connection, _Passage, Iterator[Rows]], int],
     ) -> ChunkResult:
         """Copy a chunk in one transaction, its quarantined rows included."""
-        columns = self._columns(table)
+        columns = table.columns
         sent = tuple(number for number, column in enumerate(columns) if column.target.generated is None)
         target = CopyTarget(table.target.schema, table.target.name, tuple(columns[at].target for at in sent))
-        passage = _Passage(target, sent, [], empty(len(columns)) if self.options.digests else None)
+        passage = _Passage(target, sent, [], empty(len(columns)))
         with self.snapshot.reader() as reader, self.connections.lend() as connection, connection.transaction():
             size = send(connection, passage, self._rows(reader, table, columns, chunk, passage))
             if passage.read != chunk.rows:
@@ -166,13 +165,23 @@ class Copier:
             found = self._original(reader, table, chunk, passage.rejected)
             if found:
                 self._put_aside(connection, table, found)
-        if found:
-            self.quarantine.record(table, found, self.stored_in(table))
-        return ChunkResult(table, chunk, passage.read - len(found), len(found), size, passage.digest)
+            copied = passage.read - len(found)
+            entry = Entry(table.source.name, chunk.number, copied, len(found), size, passage.digest)
+            record(connection, self.move.header, entry)
+        return ChunkResult(table, entry)
 
-    def _columns(self, table: TablePlan) -> tuple[ColumnPlan, ...]:
-        """Return the columns to read: those that the target computes itself only where they are to be compared."""
-        return table.columns if self.options.digests else copied_columns(table)
+    def _see(self, table: TablePlan, chunk: Chunk, before: Entry) -> ChunkResult:
+        """Read a chunk that is committed, and make sure that it is what was copied."""
+        passage = _Passage(CopyTarget("", "", ()), (), [], empty(len(table.columns)))
+        with self.snapshot.reader() as reader:
+            for _ in self._rows(reader, table, table.columns, chunk, passage):
+                pass
+        same_rows = passage.read == before.rows + before.rejected
+        # Rows that the server refused are in no digest of the ledger, so only their number can be compared.
+        comparable_now = len(passage.rejected) == before.rejected
+        if not same_rows or (comparable_now and passage.digest != before.digest):
+            raise changed_since(table, chunk, self.move.header)
+        return ChunkResult(table, before)
 
     def _rows(
         self, reader: Reader, table: TablePlan, columns: Sequence[ColumnPlan], chunk: Chunk, passage: _Passage
@@ -184,9 +193,8 @@ class Copier:
                 passage.read += rows.read
                 passage.rejected.extend(rows.rejected)
                 yield rows
-                if passage.digest is not None:
-                    rows = without(rows, passage.rejected)
-                    passage.digest += digest(comparable(columns, rows.arrays), rows.length)
+                rows = without(rows, passage.rejected)
+                passage.digest += digest(comparable(columns, rows.arrays), rows.length)
 
     def _copy_at_once(self, connection: psycopg.Connection, passage: _Passage, batches: Iterator[Rows]) -> int:
         return copy(connection, passage.target, (passage.arrays(rows) for rows in batches))

@@ -1,13 +1,17 @@
-"""The create stage: one bare table, without what the server refuses of it."""
+"""The create stage: the bare tables of a move in their staging schemas, and the ledger beside them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
 
-from exuvia.engines.postgres import ddl
-from exuvia.move.plan import Fate, ObjectPlan, TablePlan
+from exuvia.engines.postgres import ddl, ledger, staging
+from exuvia.engines.postgres.staging import staging_name
+from exuvia.move.finishing import staged
+from exuvia.move.plan import Fate, ObjectPlan, Plan, TablePlan
+from exuvia.move.resuming import Begun, header_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,48 @@ class Created:
 
     table: TablePlan
     objects: tuple[ObjectPlan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The tables of a move in their staging schemas, what was left out of them, and the move's ledger."""
+
+    tables: tuple[TablePlan, ...]
+    objects: tuple[ObjectPlan, ...]
+    begun: Begun
+
+
+def begin(connection: psycopg.Connection, plan: Plan, schemas: Sequence[str]) -> Staged:
+    """Make staging schemas, tables and ledger, all or none, discarding what a dead move left there.
+
+    Args:
+        connection: A connection in autocommit mode.
+        plan: The plan.
+        schemas: The target schemas, sorted.
+    """
+    for schema in schemas:
+        staging.discard(connection, schema)
+    with connection.transaction():
+        for schema in schemas:
+            staging.create(connection, schema)
+        created = [create(connection, staged(table, staging_name)) for table in plan.tables]
+        plain = sorted({one.table for table in created for one in table.objects})
+        header = header_of(plan, schemas, plain)
+        ledger.begin(connection, header)
+    objects = tuple(one for table in created for one in table.objects)
+    return Staged(tuple(one.table for one in created), objects, Begun(header, {}))
+
+
+def go_on(plan: Plan, begun: Begun) -> Staged:
+    """Return the tables of a move that was interrupted."""
+    tables: list[TablePlan] = []
+    objects: list[ObjectPlan] = []
+    for table in plan.tables:
+        is_plain = table.source.name in begun.header.plain
+        if is_plain:
+            objects += _left_out(table, "PostgreSQL refused the expression; the values are copied")
+        tables.append(staged(_without_expressions(table) if is_plain else table, staging_name))
+    return Staged(tuple(tables), tuple(objects), begun)
 
 
 def create(connection: psycopg.Connection, table: TablePlan) -> Created:
@@ -32,30 +78,24 @@ def create(connection: psycopg.Connection, table: TablePlan) -> Created:
         psycopg.Error: The server refuses the table itself.
     """
     try:
-        connection.execute(ddl.create_table(table.target).encode())
+        with connection.transaction():
+            connection.execute(ddl.create_table(table.target).encode())
     except psycopg.DatabaseError as error:
-        generated = [column for column in table.columns if column.target.generated is not None]
-        if not generated or connection.closed:
+        if connection.closed or all(column.target.generated is None for column in table.columns):
             raise
         reason = f"PostgreSQL refused the expression: {error.diag.message_primary}; the values are copied"
     else:
         return Created(table)
     plain = _without_expressions(table)
     connection.execute(ddl.create_table(plain.target).encode())
-    return Created(
-        plain,
-        tuple(
-            ObjectPlan(
-                "generated column",
-                column.source.name,
-                table.source.name,
-                Fate.LEFT_OUT,
-                reason,
-                column.source.generated.expression if column.source.generated else "",
-            )
-            for column in generated
-        ),
-    )
+    return Created(plain, tuple(_left_out(table, reason)))
+
+
+def _left_out(table: TablePlan, reason: str) -> Iterator[ObjectPlan]:
+    for column in table.columns:
+        if column.target.generated is not None and column.source.generated is not None:
+            name, expression = column.source.name, column.source.generated.expression
+            yield ObjectPlan("generated column", name, table.source.name, Fate.LEFT_OUT, reason, expression)
 
 
 def _without_expressions(table: TablePlan) -> TablePlan:

@@ -10,19 +10,20 @@ from dataclasses import dataclass, field, replace
 import psycopg
 
 from exuvia.engines.postgres import staging
-from exuvia.engines.postgres.failures import explain_error
+from exuvia.engines.postgres.failures import explain_error, is_lost
 from exuvia.engines.postgres.staging import REPLACEABLE, Relation, staging_name
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import TargetError
 from exuvia.move.copying import Copier, CopyOptions
-from exuvia.move.creating import create
+from exuvia.move.creating import Staged, begin, go_on
 from exuvia.move.events import Listener, Progress, Stage
-from exuvia.move.finishing import Finished, Finisher, staged
+from exuvia.move.finishing import Finished, Finisher
 from exuvia.move.lending import Lender
 from exuvia.move.plan import ObjectPlan, Plan, Problem, TablePlan
 from exuvia.move.publishing import publish_all
-from exuvia.move.quarantine import Quarantine
+from exuvia.move.quarantine import Collected, Quarantine
 from exuvia.move.results import Proof, TableResult
+from exuvia.move.resuming import unfinished
 from exuvia.move.verify import ChunkId, Taken, Verifier
 from exuvia.move.workers import run
 
@@ -53,6 +54,7 @@ class Outcome:
     tables: tuple[TableResult, ...]
     objects: tuple[ObjectPlan, ...]
     problems: tuple[Problem, ...]
+    rejected: Collected
     proof: Proof | None
     published: bool
 
@@ -70,6 +72,7 @@ class Execution:
         copy_options: How to copy.
         replace_existing: Whether relations of the same names give way.
         verify: Whether to compare every value before publishing.
+        restart: Whether to begin anew where an interrupted move could be continued.
         clock: Times the stages.
     """
 
@@ -81,6 +84,7 @@ class Execution:
     copy_options: CopyOptions
     replace_existing: bool
     verify: bool
+    restart: bool
     clock: Clock
 
     def run(self) -> Outcome:
@@ -95,9 +99,14 @@ class Execution:
         try:
             with connections.lend() as main, staging.lock(main, schemas):
                 try:
-                    return self._carry_out(main, connections, schemas)
-                finally:
+                    outcome = self._carry_out(main, connections, schemas)
+                except BaseException as error:
+                    if is_lost(error):
+                        raise _to_be_continued(error) from error
                     _abandon(main, self.connect, schemas)
+                    raise
+                _discard(main, schemas)
+                return outcome
         except psycopg.Error as error:
             raise explain_error(error) from error
         finally:
@@ -107,47 +116,52 @@ class Execution:
         self, main: psycopg.Connection, connections: Lender[psycopg.Connection], schemas: Sequence[str]
     ) -> Outcome:
         with self.clock.stage("create"):
-            found = conflicts(main, self.plan)
-            refused = [one for one in found if not (self.replace_existing and one.kind in REPLACEABLE)]
-            if refused:
-                raise taken(refused)
-            for schema in schemas:
-                staging.create(main, schema)
-            created = [create(main, staged(table, staging_name)) for table in self.plan.tables]
-        tables = [one.table for one in created]
-        results, taken_down = self._copy(connections, tables)
-        finished = self._finish(connections, tables)
+            refuse_conflicts(main, self.plan, replace_existing=self.replace_existing)
+            begun = unfinished(main, self.plan, schemas, restart=self.restart)
+            staging_tables = begin(main, self.plan, schemas) if begun is None else go_on(self.plan, begun)
+        tables = staging_tables.tables
+        if begun is not None:
+            self.quarantine.adopt(main, tables)
+        results, taken_down = self._copy(connections, staging_tables)
+        collected = self.quarantine.collect(main, tables, self._quarantine_place)
+        finished = self._finish(connections, tables, resumed=begun is not None)
         proof = self._verify(connections, tables, taken_down) if self.verify else None
-        if proof is not None and not proof.equal:
-            return Outcome(results, self.plan.objects + finished.objects, finished.problems, proof, published=False)
-        with self.clock.stage("finish"):
-            published = self._published(tables)
-            objects = publish_all(main, self.plan, published, conflicts(main, self.plan))
-        plain = tuple(one for table in created for one in table.objects)
-        return Outcome(results, objects + plain + finished.objects, finished.problems, proof, published=True)
+        objects, published = self.plan.objects, proof is None or proof.equal
+        if published:
+            with self.clock.stage("finish"):
+                staging.drop_table(main, schemas[0], staging_tables.begun.header.name)
+                objects = publish_all(main, self.plan, self._published(tables), conflicts(main, self.plan))
+        left_out = staging_tables.objects + finished.objects
+        return Outcome(results, objects + left_out, finished.problems, collected, proof, published)
 
     def _copy(
-        self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan]
+        self, connections: Lender[psycopg.Connection], staged_tables: Staged
     ) -> tuple[tuple[TableResult, ...], Mapping[ChunkId, Taken]]:
         taken_down: dict[ChunkId, Taken] = {}
-        options = replace(self.copy_options, digests=self.verify)
         with self.clock.stage("copy"):
             copier = Copier(
-                self.snapshot, connections, self.quarantine, self._quarantine_place, options, self.clock.listener
+                self.snapshot,
+                connections,
+                self.quarantine,
+                self.copy_options,
+                self.clock.listener,
+                staged_tables.begun,
             )
             stop = _stopper(self.snapshot, connections)
-            for result in run(copier.tasks(tables), jobs=options.jobs, stop=stop):
+            for result in run(copier.tasks(staged_tables.tables), jobs=self.copy_options.jobs, stop=stop):
                 copier.done(result)
-                if result.digest is not None:
-                    chunk = (result.table.source.name, result.chunk.number)
-                    taken_down[chunk] = Taken(result.digest, result.rejected, result.bytes)
+                entry = result.entry
+                taken_down[entry.table, entry.chunk] = Taken(entry.digest, entry.rejected, entry.bytes)
+            results = copier.results(staged_tables.tables)
         schemas = {table.source.name: table.target.schema for table in self.plan.tables}
-        return tuple(replace(one, schema=schemas[one.source]) for one in copier.results(tables)), taken_down
+        return tuple(replace(one, schema=schemas[one.source]) for one in results), taken_down
 
-    def _finish(self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan]) -> Finished:
+    def _finish(
+        self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan], *, resumed: bool
+    ) -> Finished:
         jobs, stop = self.copy_options.jobs, _stopper(self.snapshot, connections)
         with self.clock.stage("finish"):
-            finisher = Finisher(connections, self.clock.listener)
+            finisher = Finisher(connections, self.clock.listener, resumed)
             found = list(run(finisher.table_tasks(tables), jobs=jobs, stop=stop))
             found += finisher.add_foreign_keys(tables)
             found += run(finisher.validation_tasks(tables), jobs=jobs, stop=stop)
@@ -199,6 +213,18 @@ def conflicts(connection: psycopg.Connection, plan: Plan) -> tuple[Relation, ...
     return tuple(relation for relation in found if (relation.schema, relation.owner) not in tables)
 
 
+def refuse_conflicts(connection: psycopg.Connection, plan: Plan, *, replace_existing: bool) -> None:
+    """Refuse a plan whose names are taken in the target.
+
+    Raises:
+        TargetError: They are, and those relations are not to give way, or cannot.
+    """
+    found = conflicts(connection, plan)
+    refused = [one for one in found if not (replace_existing and one.kind in REPLACEABLE)]
+    if refused:
+        raise taken(refused)
+
+
 def taken(relations: Sequence[Relation]) -> TargetError:
     """Return the error for names that are taken in the target."""
     shown = ", ".join(str(relation) for relation in relations[:5])
@@ -230,6 +256,14 @@ def _abandon(main: psycopg.Connection, connect: Callable[[], psycopg.Connection]
     except psycopg.Error:
         with suppress(psycopg.Error, TargetError), connect() as connection:
             _discard(connection, schemas)
+
+
+def _to_be_continued(error: BaseException) -> TargetError:
+    explained = explain_error(error) if isinstance(error, psycopg.Error) else None
+    message = explained.message if explained else "The connection to the target was lost."
+    return TargetError(
+        message, hint="What was copied is kept: run the same command again, and it goes on from there.", code="lost"
+    )
 
 
 def _discard(connection: psycopg.Connection, schemas: Sequence[str]) -> None:

@@ -20,6 +20,12 @@ from exuvia.values.facts import Example
 
 _SEQUENCE_MAXIMUM = 2**63 - 1
 
+_EXISTS = (
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.InvalidTableDefinition,  # a second primary key
+)
+
 _ABORTING = ("08", "53", "57", "58", "XX")  # connection, resources, operator, system, internal
 
 
@@ -38,10 +44,12 @@ class Finisher:
     Args:
         connections: Connections to the target, in autocommit mode.
         listener: Hears of progress.
+        resumed: Whether an interrupted move may have done some steps already.
     """
 
     connections: Lender[psycopg.Connection]
     listener: Listener
+    resumed: bool
     _unmade: set[tuple[str, str]] = field(default_factory=set)
 
     def table_tasks(self, tables: Sequence[TablePlan]) -> Iterator[Callable[[], Finished]]:
@@ -66,11 +74,14 @@ class Finisher:
         found = Finished()
         with self.connections.lend() as connection:
             for step in steps:
-                if step.kind == "validate" and (table.target.name, step.name) in self._unmade:
+                if step.needs and (table.target.name, step.needs) in self._unmade:
                     continue
                 self.listener(Progress("finish", table.source.name, detail=f"{step.kind} {step.name}"))
                 try:
                     connection.execute(step.sql.encode())
+                except _EXISTS as error:
+                    if not self.resumed:
+                        found = _joined(found, self._refused(connection, table, step, error))
                 except psycopg.Error as error:
                     if error.sqlstate is None or error.sqlstate[:2] in _ABORTING:
                         raise explain_error(error) from error

@@ -74,6 +74,7 @@ class MoveOptions:
         quarantine_file: Where rejected rows are written as JSON Lines; None for ``<source>.quarantine.jsonl`` in the
             working directory.
         data_dir: Where the pip-installed server keeps its data; None for the default.
+        restart: Begin anew where an interrupted move of the same source could be continued.
     """
 
     plan: PlanOptions = field(default_factory=PlanOptions)
@@ -85,6 +86,7 @@ class MoveOptions:
     verify: bool = True
     quarantine_file: Path | None = None
     data_dir: Path | None = None
+    restart: bool = False
 
 
 def inspect(source: Source, *, jobs: int | None = None, listener: Listener = ignore) -> Inspection:
@@ -135,7 +137,8 @@ def migrate(
     """Move a SQLite database into PostgreSQL and prove it.
 
     The tables appear in the target together, after every value was compared; until then, and after any error, the
-    target is as it was.
+    target is as it was. A move whose process was killed, or whose connection was lost, goes on where it stopped when
+    it is called again in the same way.
 
     Args:
         source: The SQLite file; it is only read.
@@ -307,20 +310,18 @@ def _refuse_errors(plan: Plan) -> None:
 def _moved(report: MoveReport, snapshot: Snapshot, server: _Server, options: MoveOptions, clock: Clock) -> MoveReport:
     name = Path(report.source).stem
     quarantine = Quarantine(options.quarantine_file or Path(f"{name}.quarantine.jsonl"))
-    try:
-        outcome = Execution(
-            plan=report.plan,
-            snapshot=snapshot,
-            connect=server.connect,
-            target_url=server.url,
-            quarantine=quarantine,
-            copy_options=CopyOptions(options.jobs, options.batch_rows, options.on_error == "stop"),
-            replace_existing=options.drop_existing,
-            verify=options.verify,
-            clock=clock,
-        ).run()
-    finally:
-        quarantine.close()
+    outcome = Execution(
+        plan=report.plan,
+        snapshot=snapshot,
+        connect=server.connect,
+        target_url=server.url,
+        quarantine=quarantine,
+        copy_options=CopyOptions(options.jobs, options.batch_rows, options.on_error == "stop"),
+        replace_existing=options.drop_existing,
+        verify=options.verify,
+        restart=options.restart,
+        clock=clock,
+    ).run()
     rejected = any(table.rows_rejected for table in outcome.tables)
     return replace(
         report,
@@ -328,9 +329,9 @@ def _moved(report: MoveReport, snapshot: Snapshot, server: _Server, options: Mov
         plan=replace(report.plan, problems=report.plan.problems + outcome.problems),
         tables=outcome.tables,
         objects=outcome.objects,
-        rejections=tuple(quarantine.reported),
+        rejections=outcome.rejected.rejections,
         proof=outcome.proof,
-        quarantine_file=quarantine.path,
+        quarantine_file=outcome.rejected.path,
     )
 
 

@@ -13,8 +13,9 @@ import tomlkit
 
 from exuvia.catalog.model import Table
 from exuvia.catalog.types import Base
+from exuvia.engines.sqlite.fulltext import is_full_text
 from exuvia.move.plan import ColumnPlan, Fate, ObjectPlan, Plan, Problem, TablePlan
-from exuvia.move.planning.objects import EXCLUDED
+from exuvia.move.planning.overrides import EXCLUDED
 from exuvia.move.planning.planfile_read import load
 from exuvia.move.planning.words import ROW, counted
 from exuvia.values.facts import Example
@@ -37,6 +38,7 @@ _HEADER = """\
 #   on_misfit   what becomes of a value that does not fit: "quarantine" (its row is put aside), "null"
 #   exclude     true leaves it out
 # A table can have a name, a schema and exclude = true; an index, a view and a trigger can have exclude = true.
+# A full-text table can have exclude = true (no index for searches) and a config, such as "simple" or "english".
 """
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -60,6 +62,7 @@ def dump(plan: Plan) -> str:
             lines += ["", *_left_out(item)]
     lines += _section("views", [item for item in plan.objects if item.kind == "view"], problems)
     lines += _section("triggers", [item for item in plan.objects if item.kind == "trigger"], problems)
+    lines += _searches(plan, problems)
     return "\n".join(lines) + "\n"
 
 
@@ -146,6 +149,24 @@ def _section(name: str, items: Sequence[ObjectPlan], problems: dict[str, list[Pr
     for item in items:
         yield from _comments(problems.get(item.name, ()) if item.reason != EXCLUDED else ())
         yield _object(item, item.name, "")
+
+
+def _searches(plan: Plan, problems: dict[str, list[Problem]]) -> Iterator[str]:
+    """The full-text tables: what becomes of each, and by which configuration."""
+    names = {table.name for table in plan.catalog.virtual_tables if is_full_text(table)}
+    items = [item for item in plan.objects if item.kind == "virtual table" and item.name in names]
+    configs = {search.source: search.config for table in plan.tables for search in table.target.searches}
+    if not items:
+        return
+    yield ""
+    yield "[search]"
+    for item in items:
+        yield from _comments(problems.get(item.name, ()))
+        parts = [f"exclude = {_truth(item.excluded)}"]
+        if item.name in configs:
+            parts.append(f"config = {_text(configs[item.name])}")
+        yield f"# {_comment(item.reason)}"
+        yield f"{_key(item.name)} = {{ {', '.join(parts)} }}"
 
 
 def _comments(problems: Sequence[Problem]) -> Iterator[str]:

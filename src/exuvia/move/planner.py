@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from exuvia.catalog.model import Catalog, Column, Table
@@ -20,6 +20,7 @@ from exuvia.move.planning.indexes import Indexes, indexes
 from exuvia.move.planning.naming import Names, build_names, sequence_name
 from exuvia.move.planning.objects import others, triggers, views
 from exuvia.move.planning.overrides import Overrides, check_names
+from exuvia.move.planning.search import Searches, TargetAbilities, plan_searches
 from exuvia.move.planning.sizes import size_problems
 from exuvia.move.planning.translating import Translator
 from exuvia.move.planning.words import counted
@@ -42,6 +43,7 @@ class PlanOptions:
         include: Only tables that match one of these patterns (``*``, ``?``, ``[abc]``); empty for all.
         exclude: No tables that match one of these.
         overrides: The content of a plan file.
+        abilities: What the target can take beyond PostgreSQL itself.
     """
 
     style: Style | None = None
@@ -51,6 +53,7 @@ class PlanOptions:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overrides: Overrides | None = field(default=None)
+    abilities: TargetAbilities = field(default_factory=TargetAbilities)
 
     @property
     def target_schema(self) -> str:
@@ -75,6 +78,7 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     """
     options = options or PlanOptions()
     overrides = options.overrides or Overrides()
+    declared, catalog = catalog, replace(catalog, tables=catalog.tables + catalog.derived)
     check_names(overrides, catalog)
     style = options.style or overrides.style or "faithful"
     naive_time = options.naive_time or overrides.naive_time or "utc"
@@ -87,12 +91,13 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     found = Found(problems=list(names.problems))
     shapes = {table.name: _shape(table, names, decided, profile) for table in ordered}
     translator = Translator.over(shapes, names, catalog.triggers)
-    tables = _tables(shapes, decided, overrides, names=names, translator=translator, found=found)
+    searches = plan_searches(catalog, shapes, overrides, options.abilities, names=names, found=found)
+    tables = _tables(shapes, decided, overrides, names=names, translator=translator, searches=searches, found=found)
     translator = views(catalog, overrides, translator, names, found)
-    triggers(catalog, overrides, shapes, translator, found)
+    triggers(catalog, overrides, shapes, translator, searches, found)
     others(catalog, profile, excluded, found)
     return Plan(
-        catalog, style, naive_time, tables, tuple(found.objects), tuple(found.problems), fold, options.target_schema
+        declared, style, naive_time, tables, tuple(found.objects), tuple(found.problems), fold, options.target_schema
     )
 
 
@@ -148,6 +153,7 @@ def _tables(
     *,
     names: Names,
     translator: Translator,
+    searches: Searches,
     found: Found,
 ) -> tuple[TablePlan, ...]:
     columns = {name: _columns(shape, decided, translator, found) for name, shape in shapes.items()}
@@ -167,7 +173,8 @@ def _tables(
             planned_keys[name].uniques,
             foreign_keys(shape, shapes, unique, names, found),
             checks(shape, translator, names, found),
-            planned_indexes[name].indexes,
+            planned_indexes[name].indexes + searches.indexes.get(name, ()),
+            searches.columns.get(name, ()),
         )
         found.problems += size_problems(shape)
         result.append(TablePlan(shape.table, target, columns[name], shape.profile, names.quarantines[name]))

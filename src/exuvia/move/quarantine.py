@@ -6,13 +6,14 @@ import base64
 import json
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import psycopg
 
 from exuvia.engines.postgres import quarantine as tables
+from exuvia.engines.postgres.inspect import column_types
 from exuvia.move.plan import TablePlan
 from exuvia.move.results import Rejection
 
@@ -21,6 +22,14 @@ Original = tuple[str, str, str, Mapping[str, Value]]
 """A rejected row: its name, the column at fault, the reason, and the original values."""
 
 REPORTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The first rejected rows, and the file that has them all (empty when there are none)."""
+
+    rejections: tuple[Rejection, ...]
+    path: str
 
 
 def json_value(value: Value) -> object:
@@ -46,25 +55,24 @@ class Quarantine:
     """Collects the rejected rows of one move; safe to use from several threads.
 
     Args:
-        path: The JSON Lines file; it is made when the first row is rejected.
+        path: The JSON Lines file; it is made only if a row was rejected.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: IO[str] | None = None
         self._lock = threading.Lock()
         self._made: set[tuple[str, str]] = set()
-        self.reported: list[Rejection] = []
-
-    @property
-    def path(self) -> str:
-        """The quarantine file's path, empty while no row was rejected."""
-        return str(self._path) if self._file is not None else ""
 
     @property
     def made(self) -> frozenset[tuple[str, str]]:
         """Schema and name of each quarantine table that was made."""
         return frozenset(self._made)
+
+    def adopt(self, connection: psycopg.Connection, planned: Sequence[TablePlan]) -> None:
+        """Take over the quarantine tables that an interrupted move made."""
+        for table in planned:
+            if column_types(connection, table.target.schema, table.quarantine):
+                self._made.add((table.target.schema, table.quarantine))
 
     def prepare(self, connection: psycopg.Connection, table: TablePlan) -> None:
         """Make the quarantine table of a table, outside any chunk's transaction."""
@@ -74,12 +82,7 @@ class Quarantine:
                 tables.create(connection, *key)
                 self._made.add(key)
 
-    def store(
-        self,
-        connection: psycopg.Connection,
-        table: TablePlan,
-        rows: Sequence[Original],
-    ) -> None:
+    def store(self, connection: psycopg.Connection, table: TablePlan, rows: Sequence[Original]) -> None:
         """Put rows into the quarantine table, in the caller's transaction.
 
         Args:
@@ -93,19 +96,25 @@ class Quarantine:
         ]
         tables.store(connection, table.target.schema, table.quarantine, encoded)
 
-    def record(self, table: TablePlan, rows: Sequence[Original], stored: str) -> None:
-        """Write rows to the file and keep the first ones for the report, once their chunk is committed."""
-        with self._lock:
-            if self._file is None:
-                self._file = self._path.open("w", encoding="utf-8")
-            for name, column, reason, values in rows:
-                shown = {key: json_value(value) for key, value in values.items()}
-                line = {"table": table.source.name, "row": name, "column": column, "reason": reason, "values": shown}
-                self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                if len(self.reported) < REPORTED:
-                    self.reported.append(Rejection(table.source.name, name, column, reason, shown, stored))
+    def collect(
+        self, connection: psycopg.Connection, planned: Sequence[TablePlan], place: Callable[[TablePlan], str]
+    ) -> Collected:
+        """Write all rejected rows to the file, once everything is copied, and return the first ones.
 
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        Args:
+            connection: A connection in autocommit mode.
+            planned: The tables of the move.
+            place: Where the quarantine of a table will be, for people.
+        """
+        rejections: list[Rejection] = []
+        made = [table for table in planned if (table.target.schema, table.quarantine) in self._made]
+        if not made:
+            return Collected((), "")
+        with self._path.open("w", encoding="utf-8") as file:
+            for table in made:
+                for name, column, reason, values in tables.rows(connection, table.target.schema, table.quarantine):
+                    row = {"table": table.source.name, "row": name, "column": column, "reason": reason}
+                    file.write(json.dumps(row | {"values": values}, ensure_ascii=False) + "\n")
+                    if len(rejections) < REPORTED:
+                        rejections.append(Rejection(table.source.name, name, column, reason, values, place(table)))
+        return Collected(tuple(rejections), str(self._path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import adbc_driver_manager
 import psycopg
 
 from exuvia.errors import TargetError
@@ -168,3 +169,14 @@ def _without_secrets(text: str, location: PostgresLocation | None) -> str:
     for secret in sorted(location.secrets if location is not None else (), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Tell whether an error, or what caused it, is a lost connection or a server that was stopped."""
+    while error is not None:
+        if isinstance(error, psycopg.OperationalError):
+            return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+        if isinstance(error, adbc_driver_manager.OperationalError):
+            return True
+        error = error.__cause__
+    return False

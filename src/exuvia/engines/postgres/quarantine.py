@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import psycopg
 
@@ -40,3 +40,12 @@ def row_names(connection: psycopg.Connection, schema: str, name: str) -> frozens
     if not column_types(connection, schema, name).keys() >= _COLUMNS:
         return frozenset()
     return frozenset(row for (row,) in connection.execute(f'SELECT "row" FROM {qualify(schema, name)}'))
+
+
+def rows(
+    connection: psycopg.Connection, schema: str, name: str
+) -> Iterator[tuple[str, str, str, Mapping[str, object]]]:
+    """Yield a quarantine table's rows: name, column at fault, reason, original values."""
+    statement = f'SELECT "row", "column", reason, "values" FROM {qualify(schema, name)} ORDER BY ctid'
+    with connection.transaction(), connection.cursor(name="exuvia_quarantine") as cursor:
+        yield from cursor.execute(statement.encode())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -74,7 +74,7 @@ def lock(connection: psycopg.Connection, schemas: Iterable[str]) -> Iterator[Non
             held.append(key)
         yield
     finally:
-        if not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+        with suppress(psycopg.Error):  # a lock ends with its session anyway
             for key in held:
                 connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_SPACE, key))
 
@@ -100,12 +100,15 @@ def existing(connection: psycopg.Connection, names: Mapping[str, Iterable[str]])
 
 
 def create(connection: psycopg.Connection, schema: str) -> str:
-    """Make the empty staging schema of a target schema, discarding what a dead move left; return its name."""
+    """Make the empty staging schema of a target schema; return its name."""
     name = staging_name(schema)
-    discard(connection, schema)
     connection.execute(f"CREATE SCHEMA {quote(name)}")
-    connection.execute(f"COMMENT ON SCHEMA {quote(name)} IS 'exuvia: tables on their way; safe to drop'")
     return name
+
+
+def drop_table(connection: psycopg.Connection, schema: str, table: str) -> None:
+    """Drop a table of a target schema's staging schema."""
+    connection.execute(f"DROP TABLE {qualify(staging_name(schema), table)}")
 
 
 def discard(connection: psycopg.Connection, schema: str) -> None:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 
 from exuvia.catalog.model import Catalog, Trigger, View, VirtualTable
 from exuvia.catalog.names import fold
 from exuvia.engines.postgres.translate import Translation
+from exuvia.engines.sqlite.fulltext import is_full_text
 from exuvia.move.plan import Fate, ObjectPlan, Problem
 from exuvia.move.planning.constraints import Found
 from exuvia.move.planning.naming import Names
-from exuvia.move.planning.overrides import Overrides
+from exuvia.move.planning.feeding import without_feeding
+from exuvia.move.planning.overrides import EXCLUDED, Overrides
+from exuvia.move.planning.search import Searches
 from exuvia.move.planning.translating import Translator
 from exuvia.values.profile import Profile
 
-_SEARCH = ("fts3", "fts4", "fts5")
-_EXTERNAL = re.compile(r"""\bcontent\s*=\s*["'`\[]?([^"'`\],)\s]+)""", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _TOLD = "The foreign key of "  # the planner tells of each foreign key that it leaves out
-EXCLUDED = "excluded"
 
 
 def views(catalog: Catalog, overrides: Overrides, translator: Translator, names: Names, found: Found) -> Translator:
@@ -39,22 +40,36 @@ def views(catalog: Catalog, overrides: Overrides, translator: Translator, names:
 
 
 def triggers(
-    catalog: Catalog, overrides: Overrides, moved: Collection[str], translator: Translator, found: Found
+    catalog: Catalog,
+    overrides: Overrides,
+    moved: Collection[str],
+    translator: Translator,
+    searches: Searches,
+    found: Found,
 ) -> None:
-    """Plan the triggers of tables and views that are moved."""
-    virtual = {fold(table.name): table for table in catalog.virtual_tables}
+    """Plan the triggers of tables and views that are moved.
+
+    What they write to a full-text table over another table's text is left to the search column that replaces it.
+    """
     readable = {fold(name) for name in moved} | {fold(view.name) for view in catalog.views}
+    virtual = {fold(table.name): table for table in catalog.virtual_tables if fold(table.name) not in readable}
     for trigger in catalog.triggers:
         said = overrides.triggers.get(trigger.name)
+        fed, rest = without_feeding(trigger.sql, searches.fed)
+        whole, trigger = trigger, replace(trigger, sql=rest)
         used = next((virtual[word] for word in map(fold, _WORD.findall(trigger.sql)) if word in virtual), None)
         if said is not None and said.exclude:
-            found.left_out("trigger", trigger.name, trigger.table, EXCLUDED, trigger.sql)
+            found.left_out("trigger", trigger.name, trigger.table, EXCLUDED, whole.sql)
+        elif fed and not rest:
+            keepers = ", ".join(sorted({searches.fed[name] for name in fed}))
+            reason = f"it only kept {', '.join(sorted(fed))} up to date, which {keepers} needs no trigger for"
+            found.objects.append(ObjectPlan("trigger", whole.name, whole.table, Fate.REPLACED, reason, whole.sql))
         elif used is not None:
-            what = "the full-text index" if used.module.lower() in _SEARCH else f"the {used.module} table"
+            what = "the full-text index" if is_full_text(used) else f"the {used.module} table"
             reason = f"it keeps {what} {used.name} up to date, which is not moved"
-            found.left_out("trigger", trigger.name, trigger.table, reason, trigger.sql)
+            found.left_out("trigger", trigger.name, trigger.table, reason, whole.sql)
         elif fold(trigger.table) not in readable:
-            found.left_out("trigger", trigger.name, trigger.table, f"{trigger.table} is not moved", trigger.sql)
+            found.left_out("trigger", trigger.name, trigger.table, f"{trigger.table} is not moved", whole.sql)
         else:
             _statement(trigger, translator.trigger(trigger), found)
 
@@ -72,8 +87,12 @@ def _statement(item: View | Trigger, answer: Translation, found: Found, target: 
 def others(catalog: Catalog, profile: Profile, excluded: Collection[str], found: Found) -> None:
     """Plan virtual tables with their shadow tables, excluded tables, and what cannot be read."""
     for table in catalog.virtual_tables:
-        _virtual(table, found)
+        if not is_full_text(table):
+            _virtual(table, found)
+    virtual = {table.name for table in catalog.virtual_tables}
     for name in excluded:
+        if name in virtual:
+            continue
         sql = next((table.sql for table in catalog.tables if table.name == name), "")
         found.left_out("table", name, "", EXCLUDED, sql)
     for item in catalog.unreadable:
@@ -93,13 +112,7 @@ def others(catalog: Catalog, profile: Profile, excluded: Collection[str], found:
 
 
 def _virtual(table: VirtualTable, found: Found) -> None:
-    if table.module.lower() in _SEARCH:
-        what = f"a full-text index ({table.module})"
-        external = _EXTERNAL.search(table.sql)
-        rows = f"what it indexes is in {external[1]}" if external else "rows that only it holds are not copied"
-    else:
-        what, rows = f"a virtual table of the module {table.module}", "its rows are not copied"
-    reason = f"{what}, which PostgreSQL does not have: {rows}"
+    reason = f"a virtual table of the module {table.module}, which PostgreSQL does not have: its rows are not copied"
     found.left_out("virtual table", table.name, "", reason, table.sql)
     found.problems.append(Problem("warning", table.name, f"It is {reason}."))
     for shadow in table.shadows:

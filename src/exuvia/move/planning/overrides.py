@@ -38,6 +38,15 @@ class ObjectOverride:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchOverride:
+    """What a person says about a full-text table's index: the text search configuration, or that there is none."""
+
+    exclude: bool = False
+    config: str | None = None
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class TableOverride:
     """What a person says about a table; its columns and indexes by source name."""
 
@@ -64,12 +73,14 @@ class Overrides:
     tables: Mapping[str, TableOverride] = field(default_factory=dict)
     views: Mapping[str, ObjectOverride] = field(default_factory=dict)
     triggers: Mapping[str, ObjectOverride] = field(default_factory=dict)
+    search: Mapping[str, SearchOverride] = field(default_factory=dict)
 
     def table(self, name: str) -> TableOverride:
         """Return what is said about a table."""
         return self.tables.get(name, _NO_TABLE)
 
 
+EXCLUDED = "excluded"
 _NO_COLUMN = ColumnOverride()
 _NO_TABLE = TableOverride()
 
@@ -90,9 +101,12 @@ def check_names(overrides: Overrides, catalog: Catalog) -> None:
             unknown("table", name, tables, override.line)
     _check_objects("view", overrides.views, {view.name for view in catalog.views})
     _check_objects("trigger", overrides.triggers, {trigger.name for trigger in catalog.triggers})
+    _check_objects("full-text table", overrides.search, {table.name for table in catalog.virtual_tables})
 
 
-def _check_objects(kind: str, said: Mapping[str, ObjectOverride], known: Collection[str]) -> None:
+def _check_objects(
+    kind: str, said: Mapping[str, ObjectOverride] | Mapping[str, SearchOverride], known: Collection[str]
+) -> None:
     for name, item in said.items():
         if name not in known:
             unknown(kind, name, known, item.line)

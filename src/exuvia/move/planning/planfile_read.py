@@ -10,7 +10,15 @@ from typing import Any, NoReturn, TypeVar, cast
 from exuvia.catalog.types import Base, SqlType
 from exuvia.errors import PlanError
 from exuvia.move.plan import Misfit, Style
-from exuvia.move.planning.overrides import ColumnOverride, ObjectOverride, Overrides, TableOverride, at, did_you_mean
+from exuvia.move.planning.overrides import (
+    ColumnOverride,
+    ObjectOverride,
+    Overrides,
+    SearchOverride,
+    TableOverride,
+    at,
+    did_you_mean,
+)
 from exuvia.move.planning.planfile_lines import Path, key_lines
 from exuvia.values.rules import Epoch, NaiveTime
 
@@ -19,10 +27,11 @@ T = TypeVar("T")
 _STYLES = ("faithful", "native")
 _NAIVE_TIMES = ("utc", "local", "as-is")
 _MISFITS = ("quarantine", "null")
-_TOP = ("style", "naive_time", "fold", "schema", "tables", "views", "triggers")
+_TOP = ("style", "naive_time", "fold", "schema", "tables", "views", "triggers", "search")
 _TABLE = ("name", "schema", "exclude", "columns", "indexes")
 _COLUMN = ("type", "name", "epoch", "naive_time", "separator", "on_misfit", "exclude")
 _OBJECT = ("exclude",)
+_SEARCH = ("exclude", "config")
 
 
 def load(text: str) -> Overrides:
@@ -58,6 +67,7 @@ class _Reader:
             tables=self._each(content, "tables", (), self._table),
             views=self._each(content, "views", (), self._object),
             triggers=self._each(content, "triggers", (), self._object),
+            search=self._each(content, "search", (), self._search),
         )
 
     def _table(self, value: object, path: Path) -> TableOverride:
@@ -88,6 +98,11 @@ class _Reader:
     def _object(self, value: object, path: Path) -> ObjectOverride:
         content = self._keys(value, _OBJECT, path)
         return ObjectOverride(bool(self._truth(content, "exclude", path)), self._line(path))
+
+    def _search(self, value: object, path: Path) -> SearchOverride:
+        content = self._keys(value, _SEARCH, path)
+        exclude = bool(self._truth(content, "exclude", path))
+        return SearchOverride(exclude, self._name(content, "config", path), self._line(path))
 
     def _type(self, content: Mapping[str, Any], path: Path) -> SqlType | None:
         text = self._string(content, "type", path, 'a type, such as "bigint"')
@@ -171,6 +186,6 @@ def _spelled(path: Path) -> str:
     """A path as people name what it stands for: ``orders.created_at``, ``orders.created_at: type``."""
     if len(path) > 3 and path[0] == "tables" and path[2] in ("columns", "indexes"):
         return ": ".join([f"{path[1]}.{path[3]}", *path[4:]])
-    if len(path) > 1 and path[0] in ("tables", "views", "triggers"):
+    if len(path) > 1 and path[0] in ("tables", "views", "triggers", "search"):
         return ": ".join([path[1], *path[2:]])
     return ".".join(path)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from exuvia.catalog.model import Column
 from exuvia.catalog.types import Base, SqlType
-from exuvia.move.planning import policy_faithful, policy_native
 from exuvia.move.plan import Problem, Style
+from exuvia.move.planning import policy_faithful, policy_native
 from exuvia.move.planning.declared import Declared, Family, understand
 from exuvia.move.planning.evidence import evidence
 from exuvia.move.planning.fit import fits, keeps_apart, misfits
