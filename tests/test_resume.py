@@ -15,9 +15,11 @@ import psycopg
 import pytest
 
 from exuvia.errors import SourceError, TargetError
+from exuvia.location import parse
 from exuvia.move.events import Progress
 from exuvia.move.pipeline import MoveOptions, migrate, verify
 from exuvia.move.planner import PlanOptions
+from exuvia.move.unfinished import abort, unfinished
 
 NUMBERS = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
 
@@ -49,7 +51,7 @@ def names(url: str) -> list[str]:
         return [name for (name,) in rows]
 
 
-def stopped_after(url: str, source: Path, chunks: int) -> None:
+def stopped_after(url: str, source: Path, chunks: int, schema: str = "public") -> None:
     """Run a move and cut all its connections once so many chunks are copied."""
     seen = 0
 
@@ -65,12 +67,12 @@ def stopped_after(url: str, source: Path, chunks: int) -> None:
                 )
 
     with pytest.raises(TargetError) as caught:
-        migrate(source, url, options=MoveOptions(jobs=1), listener=cut)
+        migrate(source, url, options=MoveOptions(PlanOptions(schema=schema), jobs=1), listener=cut)
     assert "run the same command again" in caught.value.hint
 
 
 def test_a_cut_connection_keeps_what_was_copied_and_the_next_run_goes_on(tmp_path: Path, postgres_url: str) -> None:
-    source = make(tmp_path / "s.db", 600_000)
+    source = make(tmp_path / "s.db", 400_000)
     stopped_after(postgres_url, source, 2)
     assert "exuvia_staging_public.a" in names(postgres_url)
     copied: list[int] = []
@@ -95,8 +97,8 @@ def test_a_cut_connection_keeps_what_was_copied_and_the_next_run_goes_on(tmp_pat
     [("UPDATE a SET x = 'else' WHERE id = 5", "changed"), ("DELETE FROM a WHERE id = 5", "changed")],
 )
 def test_a_source_that_changed_since_is_named(tmp_path: Path, any_url: str, change: str, says: str) -> None:
-    source = make(tmp_path / "s.db", 600_000)
-    stopped_after(any_url, source, 2)
+    source = make(tmp_path / "s.db", 400_000)
+    stopped_after(any_url, source, 1)
     connection = sqlite3.connect(source)
     with connection:
         connection.execute(change)
@@ -106,6 +108,30 @@ def test_a_source_that_changed_since_is_named(tmp_path: Path, any_url: str, chan
     assert says in caught.value.message
     assert "--restart" in caught.value.hint
     assert migrate(source, any_url, options=MoveOptions(restart=True)).status == "moved with rejections"
+
+
+def test_unfinished_moves_are_listed_and_can_be_removed(tmp_path: Path, any_url: str) -> None:
+    source = make(tmp_path / "s.db", 300_000)
+    stopped_after(any_url, source, 1)
+    (found,) = unfinished(parse(any_url))
+    assert (found.source, found.schemas, found.running) == (str(source), ("public",), False)
+    assert (found.chunks_done, found.chunks, found.rows_done) == (1, 3, 250_000)
+    seen: list[bool] = []
+
+    def look(event: Progress) -> None:
+        if event.stage == "copy" and event.finished and not event.table:
+            seen.extend(one.running for one in unfinished(parse(any_url)))
+            with pytest.raises(TargetError, match="running"):
+                abort(parse(any_url))
+
+    migrate(source, any_url, listener=look)
+    assert seen == [True]
+    with pytest.raises(TargetError, match="No move"):
+        abort(parse(any_url))
+    stopped_after(any_url, make(tmp_path / "other.db", 300_000), 1, schema="second")
+    assert [one.schemas for one in abort(parse(any_url), "second")] == [("second",)]
+    assert unfinished(parse(any_url)) == ()
+    assert not [name for name in names(any_url) if name.startswith("exuvia")]
 
 
 def test_another_plan_does_not_go_on_with_it(tmp_path: Path, any_url: str) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from exuvia.cli import commands, pg
+from exuvia.cli import commands, moves, pg
 from exuvia.cli.output import print_error
 from exuvia.errors import ExuviaError
 
@@ -45,6 +45,8 @@ app.command("inspect", epilog=commands.INSPECT_EXAMPLES)(commands.inspect)
 app.command("plan", epilog=commands.PLAN_EXAMPLES)(commands.plan)
 app.command("migrate", epilog=commands.MIGRATE_EXAMPLES)(commands.migrate)
 app.command("verify", epilog=commands.VERIFY_EXAMPLES)(commands.verify)
+app.command("status", epilog=moves.STATUS_EXAMPLES)(moves.status)
+app.command("abort", epilog=moves.ABORT_EXAMPLES)(moves.abort)
 app.add_typer(pg.app, name="pg")
 
 

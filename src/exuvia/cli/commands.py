@@ -158,6 +158,9 @@ def migrate(
     drop_existing: Annotated[
         bool, typer.Option("--drop-existing", help="Replace tables of the same names, once the new ones are proved.")
     ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew where an interrupted move could be continued.")
+    ] = False,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare every value at the end.")] = True,
     report: Annotated[
         list[Path] | None,
@@ -203,6 +206,7 @@ def migrate(
         verify=verify,
         quarantine_file=quarantine,
         data_dir=wishes.settings.data_dir,
+        restart=restart,
     )
     with interruptible("The target is as it was."), progress(hidden=json or quiet) as listener:
         result = run(source, wishes.settings.target, options=options, listener=listener)

@@ -60,7 +60,7 @@ def lock(connection: psycopg.Connection, schemas: Iterable[str]) -> Iterator[Non
     Raises:
         TargetError: Another move into one of them is running.
     """
-    keys = [(schema, zlib.crc32(staging_name(schema).encode()) - 2**31) for schema in sorted(set(schemas))]
+    keys = [(schema, _key(schema)) for schema in sorted(set(schemas))]
     held: list[int] = []
     try:
         for schema, key in keys:
@@ -77,6 +77,20 @@ def lock(connection: psycopg.Connection, schemas: Iterable[str]) -> Iterator[Non
         with suppress(psycopg.Error):  # a lock ends with its session anyway
             for key in held:
                 connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_SPACE, key))
+
+
+def is_locked(connection: psycopg.Connection, schema: str) -> bool:
+    """Tell whether somebody is moving into a schema of this database now."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s"
+        " AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
+        (_LOCK_SPACE, _key(schema) % 2**32),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _key(schema: str) -> int:
+    return zlib.crc32(staging_name(schema).encode()) - 2**31
 
 
 def existing(connection: psycopg.Connection, names: Mapping[str, Iterable[str]]) -> tuple[Relation, ...]:
