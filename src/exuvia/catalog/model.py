@@ -100,7 +100,8 @@ class Table:
 
     ``rowid_column`` is the column that aliases the rowid (INTEGER PRIMARY KEY), if any. ``rowid_name`` is a name by
     which the rowid can be read (``rowid``, ``_rowid_`` or ``oid``), None for WITHOUT ROWID tables and where columns
-    take all three names. ``sequence`` is sqlite_sequence's position for an AUTOINCREMENT table.
+    take all three names. ``sequence`` is sqlite_sequence's position for an AUTOINCREMENT table. ``query`` is the SELECT
+    that gives the rows of a table that is not stored as such, such as a virtual table; empty for ordinary ones.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Table:
     without_rowid: bool = False
     strict: bool = False
     sql: str = ""
+    query: str = ""
 
     def column(self, name: str) -> Column:
         """Return the column called ``name`` (exact spelling); KeyError if there is none."""
@@ -166,7 +168,8 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Everything a source database declares."""
+    """Everything a source database declares. ``derived`` are the rows of virtual tables as tables of the same names,
+    read from their shadow tables."""
 
     label: str
     encoding: Literal["UTF-8", "UTF-16le", "UTF-16be"] = "UTF-8"
@@ -180,6 +183,7 @@ class Catalog:
     application_id: int = 0
     user_version: int = 0
     notes: tuple[str, ...] = field(default=())
+    derived: tuple[Table, ...] = ()
 
     def table(self, name: str) -> Table:
         """Return the table called ``name``; KeyError if there is none."""

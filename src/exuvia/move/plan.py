@@ -81,8 +81,8 @@ class TablePlan:
 class ObjectPlan:
     """The fate of an object that is not a table or a column: view, trigger, index, check, default, foreign key,
     virtual table, shadow table, or a table that is excluded. ``target_sql`` is a whole statement for views and
-    triggers, and empty elsewhere. ``target`` is schema and name of a view in the target, None elsewhere. ``excluded`` says that a
-    person did not want it."""
+    triggers, and empty elsewhere. ``target`` is schema and name of a view in the target, None elsewhere. ``excluded``
+    says that a person did not want it."""
 
     kind: str
     name: str

@@ -94,7 +94,7 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     searches = plan_searches(catalog, shapes, overrides, options.abilities, names=names, found=found)
     tables = _tables(shapes, decided, overrides, names=names, translator=translator, searches=searches, found=found)
     translator = views(catalog, overrides, translator, names, found)
-    triggers(catalog, overrides, shapes, translator, searches, found)
+    found.add(triggers(catalog, overrides, shapes, translator, searches))
     others(catalog, profile, excluded, found)
     return Plan(
         declared, style, naive_time, tables, tuple(found.objects), tuple(found.problems), fold, options.target_schema

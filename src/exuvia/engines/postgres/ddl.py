@@ -23,11 +23,12 @@ from exuvia.catalog.target import (
     TargetIndex,
     TargetIndexPart,
     TargetKey,
+    TargetSearch,
     TargetTable,
 )
 
 StepKind = Literal[
-    "default", "primary key", "unique", "index", "check", "foreign key", "validate", "identity", "analyze"
+    "search", "default", "primary key", "unique", "index", "check", "foreign key", "validate", "identity", "analyze"
 ]
 
 _ACTIONS = frozenset({"NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT"})
@@ -36,11 +37,12 @@ _ACTIONS = frozenset({"NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAU
 @dataclass(frozen=True, slots=True)
 class Step:
     """One statement that finishes a table. ``name`` is the constraint, index or column it is about, the table's name
-    for 'analyze'."""
+    for 'analyze'; ``needs`` names the step without which it is not done."""
 
     kind: StepKind
     name: str
     sql: str
+    needs: str = ""
 
 
 def literal(text: str) -> str:
@@ -130,13 +132,19 @@ def validate_constraint(table: TargetTable, name: str) -> str:
     return f"{_alter(table)} VALIDATE CONSTRAINT {quote(name)}"
 
 
+def add_search(table: TargetTable, search: TargetSearch) -> str:
+    """Return the statement that adds a search column and fills it."""
+    return f"{_alter(table)} ADD COLUMN {quote(search.name)} tsvector GENERATED ALWAYS AS ({search.expression}) STORED"
+
+
 def create_index(table: TargetTable, index: TargetIndex) -> str:
     """Return the statement that makes an index. NULLs lie where PostgreSQL's default order puts them (last), which is
     what its planner expects of ``ORDER BY``; SQLite has them first."""
     unique = "UNIQUE " if index.unique else ""
     parts = ", ".join(_index_part(part) for part in index.parts)
     where = f" WHERE {index.where}" if index.where else ""
-    return f"CREATE {unique}INDEX {quote(index.name)} ON {_name(table)} ({parts}){where}"
+    method = f" USING {index.method}" if index.method else ""
+    return f"CREATE {unique}INDEX {quote(index.name)} ON {_name(table)}{method} ({parts}){where}"
 
 
 def set_identity_position(table: TargetTable, column: TargetColumn, next_value: int) -> str:
@@ -167,8 +175,9 @@ def comment(table: TargetTable, text: str, *, column: str | None = None) -> str:
 def finish_steps(table: TargetTable, *, next_values: Iterable[tuple[str, int]] = ()) -> tuple[Step, ...]:
     """Return the statements that finish a filled table, in an order in which each can rely on those before it.
 
-    Keys come first, since foreign keys of other tables need them; checks are added NOT VALID and then validated, so
-    that rows which break one leave it in force for new rows. Foreign keys are apart (`foreign_key_steps`).
+    Search columns come first, since they rewrite the table; then keys, since foreign keys of other tables need them.
+    Checks are added NOT VALID and then validated, so that rows which break one leave it in force for new rows. Foreign
+    keys are apart (`foreign_key_steps`).
 
     Args:
         table: The table, filled.
@@ -176,14 +185,15 @@ def finish_steps(table: TargetTable, *, next_values: Iterable[tuple[str, int]] =
     """
     columns = {column.name: column for column in table.columns}
     key = table.primary_key
-    steps = [Step("primary key", key.name, add_primary_key(table, key))] if key else []
+    steps = [Step("search", search.name, add_search(table, search)) for search in table.searches]
+    steps += [Step("primary key", key.name, add_primary_key(table, key))] if key else []
     steps += [Step("unique", unique.name, add_unique(table, unique)) for unique in table.uniques]
-    steps += [Step("index", index.name, create_index(table, index)) for index in table.indexes]
+    steps += [Step("index", index.name, create_index(table, index), index.needs) for index in table.indexes]
     steps += [Step("default", c.name, set_default(table, c)) for c in table.columns if c.default is not None]
     for name, value in next_values:
         steps.append(Step("identity", name, set_identity_position(table, columns[name], value)))
     steps += [Step("check", check.name, add_check(table, check)) for check in table.checks]
-    steps += [Step("validate", check.name, validate_constraint(table, check.name)) for check in table.checks]
+    steps += [_validation(table, check.name) for check in table.checks]
     return (*steps, Step("analyze", table.name, analyze(table)))
 
 
@@ -192,7 +202,11 @@ def foreign_key_steps(table: TargetTable) -> tuple[Step, ...]:
     must be there."""
     added = [Step("foreign key", key.name, add_foreign_key(table, key)) for key in table.foreign_keys]
     valid = [key for key in table.foreign_keys if key.validate]
-    return (*added, *(Step("validate", key.name, validate_constraint(table, key.name)) for key in valid))
+    return (*added, *(_validation(table, key.name) for key in valid))
+
+
+def _validation(table: TargetTable, name: str) -> Step:
+    return Step("validate", name, validate_constraint(table, name), name)
 
 
 def _name(table: TargetTable) -> str:

@@ -10,6 +10,7 @@ import apsw
 
 from exuvia.catalog.model import Catalog, Trigger, Unreadable, View, VirtualTable
 from exuvia.catalog.names import fold
+from exuvia.engines.sqlite.derived import derived_tables
 from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.references import resolve
 from exuvia.engines.sqlite.schema import ENDS, FAILURES, Entry, SchemaReader
@@ -71,6 +72,7 @@ class _Inspection:
             application_id=int(self._pragma("application_id")),
             user_version=int(self._pragma("user_version")),
             notes=(*self._notes, *reader.notes, *notes),
+            derived=tuple(derived_tables(virtual)),
         )
 
     def _load(self) -> None:

@@ -109,6 +109,8 @@ def balanced(terms: Sequence[str], operator: str) -> str:
 
 def from_clause(table: Table) -> str:
     """Return ``FROM`` the table itself, not one of its indexes: these have another order, and may be damaged."""
+    if table.query:
+        return f"FROM ({table.query})"
     return f"FROM main.{quote(table.name)} NOT INDEXED"
 
 

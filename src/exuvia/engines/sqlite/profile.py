@@ -72,7 +72,7 @@ def profile(
     chunk_rows: int = CHUNK_ROWS,
     on_progress: OnProgress | None = None,
 ) -> Profile:
-    """Read every value of every ordinary table once and return what they are.
+    """Read every value of every ordinary and derived table once and return what they are.
 
     A table that cannot be read does not stop the others: it is listed in ``Profile.unreadable`` with the reason.
     Memory is bounded by a few times 12 MB of values per job, or a few times the largest single row.
@@ -89,7 +89,7 @@ def profile(
         CancelledError: The snapshot was interrupted.
     """
     started = time.monotonic()
-    work = [_Work(table) for table in catalog.tables if tables is None or table.name in tables]
+    work = [_Work(table) for table in (*catalog.tables, *catalog.derived) if tables is None or table.name in tables]
     profiler = _Profiler(snapshot, chunk_rows, on_progress)
     with ThreadPoolExecutor(jobs, thread_name_prefix="exuvia-profile") as pool:
         try:

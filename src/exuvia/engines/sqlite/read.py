@@ -213,7 +213,7 @@ class Reader:
     def _tail(self, table: Table, chunk: Chunk, order_by: Sequence[str], condition: str) -> str:
         order = self.order(table)
         where = order.where(chunk) + ([f"({condition})"] if condition else [])
-        source = f"FROM main.{quote(table.name)}" if order_by else from_clause(table)
+        source = f"FROM main.{quote(table.name)}" if order_by and not table.query else from_clause(table)
         by = ", ".join(f"{quote(name)} COLLATE BINARY" for name in order_by)
         return (
             source

@@ -26,6 +26,11 @@ class Found:
     objects: list[ObjectPlan] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
+    def add(self, other: Found) -> None:
+        """Take over what was found elsewhere."""
+        self.objects += other.objects
+        self.problems += other.problems
+
     def moved(self, kind: str, name: str, table: str, sql: str = "", reason: str = "the same in PostgreSQL") -> None:
         """Note an object that exists in the target as it was."""
         self.objects.append(ObjectPlan(kind, name, table, Fate.MOVED, reason, sql))

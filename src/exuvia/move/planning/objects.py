@@ -12,8 +12,8 @@ from exuvia.engines.postgres.translate import Translation
 from exuvia.engines.sqlite.fulltext import is_full_text
 from exuvia.move.plan import Fate, ObjectPlan, Problem
 from exuvia.move.planning.constraints import Found
-from exuvia.move.planning.naming import Names
 from exuvia.move.planning.feeding import without_feeding
+from exuvia.move.planning.naming import Names
 from exuvia.move.planning.overrides import EXCLUDED, Overrides
 from exuvia.move.planning.search import Searches
 from exuvia.move.planning.translating import Translator
@@ -40,38 +40,34 @@ def views(catalog: Catalog, overrides: Overrides, translator: Translator, names:
 
 
 def triggers(
-    catalog: Catalog,
-    overrides: Overrides,
-    moved: Collection[str],
-    translator: Translator,
-    searches: Searches,
-    found: Found,
-) -> None:
-    """Plan the triggers of tables and views that are moved.
+    catalog: Catalog, overrides: Overrides, moved: Collection[str], translator: Translator, searches: Searches
+) -> Found:
+    """Plan the triggers of tables and views that are moved, and return their fates.
 
-    What they write to a full-text table over another table's text is left to the search column that replaces it.
+    What they write to a full-text table over another table's text is left to what replaces it.
     """
     readable = {fold(name) for name in moved} | {fold(view.name) for view in catalog.views}
     virtual = {fold(table.name): table for table in catalog.virtual_tables if fold(table.name) not in readable}
+    found = Found()
     for trigger in catalog.triggers:
         said = overrides.triggers.get(trigger.name)
         fed, rest = without_feeding(trigger.sql, searches.fed)
-        whole, trigger = trigger, replace(trigger, sql=rest)
-        used = next((virtual[word] for word in map(fold, _WORD.findall(trigger.sql)) if word in virtual), None)
+        used = next((virtual[word] for word in map(fold, _WORD.findall(rest)) if word in virtual), None)
         if said is not None and said.exclude:
-            found.left_out("trigger", trigger.name, trigger.table, EXCLUDED, whole.sql)
+            found.left_out("trigger", trigger.name, trigger.table, EXCLUDED, trigger.sql)
         elif fed and not rest:
             keepers = ", ".join(sorted({searches.fed[name] for name in fed}))
-            reason = f"it only kept {', '.join(sorted(fed))} up to date, which {keepers} needs no trigger for"
-            found.objects.append(ObjectPlan("trigger", whole.name, whole.table, Fate.REPLACED, reason, whole.sql))
+            reason = f"it only kept {', '.join(sorted(fed))} up to date; {keepers} is kept by PostgreSQL itself"
+            found.objects.append(ObjectPlan("trigger", trigger.name, trigger.table, Fate.REPLACED, reason, trigger.sql))
         elif used is not None:
             what = "the full-text index" if is_full_text(used) else f"the {used.module} table"
             reason = f"it keeps {what} {used.name} up to date, which is not moved"
-            found.left_out("trigger", trigger.name, trigger.table, reason, whole.sql)
+            found.left_out("trigger", trigger.name, trigger.table, reason, trigger.sql)
         elif fold(trigger.table) not in readable:
-            found.left_out("trigger", trigger.name, trigger.table, f"{trigger.table} is not moved", whole.sql)
+            found.left_out("trigger", trigger.name, trigger.table, f"{trigger.table} is not moved", trigger.sql)
         else:
-            _statement(trigger, translator.trigger(trigger), found)
+            _statement(trigger, translator.trigger(replace(trigger, sql=rest)), found)
+    return found
 
 
 def _statement(item: View | Trigger, answer: Translation, found: Found, target: tuple[str, str] | None = None) -> None:
