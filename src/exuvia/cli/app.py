@@ -47,6 +47,7 @@ app.command("migrate", epilog=commands.MIGRATE_EXAMPLES)(commands.migrate)
 app.command("verify", epilog=commands.VERIFY_EXAMPLES)(commands.verify)
 app.command("status", epilog=moves.STATUS_EXAMPLES)(moves.status)
 app.command("abort", epilog=moves.ABORT_EXAMPLES)(moves.abort)
+app.command("requeue", epilog=moves.REQUEUE_EXAMPLES)(moves.requeue)
 app.add_typer(pg.app, name="pg")
 
 

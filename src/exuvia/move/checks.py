@@ -44,14 +44,27 @@ def verify_existing(verifier: Verifier, connections: Lender[psycopg.Connection],
     missing: list[TableProof] = []
     with connections.lend() as connection:
         for table in plan.tables:
-            types = column_types(connection, table.target.schema, table.target.name)
-            lacking = [column.target.name for column in table.columns if column.target.name not in types]
-            if lacking or not types:
-                missing.append(_missing(table, lacking if types else []))
+            adopted = as_found(connection, table)
+            if isinstance(adopted, TablePlan):
+                found.append(adopted)
             else:
-                found.append(replace(table, columns=tuple(_as_found(table, one, types) for one in table.columns)))
+                missing.append(_missing(table, adopted))
     proof = verifier.verify(found, verifier.snapshot.interrupt)
     return replace(proof, tables=(*proof.tables, *missing), equal=proof.equal and not missing)
+
+
+def as_found(connection: psycopg.Connection, table: TablePlan) -> TablePlan | list[str]:
+    """Return a table's plan with the types that the target has, or the columns that the target lacks (empty when it
+    lacks the whole table).
+
+    Raises:
+        PlanError: A column has a type that exuvia does not know.
+    """
+    types = column_types(connection, table.target.schema, table.target.name)
+    lacking = [column.target.name for column in table.columns if column.target.name not in types]
+    if lacking or not types:
+        return lacking if types else []
+    return replace(table, columns=tuple(_as_found(table, one, types) for one in table.columns))
 
 
 def _as_found(table: TablePlan, column: ColumnPlan, types: Mapping[str, str]) -> ColumnPlan:

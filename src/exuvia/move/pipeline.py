@@ -26,7 +26,7 @@ from exuvia.engines.sqlite.profile import profile as profile_sqlite
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import ConfigError, PlanError
 from exuvia.location import Location, PostgresLocation, SqliteLocation, parse
-from exuvia.move.checks import tried, verify_existing
+from exuvia.move.checks import as_found, tried, verify_existing
 from exuvia.move.copying import CopyOptions
 from exuvia.move.events import Listener, Progress, ignore
 from exuvia.move.execution import Clock, Execution, conflicts, taken
@@ -34,6 +34,8 @@ from exuvia.move.lending import Lender
 from exuvia.move.plan import ColumnPlan, Plan, TablePlan
 from exuvia.move.planner import PlanOptions, build, needs_check
 from exuvia.move.quarantine import Quarantine
+from exuvia.move.requeue import Origin, Requeued
+from exuvia.move.requeue import requeue as requeue_table
 from exuvia.move.results import MoveReport, Server
 from exuvia.move.trial import estimate
 from exuvia.move.verify import Verifier
@@ -228,6 +230,43 @@ def verify(
         rejections=(),
         proof=proof,
     )
+
+
+def requeue(
+    source: Source,
+    target: Target = DEFAULT_TARGET,
+    *,
+    options: MoveOptions | None = None,
+    origin: Origin = "source",
+    listener: Listener = ignore,
+) -> tuple[Requeued, ...]:
+    """Try the rows in quarantine again, after the plan or the data were mended.
+
+    Args:
+        source: The SQLite file that they came from.
+        target: The PostgreSQL database.
+        options: ``plan`` as it is to be now; ``jobs`` and ``data_dir``.
+        origin: Whether the rows' values are those of the source now, or those in the quarantine tables.
+        listener: Hears of progress.
+
+    Returns:
+        What became of the rows, for each table with a quarantine.
+
+    Raises:
+        SourceError: The file cannot be read.
+        TargetError: The target cannot be reached.
+    """
+    options = options or MoveOptions()
+    clock = Clock(listener)
+    with _opened(source, options.jobs) as snapshot:
+        server = _server(target, options)
+        planned = _planned(snapshot, source, options.plan, options.jobs, clock)
+        with server.connect() as connection, snapshot.reader() as reader:
+            found = [as_found(connection, table) for table in planned.tables]
+            outcomes = [
+                requeue_table(connection, reader, table, origin) for table in found if isinstance(table, TablePlan)
+            ]
+    return tuple(one for one in outcomes if one is not None)
 
 
 @dataclass(frozen=True, slots=True)

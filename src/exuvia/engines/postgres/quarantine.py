@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import psycopg
 
@@ -49,3 +50,36 @@ def rows(
     statement = f'SELECT "row", "column", reason, "values" FROM {qualify(schema, name)} ORDER BY ctid'
     with connection.transaction(), connection.cursor(name="exuvia_quarantine") as cursor:
         yield from cursor.execute(statement.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A row in quarantine: its place in the quarantine table, its name, and its values as JSON holds them."""
+
+    place: str
+    name: str
+    values: Mapping[str, object]
+
+
+def held(connection: psycopg.Connection, schema: str, name: str) -> list[Held] | None:
+    """Return and lock the rows of a quarantine table; None when there is no such table."""
+    if not column_types(connection, schema, name).keys() >= _COLUMNS:
+        return None
+    statement = f'SELECT ctid::text, "row", "values" FROM {qualify(schema, name)} ORDER BY ctid FOR UPDATE'
+    return [Held(*row) for row in connection.execute(statement.encode())]
+
+
+def release(connection: psycopg.Connection, schema: str, name: str, places: Sequence[str]) -> None:
+    """Take rows out of a quarantine table."""
+    connection.execute(f"DELETE FROM {qualify(schema, name)} WHERE ctid = ANY(%s::tid[])".encode(), (list(places),))
+
+
+def set_reason(connection: psycopg.Connection, schema: str, name: str, place: str, reason: str) -> None:
+    """Replace the reason why a row is in quarantine."""
+    statement = f"UPDATE {qualify(schema, name)} SET reason = %s, rejected_at = now() WHERE ctid = %s::tid"
+    connection.execute(statement.encode(), (reason, place))
+
+
+def drop(connection: psycopg.Connection, schema: str, name: str) -> None:
+    """Drop a quarantine table."""
+    connection.execute(f"DROP TABLE {qualify(schema, name)}".encode())

@@ -1,0 +1,92 @@
+"""Rows in quarantine are tried again after the source, the quarantine or the plan was mended."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exuvia.move.pipeline import MoveOptions, migrate, requeue, verify
+from exuvia.move.planfile import load
+from exuvia.move.planner import PlanOptions
+from exuvia.move.quarantine import json_value
+from exuvia.move.requeue import stored_value
+
+
+@pytest.fixture(autouse=True)
+def in_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "s.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b BLOB);"
+        "INSERT INTO t VALUES (1, 'x', x'00ff'), (2, 'y' || char(0), x'01'), (3, 'z' || char(0), NULL), (4, 'w', x'02')"
+    )
+    connection.close()
+    return path
+
+
+def execute(path: Path, sql: str) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(sql)
+    connection.close()
+
+
+def rows(url: str, sql: str = "SELECT id, a, b FROM t ORDER BY id") -> list[tuple[object, ...]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(sql.encode()).fetchall()
+
+
+def test_rows_mended_in_the_source_go_and_the_others_stay(source: Path, postgres_url: str) -> None:
+    migrate(source, postgres_url)
+    execute(source, "UPDATE t SET a = 'mended' WHERE id = 2")
+    (found,) = requeue(source, postgres_url)
+    assert (found.table, found.moved, [name for name, _ in found.remaining]) == ("t", 1, ["rowid=3"])
+    assert rows(postgres_url) == [(1, "x", b"\0\xff"), (2, "mended", b"\1"), (4, "w", b"\2")]
+    assert verify(source, postgres_url).status == "moved with rejections"
+    execute(source, "UPDATE t SET a = NULL WHERE id = 3")
+    (found,) = requeue(source, postgres_url)
+    assert (found.moved, found.remaining) == (1, ())
+    assert rows(postgres_url, "SELECT to_regclass('t_quarantine')") == [(None,)]
+    assert requeue(source, postgres_url) == ()
+    assert verify(source, postgres_url).status == "moved"
+
+
+def test_rows_mended_in_the_quarantine_table_go(source: Path, any_url: str) -> None:
+    migrate(source, any_url)
+    with psycopg.connect(any_url) as connection:
+        connection.execute("""UPDATE t_quarantine SET "values" = '{"id": 2, "a": "by hand", "b": {"blob": "AQ=="}}'
+                              WHERE "row" = 'rowid=2'""")
+    (found,) = requeue(source, any_url, origin="quarantine")
+    assert (found.moved, len(found.remaining)) == (1, 1)
+    assert rows(any_url, "SELECT a, b FROM t WHERE id = 2") == [("by hand", b"\1")]
+
+
+def test_the_plan_can_say_that_such_values_become_null(source: Path, any_url: str) -> None:
+    migrate(source, any_url)
+    said = load('[tables.t.columns]\na = { on_misfit = "null" }\n')
+    (found,) = requeue(source, any_url, options=MoveOptions(PlanOptions(overrides=said)))
+    assert (found.moved, found.remaining) == (2, ())
+    assert rows(any_url, "SELECT a FROM t WHERE id IN (2, 3)") == [(None,), (None,)]
+
+
+@given(
+    st.none()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(codec="utf-8"))
+    | st.binary()
+)
+def test_a_stored_value_is_the_value(value: int | float | str | bytes | None) -> None:
+    restored = stored_value(json_value(value))
+    assert restored == value
+    assert type(restored) is type(value)
