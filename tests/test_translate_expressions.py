@@ -10,7 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exuvia.engines.postgres.translate import translate_expression
+from exuvia.catalog.model import Trigger, View
+from exuvia.catalog.types import SqlType
+from exuvia.engines.postgres.translate import (
+    translate_default,
+    translate_expression,
+    translate_trigger,
+    translate_view,
+)
 from translation import COLUMNS, ODD, TABLE, names, pair, quoted, same
 
 _NUMBERS = ("i", "j", "s", "r", "q", "n", "d", "f", "g")
@@ -165,14 +172,17 @@ def test_what_is_not_exact_is_left_with_its_reason(expression: str, reason: str)
 
 def test_any_expression_is_left_or_agrees_with_sqlite(postgres_url: str) -> None:
     found = names()
+    translated = 0
     with pair(postgres_url) as databases:
 
         @settings(max_examples=400, suppress_health_check=list(HealthCheck))
         @given(_trees())
         def check(expression: str) -> None:
+            nonlocal translated
             translation = translate_expression(expression, TABLE, found)
             if translation.sql is None or translation.reason:
                 return
+            translated += 1
             try:
                 want = databases.ask_sqlite(expression)
             except apsw.SQLError:  # integer overflow in abs()
@@ -184,6 +194,36 @@ def test_any_expression_is_left_or_agrees_with_sqlite(postgres_url: str) -> None
             assert same(want, got), f"{expression}\n{translation.sql}\n{want}\n{got}"
 
         check()
+    assert translated > 80
+
+
+_SOUP = (
+    "SELECT FROM WHERE ( ) , . * + - || -> = <> < AND OR NOT IS NULL IN LIKE GLOB BETWEEN ESCAPE COLLATE CASE WHEN THEN"
+    " ELSE END CAST( AS DISTINCT OVER FILTER count( max( substr( strftime( RAISE( RAISE(IGNORE) 1 2.5 'x' X'f X'ff' t i"
+    " js at NEW.a ? :p @x $ \\ ' \" [b] `c` -- /* */ ; :: [ ] { } UNION ORDER BY GROUP WITH INSERT INTO UPDATE SET"
+    " BEFORE AFTER INSTEAD OF ON BEGIN"
+)
+_WORDS = st.sampled_from(_SOUP.split())
+
+
+@given(st.lists(_WORDS, max_size=12).map(" ".join))
+def test_what_is_no_sql_at_all_is_left_without_an_error(soup: str) -> None:
+    relations = names()
+    results = (
+        translate_expression(soup, TABLE, relations),
+        translate_expression(soup, TABLE, relations, use="condition"),
+        translate_default(soup, SqlType.parse("text")),
+        translate_view(View("v", f"CREATE VIEW v AS {soup}"), relations),
+        translate_trigger(Trigger("r", TABLE, f"CREATE TRIGGER r AFTER INSERT ON t BEGIN {soup}; END"), relations),
+        translate_trigger(Trigger("r", TABLE, f"CREATE TRIGGER {soup}"), relations),
+    )
+    assert all(result.sql is not None or result.reason for result in results)
+
+
+def test_an_expression_that_is_nested_too_deeply_is_left() -> None:
+    for expression in ("(" * 5000 + "1" + ")" * 5000, "NOT " * 5000 + "i", " || ".join(["t"] * 5000)):
+        translation = translate_expression(expression, TABLE, names())
+        assert translation.sql is not None or translation.reason
 
 
 def test_the_largest_integers_compare_with_floating_point_by_their_exact_values(any_url: str) -> None:
@@ -199,11 +239,11 @@ def test_the_largest_integers_compare_with_floating_point_by_their_exact_values(
                 assert databases.ask_sqlite(expression) == databases.ask_postgres(translation.sql), expression
 
 
-@pytest.mark.parametrize("expression", ["i", "f", "r", "d", "t IS NULL", "i > 0 AND f", "'1'", "0", "NULL"])
-def test_a_condition_is_a_boolean_with_sqlites_truth(postgres_url: str, expression: str) -> None:
-    translation = translate_expression(expression, TABLE, names(), use="condition")
-    assert translation.sql is not None
+def test_a_condition_is_a_boolean_with_sqlites_truth(postgres_url: str) -> None:
     with pair(postgres_url) as databases:
-        want = databases.ask_sqlite(f"CASE WHEN ({expression}) THEN 1 ELSE 0 END")
-        rows = databases.postgres.execute(f'SELECT ({translation.sql}) IS TRUE FROM "Ziel" ORDER BY id'.encode())
-        assert [int(row[0]) for row in rows] == want
+        for expression in ("i", "f", "r", "d", "t IS NULL", "i > 0 AND f", "'1'", "0", "NULL"):
+            translation = translate_expression(expression, TABLE, names(), use="condition")
+            assert translation.sql is not None
+            want = databases.ask_sqlite(f"CASE WHEN ({expression}) THEN 1 ELSE 0 END")
+            rows = databases.postgres.execute(f'SELECT ({translation.sql}) IS TRUE FROM "Ziel" ORDER BY id'.encode())
+            assert [int(row[0]) for row in rows] == want, expression

@@ -194,14 +194,14 @@ TRIGGERS = (
 )
 
 
-@pytest.mark.parametrize("trigger", TRIGGERS)
-def test_a_trigger_leaves_the_same_rows_on_both(postgres_url: str, trigger: str) -> None:
-    with _both(postgres_url, [trigger]) as both:
-        for change in CHANGES:
-            went = both.change(change)
-            assert went[0] == went[1], change
-            mine, theirs = both.states()
-            assert mine == theirs, change
+def test_a_trigger_leaves_the_same_rows_on_both(postgres_url: str) -> None:
+    for trigger in TRIGGERS:
+        with _both(postgres_url, [trigger]) as both:
+            for change in CHANGES:
+                went = both.change(change)
+                assert went[0] == went[1], (trigger, change)
+                mine, theirs = both.states()
+                assert mine == theirs, (trigger, change)
 
 
 def test_triggers_that_set_each_other_off_stop_where_sqlite_stops(postgres_url: str) -> None:
@@ -261,6 +261,7 @@ def test_a_view_with_triggers_can_be_written(postgres_url: str) -> None:
         ("BEFORE INSERT ON items BEGIN SELECT RAISE(FAIL, 'x'); END", "RAISE(FAIL)"),
         ("AFTER INSERT ON items BEGIN INSERT INTO log (flag) VALUES (NEW.qty); END", "does not fit boolean"),
         ("AFTER INSERT ON items BEGIN INSERT INTO log (at) VALUES (NEW.changed); END", "does not fit timestamp"),
+        ("AFTER INSERT items BEGIN SELECT 1; END", "cannot be read"),
         ("AFTER INSERT ON nowhere BEGIN SELECT 1; END", "nowhere"),
         ("AFTER UPDATE OF gone ON items BEGIN SELECT 1; END", "not moved"),
         ("AFTER INSERT ON items BEGIN UPDATE totals SET (n, name) = (1, 'x'); END", "several columns"),
@@ -268,7 +269,7 @@ def test_a_view_with_triggers_can_be_written(postgres_url: str) -> None:
     ],
 )
 def test_a_trigger_that_is_not_exact_is_left_with_its_reason(trigger: str, reason: str) -> None:
-    table = trigger.split(" ON ")[1].split(maxsplit=1)[0]
+    table = "nowhere" if "nowhere" in trigger else "items"
     translation = translate_trigger(Trigger("t", table, f"CREATE TRIGGER t {trigger}"), NAMES)
     assert translation.sql is None
     assert reason in translation.reason

@@ -143,6 +143,7 @@ VIEWS = (
     "SELECT CASE WHEN qty > 2 THEN 'many' ELSE state END AS size FROM orders",
     "SELECT coalesce(qty, 0) * 2 AS q FROM orders WHERE q > 4",
     "SELECT rowid, id FROM orders",
+    "SELECT state AS n, qty AS n FROM orders WHERE n = 'open'",
     "SELECT NULL AS none, 1 AS one, 'x' AS text, 2.5 AS r",
     "SELECT 7/2, 7/2.0, -7 % 3, '5' + 1",
 )
@@ -204,19 +205,20 @@ def test_sums_of_fractions_are_translated_with_a_remark() -> None:
     [
         ("SELECT customer, state FROM orders GROUP BY customer", "neither grouped nor aggregated"),
         ("SELECT email, count(*) FROM customers GROUP BY email", "NOCASE"),
+        ("SELECT (SELECT max(qty) FROM orders WHERE customer = c.id) FROM customers c GROUP BY active", "c.id"),
+        ("SELECT round(weight, id) FROM orders", "not fixed"),
         ("SELECT DISTINCT email FROM customers", "NOCASE"),
         ("SELECT * FROM customers NATURAL JOIN orders", "METHOD"),
         ("WITH RECURSIVE c AS (SELECT 1 AS n UNION ALL SELECT 'x' FROM c) SELECT * FROM c", "different classes"),
         ("SELECT value FROM json_each('[1]')", "no table"),
         ("SELECT id FROM nowhere", "nowhere"),
-        ("SELECT id, id FROM customers", "one name"),
         ("SELECT printf('%.2f', weight) FROM orders", "printf()"),
         ("SELECT sum(qty) OVER w FROM orders WINDOW w AS (ORDER BY id)", "WINDOWS"),
         ("SELECT id FROM customers UNION SELECT state FROM orders", "different classes"),
         ("SELECT group_concat(state ORDER BY id) FROM orders", "ORDER BY"),
         ("SELECT id FROM orders WHERE (id, qty) IN (SELECT id, qty FROM orders)", "Tuple"),
         ("SELECT rowid FROM (SELECT id FROM orders)", "rowid"),
-        ("VALUES (1)", "Values"),
+        ("VALUES (1)", "as a view"),
     ],
 )
 def test_a_view_that_is_not_exact_is_left_with_its_reason(select: str, reason: str) -> None:

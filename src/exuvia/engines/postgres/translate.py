@@ -107,8 +107,8 @@ def translate_expression(
         if target is None:
             return Translation(None, f"{column} is not moved")
         return Translation(assign(value, target.type, target.affinity), notes)
-    except NotExact as reason:
-        return Translation(None, str(reason))
+    except (NotExact, RecursionError) as reason:
+        return _left(reason)
 
 
 def translate_index_part(part: IndexPart, table: str, names: Names) -> Translation:
@@ -133,8 +133,8 @@ def translate_index_part(part: IndexPart, table: str, names: Names) -> Translati
             named = find(relation.columns, part.column)
             return Translation(quote(named.name) if named else value.sql)
         return Translation(f"({shown(value)})")
-    except NotExact as reason:
-        return Translation(None, str(reason))
+    except (NotExact, RecursionError) as reason:
+        return _left(reason)
 
 
 def translate_default(sql: str, type: SqlType, *, affinity: Affinity | None = None) -> Translation:  # noqa: A002
@@ -150,8 +150,8 @@ def translate_default(sql: str, type: SqlType, *, affinity: Affinity | None = No
         if type.base in (Base.UUID, Base.TEXT, Base.VARCHAR) and value.volatile:
             value = _uuid_default(sql, value)
         return Translation(assign(value, type, affinity or own_affinity(type)))
-    except NotExact as reason:
-        return Translation(None, str(reason))
+    except (NotExact, RecursionError) as reason:
+        return _left(reason)
 
 
 def translate_view(view: View, names: Names) -> Translation:
@@ -160,8 +160,8 @@ def translate_view(view: View, names: Names) -> Translation:
         query = Queries(names.relations).view(view)
         notes = "; ".join(sorted(query.remarks))
         return Translation(view_sql(view, query, names.schema, names.target(view.name), fold=names.fold), notes)
-    except NotExact as reason:
-        return Translation(None, str(reason))
+    except (NotExact, RecursionError) as reason:
+        return _left(reason)
 
 
 def translate_views(views: Sequence[View], names: Names) -> tuple[Mapping[str, Translation], Names]:
@@ -193,8 +193,12 @@ def translate_trigger(trigger: Trigger, names: Names) -> Translation:
     """Translate a trigger into CREATE FUNCTION and CREATE TRIGGER, two statements in one text."""
     try:
         return Translation(*trigger_sql(trigger, names.relations, names.schema, names.target(trigger.name)))
-    except NotExact as reason:
-        return Translation(None, str(reason))
+    except (NotExact, RecursionError) as reason:
+        return _left(reason)
+
+
+def _left(reason: Exception) -> Translation:
+    return Translation(None, "it is nested too deeply" if isinstance(reason, RecursionError) else str(reason))
 
 
 def _relation(table: str, names: Names) -> Relation:
@@ -214,7 +218,7 @@ def _default_value(sql: str) -> Value:
 
 
 def _uuid_default(sql: str, value: Value) -> Value:
-    samples = [str(evaluate(f"({sql})")) for _ in range(_SAMPLES)]
+    samples = [str(evaluate(f"({sql}\n)")) for _ in range(_SAMPLES)]
     if all(_UUID4.fullmatch(sample) for sample in samples):
         return replace(value, sql="gen_random_uuid()::text", uuid="gen_random_uuid()")
     if value.kind is Kind.TEXT and all(_HEX32.fullmatch(sample) for sample in samples):

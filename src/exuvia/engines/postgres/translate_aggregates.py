@@ -27,6 +27,7 @@ from exuvia.engines.postgres.translate_values import (
     text,
 )
 
+UNORDERED = "group_concat() joins the texts in the order in which the rows come, which neither engine promises"
 Aggregate = Callable[[Sequence[Value], bool, str], Value]
 
 ROUNDED = "sums and averages of floating-point numbers may differ in the last digit, as between versions of SQLite"
@@ -111,7 +112,8 @@ def _group_concat(values: Sequence[Value], distinct: bool, suffix: str) -> Value
         raise NotExact("group_concat() with DISTINCT keeps the order of first appearance")
     shown = as_text(values[0])
     separator = as_text(values[1]).sql if len(values) > 1 else "','"
-    return text(f"string_agg({shown.sql}, {separator}){suffix}")
+    found = text(f"string_agg({shown.sql}, {separator}){suffix}")
+    return replace(found, remarks=frozenset({UNORDERED}))
 
 
 AGGREGATES: dict[str, Aggregate] = {

@@ -58,6 +58,9 @@ class _Parser(SQLiteParser):  # type: ignore[misc, unused-ignore]
         TokenType.RLIKE: "REGEXP",
     }
 
+    def _warn_unsupported(self) -> None:
+        self.raise_error("Unknown syntax")
+
     def _parse_interval(self, *_args: Any, **_kwargs: Any) -> Node:
         return None
 
@@ -178,7 +181,7 @@ def statement(sql: str) -> Node:
     """Return the tree of the one statement in ``sql``; NotExact when it cannot be read."""
     try:
         found = [tree for tree in _DIALECT.parse(sql) if tree is not None]
-    except (SqlglotError, RecursionError, ValueError) as error:
+    except (SqlglotError, RecursionError, ValueError, IndexError, AttributeError) as error:
         raise NotExact(f"it cannot be read ({_first_line(error)})") from None
     if len(found) != 1 or isinstance(found[0], exp.Command):
         raise NotExact("it cannot be read as one statement")

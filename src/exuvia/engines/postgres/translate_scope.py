@@ -70,11 +70,12 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The names that an expression can see: the query's own sources, then its result aliases, then the query
-    around it."""
+    around it. ``used`` takes the columns that a query inside an expression reads from here."""
 
     sources: tuple[Source, ...] = ()
     parent: Scope | None = None
     aliases: Mapping[str, Value] = field(default_factory=dict)
+    used: set[str] | None = None
 
     def column(self, name: str, table: str | None, *, quoted: bool) -> Value:
         """Return what a column reference means.
@@ -86,6 +87,8 @@ class Scope:
         while scope is not None:
             found = scope._own(name, table)
             if found is not None:
+                if scope.used is not None:
+                    scope.used.update(found.columns)
                 return found
             scope = scope.parent
         if table is None and quoted:

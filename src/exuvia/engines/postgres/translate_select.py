@@ -51,7 +51,7 @@ class Select:
         from_ = self._from()
         scope = Scope(tuple(self._sources), self._outer)
         outputs = self._outputs(Compiler(scope, self._queries, grouped=True))
-        scope = replace(scope, aliases=dict(outputs))
+        scope = replace(scope, aliases=dict(reversed(outputs)))
         where = self._where(scope)
         compiler = Compiler(scope, self._queries, grouped=True)
         groups = self._groups(compiler, outputs)
@@ -192,7 +192,7 @@ class Select:
         if order is None:
             return []
         found = []
-        by_label = dict(reversed(list(outputs)))
+        by_label = dict(reversed(outputs))
         for item in order.expressions:
             position = output_position(item.this)
             alias = item.this.name if isinstance(item.this, exp.Column) and not item.this.table else ""

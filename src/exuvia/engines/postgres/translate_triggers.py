@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlglot.tokens import Token, TokenType
@@ -76,22 +76,27 @@ def trigger_sql(trigger: Trigger, relations: Mapping[str, Relation], schema: str
 def _taken_apart(sql: str) -> _Parts:
     found = tokens(sql)
     words = [token.text.upper() if token.token_type != TokenType.IDENTIFIER else "" for token in found]
-    if words[:1] != ["CREATE"] or "TRIGGER" not in words[:3] or "BEGIN" not in words or words[-1] != "END":
-        raise NotExact("it cannot be read as a trigger")
-    if words[1] != "TRIGGER":
+    if words[1:2] in (["TEMP"], ["TEMPORARY"]):
         raise NotExact("it is temporary")
-    start = next((i for i, token in enumerate(found) if i > 2 and token.token_type in _EVENTS), None)
-    begin = words.index("BEGIN")
-    if start is None or start > begin:
+    begin = _first(i for i, word in enumerate(words) if word == "BEGIN" and words[i - 1] != ".")
+    start = _first(i for i, token in enumerate(found) if i > 2 and token.token_type in _EVENTS)
+    on = _first(i for i in range(start, begin) if found[i].token_type == TokenType.ON)
+    if words[:2] != ["CREATE", "TRIGGER"] or words[-1] != "END":
         raise NotExact("it cannot be read as a trigger")
     timing = {"AFTER": "AFTER", "OF": "INSTEAD OF"}.get(words[start - 1], "BEFORE")
-    on = next(i for i in range(start, begin) if found[i].token_type == TokenType.ON)
     listed = found[start + 2 : on] if words[start + 1] == "OF" else []
     columns = tuple(token.text for token in listed if token.token_type != TokenType.COMMA)
-    when = next((i for i in range(on, begin) if words[i] == "WHEN" and found[i].token_type == TokenType.WHEN), None)
+    when = next((i for i in range(on, begin) if found[i].token_type == TokenType.WHEN), None)
     condition = sql[found[when].end + 1 : found[begin].start] if when is not None else None
     statements = _statements(sql, found[begin + 1 : -1])
     return _Parts(timing, _EVENTS[found[start].token_type], columns, condition, statements)
+
+
+def _first(places: Iterator[int]) -> int:
+    place = next(places, None)
+    if place is None:
+        raise NotExact("it cannot be read as a trigger")
+    return place
 
 
 def _statements(sql: str, found: list[Token]) -> tuple[str, ...]:

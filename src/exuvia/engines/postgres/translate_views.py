@@ -69,8 +69,9 @@ def view_relation(query: Query, view: View, names: NewNames) -> Relation:
 
 
 def _names(view: View, query: Query) -> list[str]:
-    known = len(view.columns) == len(query.columns)
-    labels = [fit(label) for label in (view.columns if known else (label for label, _ in query.columns))]
+    if view.columns and len(view.columns) != len(query.columns):
+        raise NotExact("it shows columns that are not moved")
+    labels = [fit(label) for label in view.columns or (label for label, _ in query.columns)]
     if len({fold_name(label) for label in labels}) < len(labels):
         raise NotExact("two of its columns have one name")
     return labels
@@ -97,42 +98,53 @@ class Queries:
             raise NotExact("it cannot be read as a view")
         if tree.args.get("properties"):
             raise NotExact("it is temporary")
+        if not isinstance(tree.expression, exp.Query):
+            raise NotExact("it cannot be read as a view")
         query = self.query(tree.expression, None)
         labels = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
         if labels and len(labels) == len(query.columns):
-            renamed = ((label.this, value) for label, (_, value) in zip(labels, query.columns, strict=True))
+            renamed = ((label.name, value) for label, (_, value) in zip(labels, query.columns, strict=True))
             query = replace(query, columns=tuple(renamed))
         return replace(query, remarks=frozenset(self.remarks))
 
     def scalar(self, tree: Node, scope: Scope) -> Value:
         """Return a query's first column of its first row."""
-        query = self.query(tree, scope)
+        query, used = self._within(tree, scope)
         if len(query.columns) != 1:
             raise NotExact("a query that stands for a value has more than one column")
-        value = query.columns[0][1]
+        value = forget(query.columns[0][1])
         limit = "" if query.one_row or tree.args.get("limit") else " LIMIT 1"
-        return replace(forget(value), sql=f"({query.sql}{limit})", collation="BINARY", aggregate=False)
+        plain = replace(value, collation="BINARY", aggregate=False, columns=used)
+        return replace(plain, sql=f"({query.sql}{limit})")
 
     def exists(self, tree: Node, scope: Scope) -> Value:
         """Return whether a query has a row."""
-        query = self.query(tree, scope)
-        return boolean(f"EXISTS ({query.sql})")
+        query, used = self._within(tree, scope)
+        return replace(boolean(f"EXISTS ({query.sql})"), columns=used)
 
     def member(self, value: Value, tree: Node, scope: Scope) -> Value:
         """Return whether a query's only column holds ``value``."""
-        query = self.query(tree, scope)
+        query, used = self._within(tree, scope)
         if len(query.columns) != 1:
             raise NotExact("IN compares rows of several columns")
-        other = replace(forget(query.columns[0][1]), sql="exuvia_in", collation="BINARY")
+        other = replace(forget(query.columns[0][1]), sql="exuvia_in", collation="BINARY", columns=used, aggregate=False)
         test = compare("=", value, other)
         prefix, suffix = "(", " = exuvia_in)"
         if not test.sql.startswith(prefix) or not test.sql.endswith(suffix):
             raise NotExact("IN compares different types")
         left = test.sql[len(prefix) : -len(suffix)]
-        return boolean(f"({left} IN ({query.sql}))", value)
+        return replace(test, sql=f"({left} IN ({query.sql}))")
+
+    def _within(self, tree: Node, scope: Scope) -> tuple[Query, frozenset[str]]:
+        """Translate a query inside an expression; also return the columns that it reads from around it."""
+        used: set[str] = set()
+        query = self.query(tree, replace(scope, used=used))
+        return query, frozenset(used)
 
     def query(self, tree: Node, outer: Scope | None) -> Query:
         """Translate a SELECT or a combination of several; ``outer`` is the scope around it."""
+        if tree is None:
+            raise NotExact("a query is missing")
         while isinstance(tree, exp.Subquery) and not any(v for k, v in tree.args.items() if k != "this"):
             tree = tree.this
         with_ = tree.args.get("with_")
@@ -249,7 +261,7 @@ class Queries:
             if position is None and isinstance(item.this, exp.Column) and not item.this.table:
                 value = find(values, item.this.name)
             else:
-                value = list(values.values())[position - 1] if position else None
+                value = list(values.values())[position - 1] if position and position <= len(values) else None
             if value is None:
                 raise NotExact("ORDER BY is over more than the columns of a combination")
             items.append(self.ordered(value, item))
@@ -275,7 +287,7 @@ class Queries:
 
 
 def _labels(part: Node, query: Query) -> list[str]:
-    written = [column.this for column in part.args["alias"].args.get("columns") or []]
+    written = [column.name for column in part.args["alias"].args.get("columns") or []]
     labels = written or [label for label, _ in query.columns]
     if len(labels) != len(query.columns) or len({fold_name(label) for label in labels}) < len(labels):
         raise NotExact("a WITH has two columns of one name")
