@@ -13,7 +13,7 @@ from exuvia.engines.postgres.ddl import create_table, finish_steps, foreign_key_
 from exuvia.errors import PlanError
 from exuvia.move.plan import ColumnPlan, Fate, ObjectPlan, Plan, TablePlan
 from exuvia.move.planfile import load
-from exuvia.move.planner import needs_check
+from exuvia.move.planner import TargetAbilities, needs_check
 from exuvia.move.planning.constraints import with_orphans
 from exuvia.values.cells import StorageClass
 from exuvia.values.facts import Example
@@ -324,7 +324,7 @@ def test_postgresql_takes_everything_that_is_planned(tmp_path: Path, any_url: st
     paths = [tmp_path / "app.db", *REAL]
     for number, path in enumerate(paths):
         looked = look(path, RICH if path not in REAL else "")
-        plan = looked.plan(style=style, fold=fold, schema=f"app{number}")
+        plan = looked.plan(style=style, fold=fold, schema=f"app{number}", abilities=TargetAbilities(trgm=False))
         with psycopg.connect(any_url, autocommit=True) as connection:
             connection.execute(f"CREATE SCHEMA app{number}".encode())
             for planned in plan.tables:

@@ -23,6 +23,7 @@ _SEQUENCE_MAXIMUM = 2**63 - 1
 _EXISTS = (
     psycopg.errors.DuplicateTable,
     psycopg.errors.DuplicateObject,
+    psycopg.errors.DuplicateColumn,
     psycopg.errors.InvalidTableDefinition,  # a second primary key
 )
 

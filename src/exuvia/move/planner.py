@@ -28,6 +28,8 @@ from exuvia.values.facts import ColumnFacts
 from exuvia.values.profile import Profile
 from exuvia.values.rules import NaiveTime
 
+__all__ = ["PlanOptions", "TargetAbilities", "build", "needs_check"]
+
 _IDENTITIES = (Base.SMALLINT, Base.INTEGER, Base.BIGINT)
 
 

@@ -82,7 +82,11 @@ class Capabilities:
     @property
     def offers_pgvector(self) -> bool:
         """Whether pgvector is installed or this user can create it."""
-        return self.has_pgvector or self.can_create_extension("vector")
+        return self.offers("vector")
+
+    def offers(self, name: str) -> bool:
+        """Whether an extension is installed in this database or this user can create it."""
+        return self.is_installed(name) or self.can_create_extension(name)
 
     def is_installed(self, name: str) -> bool:
         """Whether an extension is installed in this database."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import psycopg
 
-from exuvia.engines.postgres import embedded
+from exuvia.engines.postgres import embedded, extensions
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.errors import ConfigError, TargetError
 from exuvia.location import EmbeddedLocation, Location, PostgresLocation
@@ -180,3 +180,4 @@ def _set_up(connection: psycopg.Connection) -> None:
     settings = _SESSION | (_SESSION_17 if connection.info.server_version >= 170000 else {})
     calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
     connection.execute(f"SELECT {calls}".encode(), [part for pair in settings.items() for part in pair])
+    connection.execute(extensions.FIND.encode())

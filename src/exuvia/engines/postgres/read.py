@@ -15,6 +15,7 @@ import pyarrow as pa
 from exuvia.catalog.names import qualify, quote
 from exuvia.catalog.target import TargetColumn
 from exuvia.catalog.types import Base, SqlType
+from exuvia.engines.postgres.extensions import FIND
 from exuvia.errors import TargetError
 from exuvia.location import PostgresLocation
 
@@ -50,6 +51,9 @@ class Reader:
     def __init__(self, url: str) -> None:
         try:
             self._connection = adbc.connect(url, autocommit=True)
+            with self._connection.cursor() as cursor:
+                cursor.execute(FIND)
+                cursor.fetchall()
         except adbc_driver_manager.Error as error:
             raise TargetError("The target cannot be read back.", hint=_first_line(error), code="read") from error
 
@@ -86,7 +90,7 @@ class Reader:
 
 
 def _expression(column: TargetColumn) -> str:
-    name = quote(column.name)
+    name = f"({column.read_as})" if column.read_as else quote(column.name)
     if column.type.base in _SENT:
         return f"{_SENT[column.type.base]}({name})"
     if column.type.base is Base.UUID:
