@@ -16,7 +16,7 @@ from exuvia.catalog.model import Affinity
 from exuvia.catalog.names import quote
 from exuvia.catalog.types import SqlType
 from exuvia.engines.postgres.translate import NamedColumn, Names, Relation
-from exuvia.engines.postgres.translate_cast import affinity_of
+from exuvia.engines.postgres.translate.cast import affinity_of
 from exuvia.values.cells import StorageClass
 
 Cell = int | float | str | bytes | None

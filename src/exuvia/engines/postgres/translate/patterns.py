@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from exuvia.engines.postgres.ddl import literal
-from exuvia.engines.postgres.translate_values import Kind, NotExact, Value, as_text, boolean, constant_value
+from exuvia.engines.postgres.translate.values import Kind, NotExact, Value, as_text, boolean, constant_value
 
 _LETTER = re.compile(r"[A-Za-z]")
 

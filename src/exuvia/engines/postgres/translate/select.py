@@ -11,12 +11,12 @@ from sqlglot import exp
 from exuvia.catalog.names import fold as fold_name
 from exuvia.catalog.names import qualify, quote
 from exuvia.catalog.types import Base
-from exuvia.engines.postgres.translate_compare import compare
-from exuvia.engines.postgres.translate_expressions import Compiler
-from exuvia.engines.postgres.translate_parse import Node
-from exuvia.engines.postgres.translate_query import Query, limit_clause, only, output_position, relation_columns
-from exuvia.engines.postgres.translate_scope import Scope, Source, find
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.compare import compare
+from exuvia.engines.postgres.translate.expressions import Compiler
+from exuvia.engines.postgres.translate.parse import Node
+from exuvia.engines.postgres.translate.query import Query, limit_clause, only, output_position, relation_columns
+from exuvia.engines.postgres.translate.scope import Scope, Source, find
+from exuvia.engines.postgres.translate.values import (
     Kind,
     NotExact,
     Relation,
@@ -28,7 +28,7 @@ from exuvia.engines.postgres.translate_values import (
 )
 
 if TYPE_CHECKING:
-    from exuvia.engines.postgres.translate_views import Queries
+    from exuvia.engines.postgres.translate.views import Queries
 
 _SELECT_PARTS = frozenset(
     {"with_", "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct"}

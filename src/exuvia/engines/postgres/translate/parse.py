@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.parsers.sqlite import SQLiteParser
 from sqlglot.tokens import Token, TokenType
 
-from exuvia.engines.postgres.translate_values import NotExact
+from exuvia.engines.postgres.translate.values import NotExact
 
 Node = Any  # sqlglot is not typed strictly; its trees are checked where they are read
 

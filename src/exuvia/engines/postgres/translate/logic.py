@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from exuvia.engines.postgres.translate_fold import evaluate, literal
-from exuvia.engines.postgres.translate_unify import unify
-from exuvia.engines.postgres.translate_values import Kind, NotExact, Value, boolean, constant_value, derive, describe
+from exuvia.engines.postgres.translate.fold import evaluate, literal
+from exuvia.engines.postgres.translate.unify import unify
+from exuvia.engines.postgres.translate.values import Kind, NotExact, Value, boolean, constant_value, derive, describe
 
 
 def truth(value: Value) -> Value:

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from exuvia.catalog.model import Affinity
 from exuvia.catalog.types import Base
-from exuvia.engines.postgres.translate_compare import collated
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.compare import collated
+from exuvia.engines.postgres.translate.values import (
     NUMERIC_KINDS,
     Kind,
     NotExact,

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from exuvia.catalog.types import Base
 from exuvia.engines.postgres.ddl import literal
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.values import (
     INTEGER,
     JSONB,
     Kind,

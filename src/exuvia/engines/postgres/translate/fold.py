@@ -8,8 +8,8 @@ from collections.abc import Callable
 import apsw
 from sqlglot import exp
 
-from exuvia.engines.postgres.translate_parse import Node
-from exuvia.engines.postgres.translate_values import Constant, NotExact
+from exuvia.engines.postgres.translate.parse import Node
+from exuvia.engines.postgres.translate.values import Constant, NotExact
 
 _LONGEST = 1_000_000  # characters or bytes of a constant's value
 _STEPS = 10_000_000  # virtual machine instructions

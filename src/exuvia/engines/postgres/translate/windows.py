@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from exuvia.engines.postgres.translate_aggregates import AGGREGATES
-from exuvia.engines.postgres.translate_parse import Node
-from exuvia.engines.postgres.translate_unify import unify
-from exuvia.engines.postgres.translate_values import NotExact, Value, derive, distinguishable, forget, integer
+from exuvia.engines.postgres.translate.aggregates import AGGREGATES
+from exuvia.engines.postgres.translate.parse import Node
+from exuvia.engines.postgres.translate.unify import unify
+from exuvia.engines.postgres.translate.values import NotExact, Value, derive, distinguishable, forget, integer
 
 if TYPE_CHECKING:
-    from exuvia.engines.postgres.translate_expressions import Compiler
+    from exuvia.engines.postgres.translate.expressions import Compiler
 
 _PARTS = frozenset({"this", "partition_by", "order", "spec", "over"})
 _BOUNDS = frozenset({"CURRENT ROW", "UNBOUNDED"})

@@ -21,12 +21,12 @@ from sqlglot.tokens import Token, TokenType
 from exuvia.catalog.model import Trigger
 from exuvia.catalog.names import fold, qualify, quote
 from exuvia.engines.postgres.ddl import literal
-from exuvia.engines.postgres.translate_expressions import Compiler
-from exuvia.engines.postgres.translate_parse import expression, tokens
-from exuvia.engines.postgres.translate_scope import Scope, Source, find
-from exuvia.engines.postgres.translate_statements import Body, Context
-from exuvia.engines.postgres.translate_values import NotExact, Relation
-from exuvia.engines.postgres.translate_views import Queries
+from exuvia.engines.postgres.translate.expressions import Compiler
+from exuvia.engines.postgres.translate.parse import expression, tokens
+from exuvia.engines.postgres.translate.scope import Scope, Source, find
+from exuvia.engines.postgres.translate.statements import Body, Context
+from exuvia.engines.postgres.translate.values import NotExact, Relation
+from exuvia.engines.postgres.translate.views import Queries
 
 _EVENTS = {TokenType.INSERT: "INSERT", TokenType.UPDATE: "UPDATE", TokenType.DELETE: "DELETE"}
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from exuvia.engines.postgres.translate_expressions import Compiler
-from exuvia.engines.postgres.translate_parse import Node
-from exuvia.engines.postgres.translate_scope import Scope
-from exuvia.engines.postgres.translate_values import Kind, NamedColumn, NotExact, Value
+from exuvia.engines.postgres.translate.expressions import Compiler
+from exuvia.engines.postgres.translate.parse import Node
+from exuvia.engines.postgres.translate.scope import Scope
+from exuvia.engines.postgres.translate.values import Kind, NamedColumn, NotExact, Value
 from exuvia.values.cells import StorageClass
 
 _CLASSES = {

@@ -14,16 +14,16 @@ from sqlglot import exp
 
 from exuvia.catalog.model import Affinity
 from exuvia.catalog.types import Base
-from exuvia.engines.postgres.translate_aggregates import AGGREGATES
-from exuvia.engines.postgres.translate_cast import affinity_of, cast
-from exuvia.engines.postgres.translate_compare import compare
-from exuvia.engines.postgres.translate_fold import evaluate, fold, literal
-from exuvia.engines.postgres.translate_functions import call
-from exuvia.engines.postgres.translate_logic import choose, truth
-from exuvia.engines.postgres.translate_parse import Node
-from exuvia.engines.postgres.translate_patterns import glob, like
-from exuvia.engines.postgres.translate_scope import Scope, is_null
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.aggregates import AGGREGATES
+from exuvia.engines.postgres.translate.cast import affinity_of, cast
+from exuvia.engines.postgres.translate.compare import compare
+from exuvia.engines.postgres.translate.fold import evaluate, fold, literal
+from exuvia.engines.postgres.translate.functions import call
+from exuvia.engines.postgres.translate.logic import choose, truth
+from exuvia.engines.postgres.translate.parse import Node
+from exuvia.engines.postgres.translate.patterns import glob, like
+from exuvia.engines.postgres.translate.scope import Scope, is_null
+from exuvia.engines.postgres.translate.values import (
     BIGINT,
     DOUBLE,
     EXACT_FLOAT,
@@ -296,7 +296,7 @@ class Compiler:
     def _window(self, node: Node) -> Value:
         if not self._grouped:
             raise NotExact("OVER stands where no window function can")
-        from exuvia.engines.postgres.translate_windows import over
+        from exuvia.engines.postgres.translate.windows import over
 
         return over(Compiler(self.scope, self._subqueries), node)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from exuvia.catalog.names import fold, qualify, quote
-from exuvia.engines.postgres.translate_assign import assign
-from exuvia.engines.postgres.translate_expressions import Compiler
-from exuvia.engines.postgres.translate_parse import Node, statement
-from exuvia.engines.postgres.translate_scope import Scope, Source, find
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.assign import assign
+from exuvia.engines.postgres.translate.expressions import Compiler
+from exuvia.engines.postgres.translate.parse import Node, statement
+from exuvia.engines.postgres.translate.scope import Scope, Source, find
+from exuvia.engines.postgres.translate.values import (
     Kind,
     NamedColumn,
     NotExact,
@@ -20,7 +20,7 @@ from exuvia.engines.postgres.translate_values import (
     Value,
     as_text,
 )
-from exuvia.engines.postgres.translate_views import Queries
+from exuvia.engines.postgres.translate.views import Queries
 
 _EQUAL = (exp.EQ, exp.NullSafeEQ)
 

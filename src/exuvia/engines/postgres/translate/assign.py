@@ -11,12 +11,12 @@ from decimal import Decimal
 from exuvia.catalog.model import Affinity
 from exuvia.catalog.types import Base, SqlType
 from exuvia.engines.postgres.ddl import literal
-from exuvia.engines.postgres.translate_cast import stored
-from exuvia.engines.postgres.translate_compare import is_day, is_time
-from exuvia.engines.postgres.translate_fold import evaluate
-from exuvia.engines.postgres.translate_fold import literal as sqlite_literal
-from exuvia.engines.postgres.translate_times import NOW
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.cast import stored
+from exuvia.engines.postgres.translate.compare import is_day, is_time
+from exuvia.engines.postgres.translate.fold import evaluate
+from exuvia.engines.postgres.translate.fold import literal as sqlite_literal
+from exuvia.engines.postgres.translate.times import NOW
+from exuvia.engines.postgres.translate.values import (
     NUMERIC_AFFINITIES,
     Kind,
     NotExact,

@@ -15,16 +15,16 @@ from typing import Literal
 from exuvia.catalog.model import Affinity, IndexPart, Trigger, View
 from exuvia.catalog.names import quote
 from exuvia.catalog.types import Base, SqlType
-from exuvia.engines.postgres.translate_assign import assign, own_affinity
-from exuvia.engines.postgres.translate_compare import collated
-from exuvia.engines.postgres.translate_expressions import Compiler
-from exuvia.engines.postgres.translate_fold import evaluate
-from exuvia.engines.postgres.translate_logic import truth
-from exuvia.engines.postgres.translate_parse import expression
-from exuvia.engines.postgres.translate_scope import Scope, Source, find
-from exuvia.engines.postgres.translate_triggers import trigger_sql
-from exuvia.engines.postgres.translate_values import Kind, NamedColumn, NotExact, Relation, Value, shown
-from exuvia.engines.postgres.translate_views import Queries, view_relation, view_sql
+from exuvia.engines.postgres.translate.assign import assign, own_affinity
+from exuvia.engines.postgres.translate.compare import collated
+from exuvia.engines.postgres.translate.expressions import Compiler
+from exuvia.engines.postgres.translate.fold import evaluate
+from exuvia.engines.postgres.translate.logic import truth
+from exuvia.engines.postgres.translate.parse import expression
+from exuvia.engines.postgres.translate.scope import Scope, Source, find
+from exuvia.engines.postgres.translate.triggers import trigger_sql
+from exuvia.engines.postgres.translate.values import Kind, NamedColumn, NotExact, Relation, Value, shown
+from exuvia.engines.postgres.translate.views import Queries, view_relation, view_sql
 
 __all__ = [
     "NamedColumn",

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from exuvia.catalog.model import Affinity
 from exuvia.catalog.types import Base
-from exuvia.engines.postgres.translate_compare import compare
-from exuvia.engines.postgres.translate_json import JSON_FUNCTIONS
-from exuvia.engines.postgres.translate_logic import choose, truth
-from exuvia.engines.postgres.translate_times import TIME_FUNCTIONS
-from exuvia.engines.postgres.translate_unify import unify
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.compare import compare
+from exuvia.engines.postgres.translate.json import JSON_FUNCTIONS
+from exuvia.engines.postgres.translate.logic import choose, truth
+from exuvia.engines.postgres.translate.times import TIME_FUNCTIONS
+from exuvia.engines.postgres.translate.unify import unify
+from exuvia.engines.postgres.translate.values import (
     BYTEA,
     DOUBLE,
     INT64_MAX,

@@ -12,13 +12,13 @@ from sqlglot import exp
 from exuvia.catalog.model import View
 from exuvia.catalog.names import fit, qualify, quote
 from exuvia.catalog.names import fold as fold_name
-from exuvia.engines.postgres.translate_compare import collated, compare
-from exuvia.engines.postgres.translate_parse import Node, statement
-from exuvia.engines.postgres.translate_query import Query, limit_clause, named, only, output_position, relation_columns
-from exuvia.engines.postgres.translate_scope import Scope, find
-from exuvia.engines.postgres.translate_select import Select
-from exuvia.engines.postgres.translate_unify import unify
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.compare import collated, compare
+from exuvia.engines.postgres.translate.parse import Node, statement
+from exuvia.engines.postgres.translate.query import Query, limit_clause, named, only, output_position, relation_columns
+from exuvia.engines.postgres.translate.scope import Scope, find
+from exuvia.engines.postgres.translate.select import Select
+from exuvia.engines.postgres.translate.unify import unify
+from exuvia.engines.postgres.translate.values import (
     BIGINT,
     NUMERIC_KINDS,
     TEXT,

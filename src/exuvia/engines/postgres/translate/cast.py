@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from exuvia.catalog.model import Affinity
-from exuvia.engines.postgres.translate_compare import looks_numeric
-from exuvia.engines.postgres.translate_fold import evaluate, literal
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.compare import looks_numeric
+from exuvia.engines.postgres.translate.fold import evaluate, literal
+from exuvia.engines.postgres.translate.values import (
     BYTEA,
     EXACT_FLOAT,
     INT64_MAX,

@@ -10,8 +10,8 @@ from datetime import date
 from exuvia.catalog.model import Affinity
 from exuvia.catalog.types import Base
 from exuvia.engines.postgres.ddl import literal
-from exuvia.engines.postgres.translate_json import compare_json
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.json import compare_json
+from exuvia.engines.postgres.translate.values import (
     EXACT_FLOAT,
     INT64_MAX,
     INT64_MIN,

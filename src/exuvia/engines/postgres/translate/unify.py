@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from exuvia.catalog.model import Affinity
 from exuvia.catalog.types import Base, SqlType
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.values import (
     BIGINT,
     BOOLEAN,
     DOUBLE,

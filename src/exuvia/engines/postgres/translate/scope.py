@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from exuvia.catalog.names import fold, quote
-from exuvia.engines.postgres.translate_values import (
+from exuvia.engines.postgres.translate.values import (
     Kind,
     NotExact,
     Relation,
