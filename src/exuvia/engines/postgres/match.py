@@ -132,8 +132,6 @@ class _Parser:
 
     def whole(self) -> _Query | None:
         """Read everything; None for a query without words."""
-        if not self.tokens:
-            return None
         found = self._or(None)
         if self._at < len(self.tokens):
             raise self._error()
@@ -246,12 +244,13 @@ class _Parser:
             return None
         if len(phrases) == 1:
             return self._phrase_query(phrases[0], weights)
-        if len(phrases) > 2 or distance > _NEAR_MOST:
-            self.reasons.append("NEAR of more than two phrases, or over a long distance, only asks for all of them")
+        first, second = phrases[0], phrases[1]
+        overlap = first.prefix or second.prefix or set(first.words) & set(second.words)
+        if len(phrases) > 2 or distance > _NEAR_MOST or overlap:
+            self.reasons.append(
+                "NEAR of phrases that may overlap, of many or over a long distance asks for all of them"
+            )
             return _joined([query for phrase in phrases if (query := self._phrase_query(phrase, weights))], " & ")
-        first, second = phrases
-        if first.prefix or second.prefix or set(first.words) & set(second.words):
-            self.reasons.append("phrases of NEAR that overlap are not found")
         apart = [f" <{steps}> " for steps in range(1, distance + 2)]
         return self._in_one_column(
             [(before, between, after) for between in apart for before, after in ((first, second), (second, first))],
