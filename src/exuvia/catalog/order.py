@@ -33,6 +33,18 @@ def load_order(tables: Sequence[Table]) -> tuple[list[Table], list[frozenset[str
     ]
 
 
+def load_groups(graph: Graph) -> list[Sequence[int]]:
+    """Sort the nodes of a graph so that what a node points to comes before it.
+
+    Args:
+        graph: By node, the nodes that it points to.
+
+    Returns:
+        Groups in order: nodes that point to each other in a circle are one group, every other node is one of its own.
+    """
+    return _sorted(_Components(graph).found, graph)
+
+
 class _Components:
     """Strongly connected components (Tarjan 1972), with a stack of its own in place of recursion."""
 

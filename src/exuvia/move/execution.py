@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import psycopg
 
-from exuvia.engines.postgres import staging
+from exuvia.engines.postgres import extensions, staging
 from exuvia.engines.postgres.failures import explain_error, is_lost
 from exuvia.engines.postgres.staging import REPLACEABLE, Relation, staging_name
 from exuvia.engines.sqlite.snapshot import Snapshot
@@ -17,6 +17,7 @@ from exuvia.errors import TargetError
 from exuvia.move.copying import Copier, CopyOptions
 from exuvia.move.creating import Staged, begin, go_on
 from exuvia.move.events import Listener, Progress, Stage
+from exuvia.move.existing.publish import IntoExisting
 from exuvia.move.finishing import Finished, Finisher
 from exuvia.move.lending import Lender
 from exuvia.move.plan import ObjectPlan, Plan, Problem, TablePlan
@@ -74,6 +75,7 @@ class Execution:
         verify: Whether to compare every value before publishing.
         restart: Whether to begin anew where an interrupted move could be continued.
         clock: Times the stages.
+        into: Puts the rows into tables that the target has; None to publish the tables themselves.
     """
 
     plan: Plan
@@ -86,6 +88,7 @@ class Execution:
     verify: bool
     restart: bool
     clock: Clock
+    into: IntoExisting | None = None
 
     def run(self) -> Outcome:
         """Carry out the plan.
@@ -116,7 +119,9 @@ class Execution:
         self, main: psycopg.Connection, connections: Lender[psycopg.Connection], schemas: Sequence[str]
     ) -> Outcome:
         with self.clock.stage("create"):
-            refuse_conflicts(main, self.plan, replace_existing=self.replace_existing)
+            if self.into is None:
+                refuse_conflicts(main, self.plan, replace_existing=self.replace_existing)
+            extensions.ensure(main, extensions.needed(table.target for table in self.plan.tables))
             begun = unfinished(main, self.plan, schemas, restart=self.restart)
             staging_tables = begin(main, self.plan, schemas) if begun is None else go_on(self.plan, begun)
         tables = staging_tables.tables
@@ -127,12 +132,16 @@ class Execution:
         finished = self._finish(connections, tables, resumed=begun is not None)
         proof = self._verify(connections, tables, taken_down) if self.verify else None
         objects, published = self.plan.objects, proof is None or proof.equal
-        if published:
+        told: tuple[Problem, ...] = ()
+        if published and self.into is not None:
+            with self.clock.stage("finish"):
+                told = self.into.publish(main, self._quarantines(tables))
+        elif published:
             with self.clock.stage("finish"):
                 staging.drop_table(main, schemas[0], staging_tables.begun.header.name)
                 objects = publish_all(main, self.plan, self._published(tables), conflicts(main, self.plan))
         left_out = staging_tables.objects + finished.objects
-        return Outcome(results, objects + left_out, finished.problems, collected, proof, published)
+        return Outcome(results, objects + left_out, finished.problems + told, collected, proof, published)
 
     def _copy(
         self, connections: Lender[psycopg.Connection], staged_tables: Staged
@@ -182,6 +191,12 @@ class Execution:
             proof = verifier.verify(tables, _stopper(self.snapshot, connections), taken_down)
         schemas = {table.source.name: table.target.schema for table in self.plan.tables}
         return replace(proof, tables=tuple(replace(one, schema=schemas[one.table]) for one in proof.tables))
+
+    def _quarantines(self, tables: Sequence[TablePlan]) -> Iterator[tuple[str, str]]:
+        """Yield target schema and name of each quarantine that was made."""
+        for final, table in zip(self.plan.tables, tables, strict=True):
+            if (table.target.schema, table.quarantine) in self.quarantine.made:
+                yield final.target.schema, table.quarantine
 
     def _published(self, tables: Sequence[TablePlan]) -> Mapping[str, Sequence[str]]:
         """Return what was staged, by target schema: tables, and the quarantines that were made."""

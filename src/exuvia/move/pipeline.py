@@ -19,6 +19,7 @@ import psycopg
 from exuvia.catalog.model import Catalog
 from exuvia.engines.postgres.capabilities import detect
 from exuvia.engines.postgres.connect import connect, require_create, resolve
+from exuvia.engines.postgres.extensions import TRIGRAMS, VECTOR
 from exuvia.engines.postgres.read import connection_url
 from exuvia.engines.postgres.staging import staging_name
 from exuvia.engines.sqlite.inspect import inspect as inspect_sqlite
@@ -30,9 +31,13 @@ from exuvia.move.checks import as_found, tried, verify_existing
 from exuvia.move.copying import CopyOptions
 from exuvia.move.events import Listener, Progress, ignore
 from exuvia.move.execution import Clock, Execution, conflicts, taken
+from exuvia.move.existing.checks import refuse
+from exuvia.move.existing.fitting import Fitted, OnConflict, as_published
+from exuvia.move.existing.planning import plan_into
+from exuvia.move.existing.publish import IntoExisting, occupied
 from exuvia.move.lending import Lender
 from exuvia.move.plan import ColumnPlan, Plan, TablePlan
-from exuvia.move.planner import PlanOptions, build, needs_check
+from exuvia.move.planner import PlanOptions, TargetAbilities, build, needs_check
 from exuvia.move.quarantine import Quarantine
 from exuvia.move.requeue import Origin, Requeued
 from exuvia.move.requeue import requeue as requeue_table
@@ -77,6 +82,9 @@ class MoveOptions:
             working directory.
         data_dir: Where the pip-installed server keeps its data; None for the default.
         restart: Begin anew where an interrupted move of the same source could be continued.
+        into_existing: Put the rows into the tables that the target has, instead of making tables.
+        on_conflict: What happens where such a table has rows: 'refuse' ends the move, 'append' adds to them, 'upsert'
+            replaces those of the same primary key.
     """
 
     plan: PlanOptions = field(default_factory=PlanOptions)
@@ -89,6 +97,8 @@ class MoveOptions:
     quarantine_file: Path | None = None
     data_dir: Path | None = None
     restart: bool = False
+    into_existing: bool = False
+    on_conflict: OnConflict = "refuse"
 
 
 def inspect(source: Source, *, jobs: int | None = None, listener: Listener = ignore) -> Inspection:
@@ -155,11 +165,15 @@ def migrate(
         RejectedError: A row cannot go and ``on_error`` is 'stop'.
     """
     options = options or MoveOptions()
+    if options.into_existing and options.drop_existing:
+        raise ConfigError("Tables cannot be both filled and replaced.", hint="Drop one of the options.", code="options")
     started, clock = datetime.now(UTC), Clock(listener)
     begun = time.perf_counter()
     with _opened(source, options.jobs) as snapshot:
         server = _server(target, options)
-        planned = _planned(snapshot, source, options.plan, options.jobs, clock)
+        into = _into(snapshot, source, server, options, clock) if options.into_existing else None
+        wanted = _for(server, options.plan)
+        planned = into.found.plan if into is not None else _planned(snapshot, source, wanted, options.jobs, clock)
         report = MoveReport(
             status="planned",
             source=str(_source(source)),
@@ -173,12 +187,14 @@ def migrate(
             rejections=(),
             proof=None,
         )
-        _require_rights(server, planned)
+        _require_rights(server, planned, into)
         if options.dry_run:
             report = _tried(report, snapshot, server, options)
         else:
+            if into is not None:
+                refuse(planned.problems)
             _refuse_errors(planned)
-            report = _moved(report, snapshot, server, options, clock)
+            report = _moved(report, snapshot, server, options, clock, into=into)
     return replace(report, seconds=time.perf_counter() - begun)
 
 
@@ -196,7 +212,7 @@ def verify(
     Args:
         source: The SQLite file.
         target: The PostgreSQL database.
-        options: ``plan`` as it was for the move; ``jobs`` and ``data_dir``.
+        options: ``plan`` and ``into_existing`` as they were for the move; ``jobs`` and ``data_dir``.
         listener: Hears of progress.
 
     Raises:
@@ -208,12 +224,18 @@ def verify(
     begun = time.perf_counter()
     with _opened(source, options.jobs) as snapshot:
         server = _server(target, options)
-        expected = _planned(snapshot, source, options.plan, options.jobs, clock)
+        into = _fitted(snapshot, source, server, options, clock) if options.into_existing else None
+        wanted = _for(server, options.plan)
+        expected = into.plan if into is not None else _planned(snapshot, source, wanted, options.jobs, clock)
         connections = Lender(server.connect)
         try:
             with clock.stage("verify"):
                 verifier = Verifier(snapshot, server.url, connections, options.jobs, listener)
-                proof = verify_existing(verifier, connections, expected)
+                if into is None:
+                    proof = verify_existing(verifier, connections, expected)
+                else:
+                    refuse(into.unmatched)
+                    proof = verifier.verify([as_published(one) for one in into.tables], snapshot.interrupt)
         finally:
             connections.close()
     rejected = any(table.rows_rejected for table in proof.tables)
@@ -260,7 +282,7 @@ def requeue(
     clock = Clock(listener)
     with _opened(source, options.jobs) as snapshot:
         server = _server(target, options)
-        planned = _planned(snapshot, source, options.plan, options.jobs, clock)
+        planned = _planned(snapshot, source, _for(server, options.plan), options.jobs, clock)
         with server.connect() as connection, snapshot.reader() as reader:
             found = [as_found(connection, table) for table in planned.tables]
             outcomes = [
@@ -275,6 +297,7 @@ class _Server:
 
     location: PostgresLocation
     described: Server
+    abilities: TargetAbilities
 
     @property
     def url(self) -> str:
@@ -308,7 +331,13 @@ def _server(target: Target, options: MoveOptions) -> _Server:
     server = resolve(location, data_dir=options.data_dir)
     with connect(server, autocommit=True) as connection:
         found = detect(connection)
-    return _Server(server, Server(str(location), found.version, found.database))
+    abilities = TargetAbilities(found.offers(VECTOR), found.offers(TRIGRAMS))
+    return _Server(server, Server(str(location), found.version, found.database), abilities)
+
+
+def _for(server: _Server, options: PlanOptions) -> PlanOptions:
+    """Return the options of a plan for a server: with what it can take."""
+    return replace(options, abilities=server.abilities)
 
 
 def _inspected(snapshot: Snapshot, source: Source, jobs: int, clock: Clock) -> Inspection:
@@ -330,6 +359,20 @@ def _planned(snapshot: Snapshot, source: Source, options: PlanOptions, jobs: int
         return tried(snapshot, plan, _edited(found, plan, options), jobs)
 
 
+def _fitted(snapshot: Snapshot, source: Source, server: _Server, options: MoveOptions, clock: Clock) -> Fitted:
+    found = _inspected(snapshot, source, options.jobs, clock)
+    with clock.stage("plan"), server.connect() as connection:
+        return plan_into(connection, snapshot, found.catalog, found.profile, options.plan, jobs=options.jobs)
+
+
+def _into(snapshot: Snapshot, source: Source, server: _Server, options: MoveOptions, clock: Clock) -> IntoExisting:
+    found = _fitted(snapshot, source, server, options, clock)
+    with server.connect() as connection:
+        problems = occupied(connection, found, options.on_conflict)
+    plan = replace(found.plan, problems=found.plan.problems + problems)
+    return IntoExisting(replace(found, plan=plan), options.on_conflict)
+
+
 def _edited(found: Inspection, plan: Plan, options: PlanOptions) -> tuple[tuple[TablePlan, ColumnPlan], ...]:
     """Return the columns that a plan file gives another conversion than exuvia would."""
     if options.overrides is None:
@@ -346,7 +389,15 @@ def _refuse_errors(plan: Plan) -> None:
         raise PlanError(f"{first.where}: {first.message}{more}", hint=" ".join(first.choices), code="refused")
 
 
-def _moved(report: MoveReport, snapshot: Snapshot, server: _Server, options: MoveOptions, clock: Clock) -> MoveReport:
+def _moved(
+    report: MoveReport,
+    snapshot: Snapshot,
+    server: _Server,
+    options: MoveOptions,
+    clock: Clock,
+    *,
+    into: IntoExisting | None,
+) -> MoveReport:
     name = Path(report.source).stem
     quarantine = Quarantine(options.quarantine_file or Path(f"{name}.quarantine.jsonl"))
     outcome = Execution(
@@ -360,6 +411,7 @@ def _moved(report: MoveReport, snapshot: Snapshot, server: _Server, options: Mov
         verify=options.verify,
         restart=options.restart,
         clock=clock,
+        into=into,
     ).run()
     rejected = any(table.rows_rejected for table in outcome.tables)
     return replace(
@@ -374,17 +426,19 @@ def _moved(report: MoveReport, snapshot: Snapshot, server: _Server, options: Mov
     )
 
 
-def _require_rights(server: _Server, plan: Plan) -> None:
+def _require_rights(server: _Server, plan: Plan, into: IntoExisting | None) -> None:
     """Make sure that the target's schemas, and the staging schemas beside them, can be made and filled."""
     with server.connect() as connection:
         for schema in sorted({table.target.schema for table in plan.tables}):
-            require_create(connection, schema)
+            if into is None:
+                require_create(connection, schema)
             require_create(connection, staging_name(schema))
 
 
 def _tried(report: MoveReport, snapshot: Snapshot, server: _Server, options: MoveOptions) -> MoveReport:
-    with server.connect() as connection:
-        found = conflicts(connection, report.plan)
-    if found and not options.drop_existing:
-        raise taken(found)
+    if not options.into_existing:
+        with server.connect() as connection:
+            found = conflicts(connection, report.plan)
+        if found and not options.drop_existing:
+            raise taken(found)
     return replace(report, estimate=estimate(snapshot, report.plan))
