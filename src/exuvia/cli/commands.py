@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
-from exuvia.errors import PlanError, VerifyError
+from exuvia.errors import ConfigError, PlanError, VerifyError
 
 if TYPE_CHECKING:
     from exuvia.move.results import MoveReport
@@ -37,6 +37,10 @@ NaiveTimeOption = Annotated[
     Literal["utc", "local", "as-is"] | None,
     typer.Option("--naive-time", help="What a time without a zone means where the target's type has one."),
 ]
+IntoExisting = Annotated[
+    bool,
+    typer.Option("--into-existing", help="Into the tables that the target has, made by the application's migrations."),
+]
 Fold = Annotated[bool | None, typer.Option("--fold/--no-fold", help="Lower-case all names.")]
 Schema = Annotated[str | None, typer.Option("--schema", metavar="NAME", help="The schema of the target.")]
 
@@ -59,6 +63,10 @@ MIGRATE_EXAMPLES = examples(
         ("Into a server, with a report to show", "exuvia migrate app.db postgresql://me@host/app --report move.html"),
         ("Everything except writing", "exuvia migrate app.db postgresql://me@host/app --dry-run"),
         ("By an edited plan, into a schema of its own", "exuvia migrate app.db --plan plan.toml --schema app"),
+        (
+            "Into the tables that the application's migrations made",
+            "exuvia migrate app.db postgresql://me@host/app --into-existing",
+        ),
         ("Stop at the first row that cannot go", "exuvia migrate app.db --on-error stop"),
     ]
 )
@@ -161,6 +169,11 @@ def migrate(
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew where an interrupted move could be continued.")
     ] = False,
+    into_existing: IntoExisting = False,
+    on_conflict: Annotated[
+        Literal["refuse", "append", "upsert"] | None,
+        typer.Option("--on-conflict", help="With --into-existing: what happens where a table has rows already."),
+    ] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare every value at the end.")] = True,
     report: Annotated[
         list[Path] | None,
@@ -183,6 +196,8 @@ def migrate(
     from exuvia.move.pipeline import migrate as run
 
     check_names(report or [])
+    if on_conflict is not None and not into_existing:
+        raise ConfigError("--on-conflict goes with --into-existing.", code="options")
     wishes = collect(
         plan_file=plan_file,
         target=destination,
@@ -207,6 +222,8 @@ def migrate(
         quarantine_file=quarantine,
         data_dir=wishes.settings.data_dir,
         restart=restart,
+        into_existing=into_existing,
+        on_conflict=on_conflict or "refuse",
     )
     with interruptible("The target is as it was."), progress(hidden=json or quiet) as listener:
         result = run(source, wishes.settings.target, options=options, listener=listener)
@@ -223,6 +240,7 @@ def verify(
     schema: Schema = None,
     include: Include = None,
     exclude: Exclude = None,
+    into_existing: IntoExisting = False,
     jobs: Jobs = None,
     report: Annotated[
         list[Path] | None,
@@ -252,7 +270,12 @@ def verify(
         exclude=exclude,
         jobs=jobs,
     )
-    options = MoveOptions(plan=wishes.plan, jobs=wishes.settings.jobs, data_dir=wishes.settings.data_dir)
+    options = MoveOptions(
+        plan=wishes.plan,
+        jobs=wishes.settings.jobs,
+        data_dir=wishes.settings.data_dir,
+        into_existing=into_existing,
+    )
     with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
         result = run(source, wishes.settings.target, options=options, listener=listener)
     _conclude(result, report or [], json=json, quiet=quiet)
