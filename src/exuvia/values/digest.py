@@ -65,7 +65,16 @@ def digest(arrays: Sequence[pa.Array], rows: int) -> Digest:
         arrays: The columns, all of length ``rows``, in canonical types.
         rows: How many rows the batch has.
     """
-    columns = [hash_values(array) for array in arrays]
+    return digest_hashes([hash_values(array) for array in arrays], rows)
+
+
+def digest_hashes(columns: Sequence[Hashes], rows: int) -> Digest:
+    """Digest one batch of rows whose values are hashed already.
+
+    Args:
+        columns: The value hashes of each column, all of length ``rows``.
+        rows: How many rows the batch has.
+    """
     row_hashes = hash_rows(columns, rows)
     return Digest(rows, _sum(row_hashes), _sum(_mix(row_hashes ^ _SECOND)), tuple(_sum(column) for column in columns))
 

@@ -1,0 +1,129 @@
+"""One moment of a PostgreSQL database, read in bulk by queries: rows come as Arrow batches, in C."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc
+import psycopg
+import pyarrow as pa
+
+from exuvia.engines.postgres.catalog import PgCatalog
+from exuvia.engines.postgres.catalog_read import inspect
+from exuvia.engines.postgres.connect import connect
+from exuvia.engines.postgres.failures import explain_error
+from exuvia.engines.postgres.read import connection_url
+from exuvia.errors import SourceError
+from exuvia.location import PostgresLocation
+
+_BATCH_BYTES = 4 * 2**20
+
+# The values' spelling depends on these; row_security = off makes hidden rows an error instead of leaving them out.
+_SESSION = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "iso_8601",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "xmloption": "content",
+    "search_path": "pg_catalog, public, pg_temp",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "row_security": "off",
+    "jit": "off",
+}
+_SET = "SELECT " + ", ".join(f"set_config('{key}', '{text}', true)" for key, text in _SESSION.items())
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class Moment:
+    """A read-only transaction whose snapshot other connections share.
+
+    Args:
+        location: The server.
+
+    Raises:
+        TargetError: The server cannot be reached.
+        SourceError: The server does not lend its snapshot.
+    """
+
+    def __init__(self, location: PostgresLocation) -> None:
+        self._location = location
+        self.connection: psycopg.Connection = connect(location, autocommit=True, writable=False)
+        try:
+            self.connection.execute(_BEGIN)
+            self.connection.execute(_SET.encode())
+            row = self.connection.execute("SELECT pg_export_snapshot()").fetchone()
+        except psycopg.Error as error:
+            self.connection.close()
+            raise explain_error(error, location=location, doing="a snapshot") from error
+        self._snapshot: str = row[0] if row else ""
+
+    def close(self) -> None:
+        """End the transaction."""
+        self.connection.close()
+
+    def catalog(self, schema: str) -> PgCatalog:
+        """Return what a schema declared at this moment.
+
+        Raises:
+            SourceError: There is no such schema.
+        """
+        return inspect(self.connection, schema)
+
+    def fetcher(self) -> Fetcher:
+        """Return another connection that sees the same moment, for one thread at a time."""
+        return Fetcher(self._location, self._snapshot)
+
+
+class Fetcher:
+    """A connection that reads queries in bulk at the moment of a snapshot.
+
+    Args:
+        location: The server.
+        snapshot: The snapshot's name.
+
+    Raises:
+        SourceError: The server cannot be read.
+    """
+
+    def __init__(self, location: PostgresLocation, snapshot: str) -> None:
+        try:
+            self._connection = adbc.connect(connection_url(location), autocommit=True)
+            self._run(_BEGIN)
+            self._run(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+            self._run(_SET)
+        except adbc_driver_manager.Error as error:
+            raise _unreadable("the database", error) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def batches(self, query: str, what: str) -> Generator[pa.RecordBatch]:
+        """Yield a query's rows.
+
+        Args:
+            query: A SELECT.
+            what: What it reads, for people.
+
+        Raises:
+            SourceError: The query fails.
+        """
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
+            try:
+                cursor.execute(query)
+                yield from cursor.fetch_record_batch()
+            except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
+                raise _unreadable(what, error) from error
+
+    def _run(self, sql: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+
+
+def _unreadable(what: str, error: Exception) -> SourceError:
+    return SourceError(f"{what} cannot be read.", hint=str(error).splitlines()[0], code="read")
