@@ -9,6 +9,7 @@ import psycopg
 
 from exuvia.engines.postgres import ddl, ledger, staging
 from exuvia.engines.postgres.staging import staging_name
+from exuvia.move.back import origin
 from exuvia.move.finishing import staged
 from exuvia.move.plan import Fate, ObjectPlan, Plan, TablePlan
 from exuvia.move.resuming import Begun, header_of
@@ -45,6 +46,8 @@ def begin(connection: psycopg.Connection, plan: Plan, schemas: Sequence[str]) ->
         for schema in schemas:
             staging.create(connection, schema)
         created = [create(connection, staged(table, staging_name)) for table in plan.tables]
+        for made in created:
+            connection.execute(ddl.comment(made.table.target, origin.comment(made.table)).encode())
         plain = sorted({one.table for table in created for one in table.objects})
         header = header_of(plan, schemas, plain)
         ledger.begin(connection, header)
