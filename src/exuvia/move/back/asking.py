@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import psycopg
@@ -77,5 +78,6 @@ def _literal(value: Any) -> str:
     if isinstance(value, bool | int):
         return str(int(value))
     if isinstance(value, float):
-        return repr(value) if value - value == 0 else "NULL" if value != value else "9e999" if value > 0 else "-9e999"
+        infinite = "9e999" if value > 0 else "-9e999"
+        return "NULL" if math.isnan(value) else infinite if math.isinf(value) else repr(value)
     return "'" + str(value).replace("'", "''") + "'"

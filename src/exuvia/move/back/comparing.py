@@ -162,9 +162,7 @@ def differences(
         source: Two readings of PostgreSQL's side: one to find rows, one to show them.
         target: Two readings of SQLite's side.
     """
-    ours, theirs = (
-        np.concatenate([_rows(batch) for batch in side[0]] or [np.zeros(0, np.uint64)]) for side in (source, target)
-    )
+    ours, theirs = (_all_rows(side[0]) for side in (source, target))
     here = _rows_of(source[1], _surplus(ours, theirs))
     there = _rows_of(target[1], _surplus(theirs, ours))
     return tuple(_paired(table, here, there))[:_SHOWN]
@@ -176,6 +174,10 @@ def _length(batch: Batch) -> int:
 
 def _rows(batch: Batch) -> Hashes:
     return hash_rows([one.hashes() for one in batch], _length(batch))
+
+
+def _all_rows(batches: Generator[Batch]) -> Hashes:
+    return np.concatenate([np.zeros(0, np.uint64), *map(_rows, batches)])
 
 
 def _surplus(ones: Hashes, others: Hashes) -> Hashes:

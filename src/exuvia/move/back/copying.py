@@ -91,15 +91,13 @@ class TableCopier:
                 self._odd[column.source.name] = self._odd.get(column.source.name, 0) + found
         if way.floats:
             return float32_blobs(array)
-        if way.put != "?" and pa.types.is_floating(array.type):
-            return array
         return array.cast(pa.int64()) if pa.types.is_integer(array.type) else array
 
 
 def odd_values(way: Carriage, array: pa.Array) -> int:
     """Return how many of the sent values are those that ``way.odd`` describes."""
     if pa.types.is_floating(array.type):
-        return int(np.isnan(array.to_numpy(zero_copy_only=False)).sum()) - array.null_count
+        return int(pc.sum(pc.is_nan(array)).as_py() or 0)
     if not pa.types.is_string(array.type):
         return 0
     return int(pc.sum(pc.match_substring_regex(array, way.odd)).as_py() or 0)
@@ -107,22 +105,17 @@ def odd_values(way: Carriage, array: pa.Array) -> int:
 
 def float32_blobs(array: pa.Array) -> pa.Array:
     """Turn pgvector's binary form (two int16, then float4, all big-endian) into little-endian float32 numbers."""
-    values = [
-        None if one is None else np.frombuffer(one, ">f4", offset=4).astype("<f4").tobytes()
-        for one in array.to_pylist()
-    ]
-    return pa.array(values, pa.binary())
+    sent = array.to_pylist()
+    stored = [None if one is None else np.frombuffer(one, ">f4", offset=4).astype("<f4").tobytes() for one in sent]
+    return pa.array(stored, pa.binary())
 
 
 def _losses(table: BackTable, odd: Mapping[str, int]) -> list[Loss]:
     found = []
     for column in table.columns:
-        count = odd.get(column.source.name, 0)
-        if count:
-            way = column.carriage
+        name, way = column.source.name, column.carriage
+        if odd.get(name):
             found.append(
-                Loss(
-                    table.source.name, column.source.name, column.source.type.text, way.declared, way.odd_reason, count
-                )
+                Loss(table.source.name, name, column.source.type.text, way.declared, way.odd_reason, odd[name])
             )
     return found

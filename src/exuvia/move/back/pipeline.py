@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from exuvia.engines.postgres.capabilities import detect
 from exuvia.engines.postgres.connect import connect, resolve
@@ -17,19 +18,17 @@ from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.engines.sqlite.write import NewFile, require_absent
 from exuvia.errors import SourceError
 from exuvia.location import EmbeddedLocation, PostgresLocation, SqliteLocation
-from exuvia.move.back import comparing
 from exuvia.move.back.asking import asking
 from exuvia.move.back.comparing import Batch, UntrustedError, differences, source_batches, target_batches, total
 from exuvia.move.back.copying import Copied, TableCopier
 from exuvia.move.back.finishing import acceptable, checked, finish
 from exuvia.move.back.plan import BackColumn, BackOptions, BackPlan, BackTable, build
-from exuvia.move.back.results import BackReport, Loss
+from exuvia.move.back.results import BackReport
 from exuvia.move.back.views import Views
 from exuvia.move.events import Listener, Progress, ignore
 from exuvia.move.execution import Clock
-from exuvia.move.plan import ObjectPlan
 from exuvia.move.prefetch import prefetch
-from exuvia.move.results import Proof, Server, TableProof
+from exuvia.move.results import Difference, Proof, Server, TableProof
 from exuvia.move.workers import run
 from exuvia.values.digest import Digest
 
@@ -120,7 +119,7 @@ class _Back:
     def run(self) -> BackReport:
         with self._opened() as opened:
             if self._options.dry_run:
-                return self._report(opened, "planned", opened.plan.tables)
+                return self._report(opened, "planned")
             file = NewFile(self._target.path, replace=self._options.drop_existing)
             try:
                 report = self._filled(opened, file)
@@ -133,7 +132,7 @@ class _Back:
     def verify(self) -> BackReport:
         with self._opened() as opened:
             proof = self._compared(opened, self._target.path, opened.plan.tables, trusted=False)
-            return self._report(opened, "moved" if proof.equal else "different", opened.plan.tables, proof=proof)
+            return self._report(opened, "moved" if proof.equal else "different", proof=proof)
 
     @contextmanager
     def _opened(self) -> Iterator[_Opened]:
@@ -173,8 +172,8 @@ class _Back:
         with self._clock.stage("finish"):
             views = Views(file.path, opened.fetcher).make(opened.plan.views)
             notes = checked(file.path, tables)
-        status = "moved" if proof is None or proof.equal else "different"
-        report = self._report(opened, status, tables, proof=proof, copied=list(copied.values()))
+        status: Literal["moved", "different"] = "moved" if proof is None or proof.equal else "different"
+        report = self._report(opened, status, proof=proof, copied=list(copied.values()))
         return replace(report, objects=report.objects + left_out + views, notes=notes)
 
     def _copied(self, opened: _Opened, file: NewFile, tables: Sequence[BackTable]) -> dict[str, Copied]:
@@ -193,16 +192,14 @@ class _Back:
     def _report(
         self,
         opened: _Opened,
-        status: str,
-        tables: Sequence[BackTable],
+        status: Literal["planned", "moved", "different"],
         *,
         proof: Proof | None = None,
         copied: Sequence[Copied] = (),
     ) -> BackReport:
-        del tables
         counted = tuple(loss for one in copied for loss in one.losses)
         return BackReport(
-            status=status,  # type: ignore[arg-type]
+            status=status,
             source=opened.server,
             schema=self._options.schema,
             target=str(self._target),
@@ -241,10 +238,6 @@ class _Comparison:
         columns = {
             column.source.name: f"{value:016x}" for column, value in zip(table.columns, source.columns, strict=True)
         }
-        theirs = {
-            column.source.name: f"{value:016x}" for column, value in zip(table.columns, target.columns, strict=True)
-        }
-        del theirs
         self._listener(Progress("verify", table.source.name, target.rows, source.rows, finished=True))
         return TableProof(
             table=table.source.name,
@@ -281,7 +274,7 @@ class _Comparison:
             sums = dict(run(tasks, jobs=_SIDES, stop=self._snapshot.interrupt))
         return sums[0], sums[1]
 
-    def _differences(self, table: BackTable, trusted: bool) -> tuple[comparing.Difference, ...]:
+    def _differences(self, table: BackTable, trusted: bool) -> tuple[Difference, ...]:
         found = self._found[table.target.name]
         with self._snapshot.reader() as reader:
             return differences(
@@ -299,9 +292,8 @@ def _changed(tables: Sequence[BackTable], proof: Proof) -> dict[int, BackTable]:
         wrong = {one.column for one in proofs[table.source.name].differences}
         if not wrong:
             continue
-        columns = tuple(
-            _other_way(column) if column.source.name in wrong or "" in wrong else column for column in table.columns
-        )
+        wrong |= {column.source.name for column in table.columns} if "" in wrong else set()
+        columns = tuple(_other_way(column) if column.source.name in wrong else column for column in table.columns)
         if columns != table.columns:
             target = replace(table.target, columns=tuple(column.target for column in columns), strict=False)
             changed[number] = replace(table, columns=columns, target=target)
@@ -323,6 +315,3 @@ def _merged(proof: Proof, renewed: Proof) -> Proof:
     tables = tuple(new.get(one.table, one) for one in proof.tables)
     values = sum(one.values_compared for one in tables)
     return Proof(tables, values, all(one.equal for one in tables), proof.seconds + renewed.seconds)
-
-
-__all__ = ["BackOptions", "BackReport", "Loss", "ObjectPlan", "migrate_back", "verify_back"]

@@ -100,4 +100,4 @@ def _translated(view: PgView) -> str:
     for table in tree.find_all(exp.Table):
         if table.db == view.schema:
             table.set("db", None)
-    return tree.sql(dialect="sqlite", identify=True, unsupported_level=sqlglot.ErrorLevel.RAISE)
+    return str(tree.sql(dialect="sqlite", identify=True, unsupported_level=sqlglot.ErrorLevel.RAISE))
