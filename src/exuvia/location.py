@@ -27,7 +27,8 @@ _PUBLIC_CERTIFICATES: Final = (
 )
 _SPELLINGS: Final = (
     "Write a path such as app.db, sqlite:///app.db, sqlite:////var/lib/app.db, "
-    "postgresql://user@host:5432/database, embedded: or embedded:database."
+    "postgresql://user@host:5432/database, embedded: or embedded:database; "
+    "a portable copy is jsonl:directory or parquet:directory."
 )
 
 
@@ -121,16 +122,37 @@ class PostgresLocation:
         return given
 
 
-Location = SqliteLocation | PostgresLocation | EmbeddedLocation
+@dataclass(frozen=True, slots=True)
+class JsonlLocation:
+    """A portable copy as JSON Lines: a directory. Nothing is opened or made."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"jsonl:{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetLocation:
+    """A portable copy as Parquet: a directory. Nothing is opened or made."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"parquet:{self.path}"
+
+
+Location = SqliteLocation | PostgresLocation | EmbeddedLocation | JsonlLocation | ParquetLocation
 
 
 def parse(text: str | Path) -> Location:
     """Read a location.
 
     Takes a path, ``sqlite:///relative``, ``sqlite:////absolute``, ``file:path``, ``postgresql://…`` or
-    ``postgres://…`` (libpq's URLs), ``host=… dbname=…`` (libpq's key/value form), ``embedded:`` and
-    ``embedded:database``. A driver's name as in SQLAlchemy's ``postgresql+psycopg://`` is ignored, and so is the query
-    of a ``sqlite:`` URL, which is about connections and not about the file.
+    ``postgres://…`` (libpq's URLs), ``host=… dbname=…`` (libpq's key/value form), ``embedded:``,
+    ``embedded:database``, ``jsonl:directory`` and ``parquet:directory``. A driver's name as in SQLAlchemy's
+    ``postgresql+psycopg://`` is ignored, and so is the query of a ``sqlite:`` URL, which is about connections and not
+    about the file.
 
     Raises:
         ConfigError: The text is none of these, or names a database in memory.
@@ -182,6 +204,22 @@ def _embedded(rest: str) -> EmbeddedLocation:
     return EmbeddedLocation(name or EMBEDDED_DATABASE)
 
 
+def _jsonl(rest: str) -> JsonlLocation:
+    return JsonlLocation(_directory(rest))
+
+
+def _parquet(rest: str) -> ParquetLocation:
+    return ParquetLocation(_directory(rest))
+
+
+def _directory(rest: str) -> Path:
+    if not rest:
+        raise ConfigError(
+            "The portable copy has no directory.", hint="Write jsonl:directory or parquet:directory.", code="location"
+        )
+    return Path(rest).expanduser()
+
+
 def _postgres(text: str) -> PostgresLocation:
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
@@ -213,6 +251,8 @@ _READERS: Final[Mapping[str, Callable[[str], Location]]] = {
     "postgresql": _postgres_url,
     "postgres": _postgres_url,
     "embedded": _embedded,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
 }
 
 

@@ -20,6 +20,7 @@ _WIDTH = 32
 _EVERY = 5.0  # seconds between lines where there is no terminal
 
 _VERBS = {
+    "check": "Checking the files",
     "inspect": "Reading the schema",
     "profile": "Looking at every value",
     "plan": "Planning",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["inspect", "profile", "plan", "create", "copy", "finish", "verify"]
+Stage = Literal["check", "inspect", "profile", "plan", "create", "copy", "finish", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,14 @@ Listener = Callable[[Progress], None]
 
 def ignore(_: Progress) -> None:
     """The listener that nobody is behind."""
+
+
+def one_at_a_time(listener: Listener) -> Listener:
+    """Return a listener that several threads may call; ``listener`` hears one event after the other."""
+    lock = threading.Lock()
+
+    def hear(event: Progress) -> None:
+        with lock:
+            listener(event)
+
+    return hear

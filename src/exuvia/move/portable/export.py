@@ -1,0 +1,409 @@
+"""Export: a SQLite database as a portable copy.
+
+The copy is made in ``DIRECTORY.partial``, a file per chunk of a table, and gets its name when it is whole. An export
+that was interrupted goes on with the files that are missing, as long as the source is the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+from exuvia.catalog.model import Catalog, Table
+from exuvia.engines.sqlite.inspect import inspect
+from exuvia.engines.sqlite.profile import profile
+from exuvia.engines.sqlite.read import ColumnRead, Reader
+from exuvia.engines.sqlite.snapshot import Snapshot
+from exuvia.engines.sqlite.stored import INTERNAL, Definition, Stored, has_gapless_rowids, stored
+from exuvia.errors import ConfigError, SourceError, TargetError
+from exuvia.location import JsonlLocation, Location, ParquetLocation, SqliteLocation, parse
+from exuvia.move.events import Listener, Progress, ignore
+from exuvia.move.execution import Clock
+from exuvia.move.portable import jsonl, parquet
+from exuvia.move.portable.files import Names, sync_directory, written
+from exuvia.move.portable.journal import Journal, Part, fingerprint, request
+from exuvia.move.portable.manifest import (
+    NAME,
+    SUFFIXES,
+    File,
+    Form,
+    LeftOut,
+    Manifest,
+    PortableColumn,
+    PortableTable,
+)
+from exuvia.move.portable.results import CopiedTable, ExportReport
+from exuvia.move.workers import run
+from exuvia.values.cell_digest import digest_cells
+from exuvia.values.cells import Cells, StorageClass
+from exuvia.values.digest import empty
+from exuvia.values.facts import ColumnFacts, TextForm
+from exuvia.values.profile import Chunk, Profile, TableProfile
+
+_PARTIAL = ".partial"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """How to export.
+
+    Args:
+        jobs: Files written at once.
+        include: Only tables that match one of these patterns (``*``, ``?``, ``[abc]``); empty for all.
+        exclude: No tables that match one of these.
+        drop_existing: Replace a copy that is there, once the new one is whole.
+    """
+
+    jobs: int = 2
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    drop_existing: bool = False
+
+
+def export_data(
+    source: str | Path | Location,
+    target: str | Location,
+    *,
+    options: ExportOptions | None = None,
+    listener: Listener = ignore,
+) -> ExportReport:
+    """Write a portable copy of a SQLite database: every value of every table, and the whole schema.
+
+    Args:
+        source: The SQLite file; it is only read.
+        target: ``jsonl:directory`` or ``parquet:directory``. The directory appears when the copy is whole.
+        options: How to export.
+        listener: Hears of progress, from several threads but one event at a time.
+
+    Raises:
+        SourceError: The file, or a table that is not excluded, cannot be read.
+        TargetError: The directory exists, or cannot be written.
+    """
+    options = options or ExportOptions()
+    started, begun = datetime.now(UTC), time.perf_counter()
+    path = _source(source)
+    form, directory = portable_location(target)
+    _refuse_existing(directory, options)
+    before = _fingerprint(path)
+    clock = Clock(listener)
+    with _workshop(directory) as partial:
+        with Snapshot.open(path, readers=options.jobs) as snapshot:
+            same = before == _fingerprint(path)
+            export = _Export(snapshot, form, partial, options, clock)
+            journal = Journal(partial, f"{before if same else uuid4().hex} {form}")
+            try:
+                manifest = export.run(journal, str(path))
+            except BaseException:
+                snapshot.interrupt()
+                raise
+            finally:
+                journal.close()
+        with written(partial / NAME) as file:
+            file.write(manifest.dump())
+        journal.remove()
+        _remove_strangers(partial, manifest)
+        _publish(partial, directory)
+    return ExportReport(
+        source=str(path),
+        target=f"{form}:{directory}",
+        started=started,
+        seconds=time.perf_counter() - begun,
+        stages=clock.seconds,
+        tables=copied_tables(manifest),
+        left_out=manifest.left_out,
+        files_kept=export.kept,
+    )
+
+
+def portable_location(target: str | Location) -> tuple[Form, Path]:
+    """Return the form and the directory of a portable copy.
+
+    Raises:
+        ConfigError: ``target`` names something else.
+    """
+    location = parse(target) if isinstance(target, str) else target
+    if isinstance(location, JsonlLocation):
+        return "jsonl", location.path
+    if isinstance(location, ParquetLocation):
+        return "parquet", location.path
+    raise ConfigError(
+        f"{location} is not a portable copy.", hint="Write jsonl:directory or parquet:directory.", code="location"
+    )
+
+
+def copied_tables(manifest: Manifest) -> tuple[CopiedTable, ...]:
+    """Return the tables of a copy, as reports show them."""
+    return tuple(
+        CopiedTable(table.name, table.rows, len(table.files), sum(file.bytes for file in table.files), table.digest)
+        for table in manifest.tables
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A file to write: a chunk of a table."""
+
+    table: Table
+    columns: tuple[PortableColumn, ...]
+    chunk: Chunk
+    name: str
+
+    def request(self) -> str:
+        return request(self.table.name, [asdict(column) for column in self.columns], self.chunk)
+
+
+@dataclass(slots=True)
+class _Export:
+    """The steps of one export, inside one snapshot."""
+
+    snapshot: Snapshot
+    form: Form
+    directory: Path
+    options: ExportOptions
+    clock: Clock
+    kept: int = 0
+    _rows: dict[str, list[int]] = field(default_factory=dict)
+
+    def run(self, journal: Journal, label: str) -> Manifest:
+        with self.clock.stage("inspect"):
+            catalog = inspect(self.snapshot.connection, label)
+            found = stored(self.snapshot.connection, label)
+        tables, left_out = self._chosen(found, catalog)
+        with self.clock.stage("profile"):
+            profiled = profile(
+                self.snapshot, Catalog(label, tables=tables), jobs=self.options.jobs, on_progress=self._tell_profile
+            )
+        _refuse_unreadable(profiled, label)
+        with self.clock.stage("copy"):
+            written_tables = self._write(tables, profiled, journal)
+        dropped = {item.name for item in left_out}
+        return Manifest(
+            form=self.form,
+            exuvia=version("exuvia"),
+            source=label,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            settings=found.settings,
+            definitions=tuple(item for item in found.definitions if not _belongs_to(item, dropped)),
+            tables=written_tables,
+            left_out=left_out,
+            catalog=asdict(catalog),
+        )
+
+    def _chosen(self, found: Stored, catalog: Catalog) -> tuple[tuple[Table, ...], tuple[LeftOut, ...]]:
+        """Return the tables to export, and what is left out; shadow tables follow their virtual table."""
+        owner = {shadow: table.name for table in catalog.virtual_tables for shadow in table.shadows}
+        names = [table.name for table in found.tables if table.name not in INTERNAL]
+        names += [table.name for table in catalog.virtual_tables]
+        dropped = {name for name in names if not self._is_wanted(owner.get(name, name))}
+        out = [LeftOut("table", name, "excluded") for name in names if name in dropped]
+        for kind, name, reason in found.unreadable:
+            if kind == "table" and self._is_wanted(owner.get(name, name)):
+                raise SourceError(
+                    f"Table {name!r} of {catalog.label} cannot be exported: {reason}.",
+                    hint="Leave it out by --exclude.",
+                    code="unreadable",
+                )
+            out.append(LeftOut(kind, name, reason))
+        return tuple(table for table in found.tables if table.name not in dropped), tuple(out)
+
+    def _is_wanted(self, name: str) -> bool:
+        included = not self.options.include or any(fnmatchcase(name, each) for each in self.options.include)
+        return included and not any(fnmatchcase(name, each) for each in self.options.exclude)
+
+    def _write(self, tables: Sequence[Table], profiled: Profile, journal: Journal) -> tuple[PortableTable, ...]:
+        names = Names()
+        tasks: dict[str, list[_Task]] = {}
+        for table in tables:
+            found = profiled.tables[table.name]
+            columns = self._columns(table, found)
+            stem = names.stem(table.name)
+            tasks[table.name] = [
+                _Task(table, columns, chunk, f"{stem}.{number:04d}{SUFFIXES[self.form]}")
+                for number, chunk in enumerate(found.chunks, 1)
+            ]
+            self._rows[table.name] = [0, found.rows, 0]
+        every = [task for each in tasks.values() for task in each]
+        parts: dict[str, Part] = {}
+        results = run(
+            ((lambda task=task: self._part(task, journal)) for task in every),  # type: ignore[misc]
+            jobs=self.options.jobs,
+            stop=self.snapshot.interrupt,
+        )
+        for part in results:
+            parts[part.file.name] = part
+        return tuple(_portable(table, tasks[table.name], parts) for table in tables)
+
+    def _columns(self, table: Table, found: TableProfile) -> tuple[PortableColumn, ...]:
+        columns = [_column(table, name, facts) for name, facts in found.columns.items()]
+        key = table.rowid_name
+        hidden = table.rowid_column is None and key is not None
+        if key is not None and hidden and not has_gapless_rowids(self.snapshot.connection, table):
+            columns.insert(0, PortableColumn(key, (StorageClass.INTEGER,), rowid=True))
+        return tuple(columns)
+
+    def _part(self, task: _Task, journal: Journal) -> Part:
+        wanted = task.request()
+        part = journal.finished(wanted, task.name)
+        if part is not None:
+            self.kept += 1
+            self._tell(task.table.name, part.file.rows, part.file.bytes)
+            return part
+        with self.snapshot.reader() as reader:
+            part = self._write_part(reader, task, wanted)
+        journal.add(part)
+        return part
+
+    def _write_part(self, reader: Reader, task: _Task, wanted: str) -> Part:
+        total = empty(len(task.columns))
+        reads = [ColumnRead(column.name, frozenset(column.holds)) for column in task.columns]
+
+        def batches() -> Iterator[list[Cells]]:
+            nonlocal total
+            for batch in reader.batches(task.table, task.chunk, reads):
+                cells = [batch[column.name] for column in task.columns]
+                total += digest_cells(cells, cells[0].length)
+                yield cells
+                self._tell(task.table.name, cells[0].length, sum(_bytes(each) for each in cells))
+
+        with written(self.directory / task.name) as file:
+            if self.form == "jsonl":
+                rows = jsonl.write(file, task.columns, batches())
+            else:
+                rows = parquet.write(file, task.table.name, task.columns, batches())
+        return Part(wanted, File(task.name, rows, file.size, file.hex()), total)
+
+    def _tell(self, table: str, rows: int, size: int) -> None:
+        counts = self._rows[table]
+        counts[0] += rows
+        counts[2] += size
+        self.clock.listener(Progress("copy", table, counts[0], counts[1], counts[2], finished=counts[0] == counts[1]))
+
+    def _tell_profile(self, table: str, rows: int, total: int | None, size: int) -> None:
+        self.clock.listener(Progress("profile", table, rows, total, size, finished=rows == total))
+
+
+def _bytes(cells: Cells) -> int:
+    return sum(array.nbytes for array in cells.parts().values())
+
+
+def _column(table: Table, name: str, facts: ColumnFacts) -> PortableColumn:
+    parts = {
+        StorageClass.INTEGER: facts.integers,
+        StorageClass.REAL: facts.reals,
+        StorageClass.TEXT: facts.texts,
+        StorageClass.BLOB: facts.blobs,
+    }
+    return PortableColumn(
+        name,
+        tuple(kind for kind, part in parts.items() if part is not None),
+        raw_text=facts.texts is not None and TextForm.MALFORMED in facts.texts.forms,
+        generated=table.column(name).generated is not None,
+    )
+
+
+def _portable(table: Table, tasks: Sequence[_Task], parts: dict[str, Part]) -> PortableTable:
+    found = [parts[task.name] for task in tasks]
+    total = empty(len(tasks[0].columns))
+    for part in found:
+        total += part.digest
+    return PortableTable(table.name, total.rows, total.hex(), tasks[0].columns, tuple(part.file for part in found))
+
+
+def _belongs_to(item: Definition, tables: set[str]) -> bool:
+    return item.name in tables or item.table in tables
+
+
+def _refuse_unreadable(profiled: Profile, label: str) -> None:
+    for name, reason in profiled.unreadable.items():
+        raise SourceError(
+            f"Table {name!r} of {label} cannot be exported: {reason}",
+            hint="Mend it, or leave it out by --exclude.",
+            code="unreadable",
+        )
+
+
+def _source(source: str | Path | Location) -> Path:
+    location = parse(source) if isinstance(source, str | Path) else source
+    if not isinstance(location, SqliteLocation):
+        raise ConfigError(
+            f"The source {location} is not a SQLite file.", hint="Name a file, such as app.db.", code="source"
+        )
+    return location.path
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        return fingerprint(path)
+    except OSError:  # what is wrong with it is found, and said better, when it is opened
+        return uuid4().hex
+
+
+def _refuse_existing(directory: Path, options: ExportOptions) -> None:
+    if not directory.exists() and not directory.is_symlink():
+        return
+    if not directory.is_dir():
+        raise TargetError(f"{directory} is a file.", hint="Name a directory.", code="exists")
+    names = sorted(path.name for path in directory.iterdir())
+    if not names:
+        return
+    if NAME not in names or not all(name == NAME or name.endswith(tuple(SUFFIXES.values())) for name in names):
+        raise TargetError(
+            f"The directory {directory} holds files that are not of a portable copy: {names[0]}.",
+            hint="Name a directory that does not exist yet.",
+            code="exists",
+        )
+    if not options.drop_existing:
+        raise TargetError(
+            f"There is a portable copy in {directory} already.",
+            hint="Name another directory, or replace the copy with --drop-existing.",
+            code="exists",
+        )
+
+
+@contextmanager
+def _workshop(directory: Path) -> Iterator[Path]:
+    """Give the directory in which the copy is made, named for people and on the same file system."""
+    partial = directory.absolute().with_name(directory.name + _PARTIAL)
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TargetError(f"{partial} cannot be made: {error.strerror}.", code="directory") from error
+    yield partial
+
+
+def _remove_strangers(partial: Path, manifest: Manifest) -> None:
+    """Remove what an earlier run with other options has left."""
+    known = {NAME, *(file.name for table in manifest.tables for file in table.files)}
+    for path in partial.iterdir():
+        if path.name not in known:
+            path.unlink()
+
+
+def _publish(partial: Path, directory: Path) -> None:
+    """Give the finished copy its name; what had it before goes afterwards."""
+    sync_directory(partial)
+    directory = directory.absolute()
+    old = directory.with_name(f"{directory.name}.old-{uuid4().hex[:8]}")
+    try:
+        replaced = directory.is_dir() and any(directory.iterdir())
+        if replaced:
+            directory.rename(old)
+        partial.rename(directory)
+        sync_directory(directory.parent)
+    except OSError as error:
+        if old.exists() and not directory.exists():
+            old.rename(directory)
+        raise TargetError(
+            f"{directory} cannot be put in place: {error.strerror}.",
+            hint=f"The finished copy is in {partial}.",
+            code="directory",
+        ) from error
+    shutil.rmtree(old, ignore_errors=True)
