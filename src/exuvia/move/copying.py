@@ -6,6 +6,7 @@ again.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -51,11 +52,12 @@ class CopyOptions:
 
 @dataclass(slots=True)
 class _Tally:
-    """What has been copied of one table so far."""
+    """What has been copied of one table so far; ``seen`` counts the rows of chunks that are under way, too."""
 
     rows: int = 0
     rejected: int = 0
     bytes: int = 0
+    seen: int = 0
     started: float = 0.0
     ended: float = 0.0
     chunks_left: int = 0
@@ -104,6 +106,7 @@ class Copier:
     listener: Listener
     move: Begun
     _tallies: dict[str, _Tally] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def tasks(self, tables: Sequence[TablePlan]) -> Iterator[Callable[[], ChunkResult]]:
         """Return one task per chunk, in loading order."""
@@ -122,7 +125,7 @@ class Copier:
         tally.bytes += result.entry.bytes
         tally.chunks_left -= 1
         tally.ended = time.perf_counter()
-        self._tell(result.table, tally.rows + tally.rejected, tally.bytes, finished=tally.chunks_left == 0)
+        self._tell(result.table, 0, finished=tally.chunks_left == 0)
 
     def results(self, tables: Sequence[TablePlan]) -> tuple[TableResult, ...]:
         """Return what was copied, by table."""
@@ -136,8 +139,12 @@ class Copier:
             table.source.name, target.schema, target.name, rows, tally.rows, tally.rejected, tally.bytes, seconds
         )
 
-    def _tell(self, table: TablePlan, rows: int, size: int, *, finished: bool) -> None:
-        self.listener(Progress("copy", table.source.name, rows, table.profile.rows, size, finished))
+    def _tell(self, table: TablePlan, more: int, *, finished: bool = False) -> None:
+        tally = self._tallies[table.source.name]
+        with self._lock:
+            tally.seen += more
+        size = round(table.profile.bytes * tally.seen / max(table.profile.rows, 1))
+        self.listener(Progress("copy", table.source.name, tally.seen, table.profile.rows, size, finished))
 
     def _load(self, table: TablePlan, chunk: Chunk) -> ChunkResult:
         try:
@@ -159,7 +166,11 @@ class Copier:
         target = CopyTarget(table.target.schema, table.target.name, tuple(columns[at].target for at in sent))
         passage = _Passage(target, sent, [], empty(len(columns)))
         with self.snapshot.reader() as reader, self.connections.lend() as connection, connection.transaction():
-            size = send(connection, passage, self._rows(reader, table, columns, chunk, passage))
+            try:
+                size = send(connection, passage, self._rows(reader, table, columns, chunk, passage))
+            except psycopg.Error:
+                self._tell(table, -passage.read)
+                raise
             if passage.read != chunk.rows:
                 raise _miscounted(table, chunk, passage.read)
             found = self._original(reader, table, chunk, passage.rejected)
@@ -191,6 +202,7 @@ class Copier:
             for batch in ahead:
                 rows = convert_rows(columns, batch, passage.read)
                 passage.read += rows.read
+                self._tell(table, rows.read)
                 passage.rejected.extend(rows.rejected)
                 yield rows
                 rows = without(rows, passage.rejected)

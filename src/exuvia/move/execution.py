@@ -160,7 +160,7 @@ class Execution:
             for result in run(copier.tasks(staged_tables.tables), jobs=self.copy_options.jobs, stop=stop):
                 copier.done(result)
                 entry = result.entry
-                taken_down[entry.table, entry.chunk] = Taken(entry.digest, entry.rejected, entry.bytes)
+                taken_down[entry.table, entry.chunk] = Taken(entry.digest, entry.rejected)
             results = copier.results(staged_tables.tables)
         schemas = {table.source.name: table.target.schema for table in self.plan.tables}
         return tuple(replace(one, schema=schemas[one.source]) for one in results), taken_down

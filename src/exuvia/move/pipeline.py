@@ -29,7 +29,7 @@ from exuvia.errors import ConfigError, PlanError
 from exuvia.location import Location, PostgresLocation, SqliteLocation, parse
 from exuvia.move.checks import as_found, tried, verify_existing
 from exuvia.move.copying import CopyOptions
-from exuvia.move.events import Listener, Progress, ignore
+from exuvia.move.events import Listener, Progress, ignore, one_at_a_time
 from exuvia.move.execution import Clock, Execution, conflicts, taken
 from exuvia.move.existing.checks import refuse
 from exuvia.move.existing.fitting import Fitted, OnConflict, as_published
@@ -113,7 +113,7 @@ def inspect(source: Source, *, jobs: int | None = None, listener: Listener = ign
         SourceError: The file cannot be read.
     """
     jobs = jobs or default_jobs()
-    clock = Clock(listener)
+    clock = Clock(one_at_a_time(listener))
     with _opened(source, jobs) as snapshot:
         return _inspected(snapshot, source, jobs, clock)
 
@@ -134,7 +134,7 @@ def plan(
         PlanError: The options do not fit the file.
     """
     jobs = jobs or default_jobs()
-    clock = Clock(listener)
+    clock = Clock(one_at_a_time(listener))
     with _opened(source, jobs) as snapshot:
         return _planned(snapshot, source, options or PlanOptions(), jobs, clock)
 
@@ -167,7 +167,7 @@ def migrate(
     options = options or MoveOptions()
     if options.into_existing and options.drop_existing:
         raise ConfigError("Tables cannot be both filled and replaced.", hint="Drop one of the options.", code="options")
-    started, clock = datetime.now(UTC), Clock(listener)
+    started, clock = datetime.now(UTC), Clock(one_at_a_time(listener))
     begun = time.perf_counter()
     with _opened(source, options.jobs) as snapshot:
         server = _server(target, options)
@@ -220,7 +220,7 @@ def verify(
         TargetError: The target cannot be reached or read.
     """
     options = options or MoveOptions()
-    started, clock = datetime.now(UTC), Clock(listener)
+    started, clock = datetime.now(UTC), Clock(one_at_a_time(listener))
     begun = time.perf_counter()
     with _opened(source, options.jobs) as snapshot:
         server = _server(target, options)
@@ -230,7 +230,7 @@ def verify(
         connections = Lender(server.connect)
         try:
             with clock.stage("verify"):
-                verifier = Verifier(snapshot, server.url, connections, options.jobs, listener)
+                verifier = Verifier(snapshot, server.url, connections, options.jobs, clock.listener)
                 if into is None:
                     proof = verify_existing(verifier, connections, expected)
                 else:
@@ -279,7 +279,7 @@ def requeue(
         TargetError: The target cannot be reached.
     """
     options = options or MoveOptions()
-    clock = Clock(listener)
+    clock = Clock(one_at_a_time(listener))
     with _opened(source, options.jobs) as snapshot:
         server = _server(target, options)
         planned = _planned(snapshot, source, _for(server, options.plan), options.jobs, clock)

@@ -36,7 +36,6 @@ class Rows:
         positions: For each remaining row its position in the chunk.
         rejected: The rows that were taken out.
         nulled: How many values became NULL because the plan says so.
-        bytes: Size of the values in memory.
     """
 
     arrays: Sequence[pa.Array]
@@ -45,7 +44,6 @@ class Rows:
     positions: np.ndarray[Any, Any]
     rejected: Sequence[Rejected]
     nulled: int
-    bytes: int
 
 
 def convert_rows(columns: Sequence[ColumnPlan], cells: Mapping[str, Cells], start: int) -> Rows:
@@ -75,8 +73,7 @@ def convert_rows(columns: Sequence[ColumnPlan], cells: Mapping[str, Cells], star
         mask = pa.array(keep)
         arrays = [array.filter(mask) for array in arrays]
         positions = positions[keep]
-    size = sum(array.nbytes for array in arrays)
-    return Rows(arrays, len(positions), length, positions, tuple(reasons.values()), nulled, size)
+    return Rows(arrays, len(positions), length, positions, tuple(reasons.values()), nulled)
 
 
 def without(rows: Rows, rejected: Sequence[Rejected]) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,11 +37,10 @@ ChunkId = tuple[str, int]
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What was taken down of a chunk of the source as it was read: its digest, without the rows that were rejected,
-    how many those were, and the bytes that went."""
+    and how many those were."""
 
     digest: Digest
     rejected: int
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,6 @@ class _Part:
     side: Side
     digest: Digest
     rejected: int
-    bytes: int
 
 
 @dataclass(slots=True)
@@ -82,6 +81,7 @@ class Verifier:
     jobs: int
     listener: Listener
     _rows: dict[str, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def verify(
         self, tables: Sequence[TablePlan], stop: Callable[[], None], known: Mapping[ChunkId, Taken] | None = None
@@ -99,7 +99,7 @@ class Verifier:
             cut = [ranges(table, self._pages(table), _PAGES_PER_PIECE) for table in tables]
             sums = [[self._none(table) for _ in parts] for table, parts in zip(tables, cut, strict=True)]
             for part in run(self._tasks(tables, cut, readers, known), jobs=self.jobs, stop=stop):
-                self._add(tables[part.table], sums[part.table][part.range], part)
+                _add(sums[part.table][part.range], part)
             proofs = tuple(
                 self._prove(table, parts, found, readers) for table, parts, found in zip(tables, cut, sums, strict=True)
             )
@@ -137,8 +137,8 @@ class Verifier:
         def task() -> _Part:
             if known is not None:
                 taken = known[table.source.name, chunk.number]
-                return _Part(number, position, "source", taken.digest, taken.rejected, taken.bytes)
-            total, rejected, size = empty(len(table.columns)), 0, 0
+                return _Part(number, position, "source", taken.digest, taken.rejected)
+            total, rejected = empty(len(table.columns)), 0
             with (
                 self.snapshot.reader() as reader,
                 prefetch(source_rows(reader, table, chunk), _BATCHES_AHEAD) as batches,
@@ -146,8 +146,7 @@ class Verifier:
                 for rows in batches:
                     total += digest(rows.arrays, rows.length)
                     rejected += len(rows.rejected)
-                    size += rows.bytes
-            return _Part(number, position, "source", total, rejected, size)
+            return _Part(number, position, "source", total, rejected)
 
         return task
 
@@ -155,27 +154,21 @@ class Verifier:
         self, table: TablePlan, number: int, position: int, condition: str, readers: Lender[TargetReader]
     ) -> Callable[[], _Part]:
         def task() -> _Part:
-            total, size = empty(len(table.columns)), 0
+            total = empty(len(table.columns))
             with readers.lend() as reader, prefetch(target_rows(reader, table, condition), _BATCHES_AHEAD) as batches:
                 for arrays in batches:
                     total += digest(arrays, lengths(arrays))
-                    size += sum(array.nbytes for array in arrays)
-            return _Part(number, position, "target", total, 0, size)
+                    self._tell(table, lengths(arrays))
+            return _Part(number, position, "target", total, 0)
 
         return task
 
-    def _add(self, table: TablePlan, sums: _Sums, part: _Part) -> None:
-        if part.side == "source":
-            sums.source += part.digest
-            sums.rejected += part.rejected
-            name = table.source.name
-            self._rows[name] = self._rows.get(name, 0) + part.digest.rows + part.rejected
-            done = self._rows[name]
-            self.listener(
-                Progress("verify", name, done, table.profile.rows, part.bytes, finished=done == table.profile.rows)
-            )
-        else:
-            sums.target += part.digest
+    def _tell(self, table: TablePlan, rows: int) -> None:
+        name = table.source.name
+        with self._lock:
+            done = self._rows[name] = self._rows.get(name, 0) + rows
+        size = round(table.profile.bytes * done / max(table.profile.rows, 1))
+        self.listener(Progress("verify", name, done, table.profile.rows, size, finished=done >= table.profile.rows))
 
     def _prove(
         self, table: TablePlan, parts: Sequence[Range], sums: Sequence[_Sums], readers: Lender[TargetReader]
@@ -217,3 +210,11 @@ class Verifier:
 
 def _column_digests(names: Sequence[str], total: Digest) -> Mapping[str, str]:
     return {name: f"{value:016x}" for name, value in zip(names, total.columns, strict=True)}
+
+
+def _add(sums: _Sums, part: _Part) -> None:
+    if part.side == "source":
+        sums.source += part.digest
+        sums.rejected += part.rejected
+    else:
+        sums.target += part.digest
