@@ -35,7 +35,6 @@ class Rows:
         read: How many rows the batch had.
         positions: For each remaining row its position in the chunk.
         rejected: The rows that were taken out.
-        nulled: How many values became NULL because the plan says so.
     """
 
     arrays: Sequence[pa.Array]
@@ -43,7 +42,6 @@ class Rows:
     read: int
     positions: np.ndarray[Any, Any]
     rejected: Sequence[Rejected]
-    nulled: int
 
 
 def convert_rows(columns: Sequence[ColumnPlan], cells: Mapping[str, Cells], start: int) -> Rows:
@@ -57,15 +55,13 @@ def convert_rows(columns: Sequence[ColumnPlan], cells: Mapping[str, Cells], star
     length = next(iter(cells.values())).length if cells else 0
     arrays: list[pa.Array] = []
     reasons: dict[int, Rejected] = {}
-    nulled = 0
     for column in columns:
         converted = convert(cells[column.source.name], column.rule)
         arrays.append(converted.array)
-        if converted.rejected and column.on_misfit == "null":
-            nulled += len(converted.rejected)
-        else:
-            for position, reason in converted.rejected.items():
-                reasons.setdefault(position, Rejected(start + position, column.source.name, reason))
+        if column.on_misfit == "null":
+            continue
+        for position, reason in converted.rejected.items():
+            reasons.setdefault(position, Rejected(start + position, column.source.name, reason))
     positions = np.arange(start, start + length)
     if reasons:
         keep = np.ones(length, bool)
@@ -73,7 +69,7 @@ def convert_rows(columns: Sequence[ColumnPlan], cells: Mapping[str, Cells], star
         mask = pa.array(keep)
         arrays = [array.filter(mask) for array in arrays]
         positions = positions[keep]
-    return Rows(arrays, len(positions), length, positions, tuple(reasons.values()), nulled)
+    return Rows(arrays, len(positions), length, positions, tuple(reasons.values()))
 
 
 def without(rows: Rows, rejected: Sequence[Rejected]) -> Rows:
