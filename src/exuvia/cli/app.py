@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -68,6 +69,7 @@ def options(
 
 def run() -> None:
     """Run the command and end the process: errors are printed with what to do next, and without a traceback."""
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # what it warns of is raised, too
     try:
         app()
     except ExuviaError as error:
