@@ -89,17 +89,7 @@ def requeue(
     from exuvia.move.pipeline import MoveOptions
     from exuvia.move.pipeline import requeue as run
 
-    wishes = collect(
-        plan_file=plan_file,
-        target=destination,
-        schema=schema,
-        style=None,
-        naive_time=None,
-        fold=None,
-        include=None,
-        exclude=None,
-        jobs=jobs,
-    )
+    wishes = collect(plan_file=plan_file, target=destination, schema=schema, jobs=jobs)
     options = MoveOptions(plan=wishes.plan, jobs=wishes.settings.jobs, data_dir=wishes.settings.data_dir)
     with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
         found = run(source, wishes.settings.target, options=options, origin=values, listener=listener)
