@@ -146,6 +146,13 @@ def test_rows_that_postgresql_cannot_hold_go_to_quarantine(make: Make, postgres_
     assert verify(tmp_path / "source.db", postgres_url).status == "moved with rejections"
 
 
+def test_a_quarantined_row_may_have_a_name_that_postgresql_cannot_hold(make: Make, postgres_url: str) -> None:
+    source = make("CREATE TABLE t (k TEXT PRIMARY KEY) WITHOUT ROWID", t=[("a",), ("b\0c",), ("d",)])
+    report = migrate(source, postgres_url)
+    assert [one.row for one in report.rejections] == ["k='b\u2400c'"]
+    assert verify(source, postgres_url).status == "moved with rejections"
+
+
 def test_strict_mode_stops_at_the_first_such_row_and_changes_nothing(make: Make, any_url: str, tmp_path: Path) -> None:
     source = make("CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT)", t=[(1, "a"), (5, "b\0"), (6, "c"), (7, "d")])
     with pytest.raises(RejectedError, match="rowid=5"):

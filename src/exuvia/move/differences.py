@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from exuvia.engines.postgres.quarantine import storable
 from exuvia.engines.postgres.read import Reader as TargetReader
 from exuvia.engines.sqlite.read import Reader as SourceReader
 from exuvia.move.comparing import Range, lengths, source_rows, target_rows
@@ -64,7 +65,7 @@ def locate(
         quarantined: Names of rows that were put into quarantine.
     """
     only_source, only_target = _unpaired(source, target, table, part)
-    here = [row for row in _source_named(source, table, part, only_source) if row.name not in quarantined]
+    here = [row for row in _source_named(source, table, part, only_source) if storable(row.name) not in quarantined]
     there = list(_target_named(target, table, part, only_target))
     excused = min(len(only_source), _NAMED) - len(here)
     count = max(len(only_source) - excused, len(only_target))

@@ -140,7 +140,7 @@ def explain_error(error: psycopg.Error, *, location: PostgresLocation | None = N
     code, hint = _advice(error, reason)
     place = f" at {location}" if location is not None else ""
     what = f"PostgreSQL{place} refused {doing}" if doing else f"PostgreSQL{place} refused"
-    if error.sqlstate is None and not doing:
+    if error.sqlstate is None and isinstance(error, psycopg.OperationalError) and not doing:
         what = f"No connection to {location or 'PostgreSQL'}"
     return TargetError(_without_secrets(f"{what}: {reason}", location), hint=hint, code=code)
 

@@ -28,12 +28,17 @@ def create(connection: psycopg.Connection, schema: str, name: str) -> None:
     )
 
 
+def storable(text: str) -> str:
+    """Return a text as PostgreSQL can hold it: U+0000 as its picture, half a surrogate pair as its escape."""
+    return text.replace("\0", "\u2400").encode("utf-8", "backslashreplace").decode()
+
+
 def store(connection: psycopg.Connection, schema: str, name: str, rows: Iterable[tuple[str, str, str, str]]) -> None:
     """Add rows: name of the row, column at fault, reason, and the original values as JSON text."""
     statement = f'COPY {qualify(schema, name)} ("row", "column", reason, "values") FROM STDIN'
     with connection.cursor() as cursor, cursor.copy(statement) as stream:
-        for row in rows:
-            stream.write_row(row)
+        for name_of_row, column, reason, values in rows:
+            stream.write_row((storable(name_of_row), storable(column), storable(reason), values))
 
 
 def row_names(connection: psycopg.Connection, schema: str, name: str) -> frozenset[str]:

@@ -82,11 +82,14 @@ def _integer(value: Value, type_: SqlType, affinity: Affinity | None) -> str:
     value = as_integer(value)
     limit = _LIMITS[type_.base]
     if value.is_constant:
-        if isinstance(value.constant, float) and value.constant.is_integer() and affinity in NUMERIC_AFFINITIES:
-            return str(int(value.constant))
-        if not isinstance(value.constant, int) or not -limit <= value.constant < limit:
+        constant = value.constant
+        if isinstance(constant, float) and constant.is_integer() and affinity in NUMERIC_AFFINITIES:
+            whole: int | None = int(constant)
+        else:
+            whole = constant if isinstance(constant, int) else None
+        if whole is None or not -limit <= whole < limit:
             raise _refused(value, type_)
-        return value.sql
+        return str(whole) if isinstance(constant, float) else value.sql
     if value.kind is Kind.INTEGER:
         return value.sql
     if value.number is not None and affinity in NUMERIC_AFFINITIES:
