@@ -8,7 +8,8 @@ The whole public API is on this page::
     assert report.proof.equal
 
 ``inspect``, ``plan``, ``migrate`` and ``verify`` take a SQLite file and return frozen values; ``listener`` hears of
-progress; every error is an ``ExuviaError`` with a code, what happened, and what to do.
+progress; every error is an ``ExuviaError`` with a code, what happened, and what to do. ``export_data`` and
+``import_data`` write and read portable copies.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from exuvia.move.plan import Plan
     from exuvia.move.planfile import dump, load
     from exuvia.move.planner import PlanOptions
+    from exuvia.move.portable.export import ExportOptions, export_data
+    from exuvia.move.portable.import_ import ImportOptions, import_data
+    from exuvia.move.portable.results import ExportReport, ImportReport
     from exuvia.move.results import MoveReport, Proof
 
 __version__ = "0.1.0"
@@ -52,6 +56,9 @@ _HOMES = {
     "exuvia.move.plan": ("Plan",),
     "exuvia.move.planfile": ("dump", "load"),
     "exuvia.move.planner": ("PlanOptions",),
+    "exuvia.move.portable.export": ("ExportOptions", "export_data"),
+    "exuvia.move.portable.import_": ("ImportOptions", "import_data"),
+    "exuvia.move.portable.results": ("ExportReport", "ImportReport"),
     "exuvia.move.results": ("MoveReport", "Proof"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -59,7 +66,11 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "CancelledError",
     "ConfigError",
+    "ExportOptions",
+    "ExportReport",
     "ExuviaError",
+    "ImportOptions",
+    "ImportReport",
     "Inspection",
     "Listener",
     "MoveOptions",
@@ -75,6 +86,8 @@ __all__ = [
     "VerifyError",
     "__version__",
     "dump",
+    "export_data",
+    "import_data",
     "inspect",
     "load",
     "migrate",

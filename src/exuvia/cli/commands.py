@@ -227,7 +227,7 @@ def migrate(
     )
     with interruptible("The target is as it was."), progress(hidden=json or quiet) as listener:
         result = run(source, wishes.settings.target, options=options, listener=listener)
-    _conclude(result, report or [], json=json, quiet=quiet)
+    conclude(result, report or [], json=json, quiet=quiet)
 
 
 def verify(
@@ -278,10 +278,10 @@ def verify(
     )
     with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
         result = run(source, wishes.settings.target, options=options, listener=listener)
-    _conclude(result, report or [], json=json, quiet=quiet)
+    conclude(result, report or [], json=json, quiet=quiet)
 
 
-def _conclude(result: MoveReport, paths: Sequence[Path], *, json: bool, quiet: bool) -> None:
+def conclude(result: MoveReport, paths: Sequence[Path], *, json: bool, quiet: bool) -> None:
     """Write and print a result, and end with its exit code."""
     from exuvia.cli.output import show
     from exuvia.cli.reports import write_reports

@@ -11,7 +11,7 @@ import psycopg
 from exuvia.engines.postgres import embedded, extensions
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.errors import ConfigError, TargetError
-from exuvia.location import EmbeddedLocation, Location, PostgresLocation
+from exuvia.location import EmbeddedLocation, Location, PostgresLocation, SqliteLocation
 
 __all__ = ["connect", "explain_error", "require_create", "resolve"]
 
@@ -52,7 +52,7 @@ def resolve(location: Location, *, data_dir: Path | None = None) -> PostgresLoca
     """Return the location of a server, starting the pip-installed one (in ``data_dir``) for ``embedded:``.
 
     Raises:
-        ConfigError: The location is a SQLite file.
+        ConfigError: The location is a SQLite file or a portable copy.
         TargetError: The pip-installed server cannot be started.
     """
     if isinstance(location, PostgresLocation):
@@ -60,7 +60,7 @@ def resolve(location: Location, *, data_dir: Path | None = None) -> PostgresLoca
     if isinstance(location, EmbeddedLocation):
         return PostgresLocation.of(embedded.start(data_dir, database=location.database).url)
     raise ConfigError(
-        f"The target {location} is a SQLite file.",
+        f"The target {location} is a {'SQLite file' if isinstance(location, SqliteLocation) else 'portable copy'}.",
         hint="Name a PostgreSQL server: postgresql://user@host/database, or embedded: for the pip-installed one.",
         code="target",
     )
@@ -89,7 +89,7 @@ def connect(
         data_dir: Where the embedded server lives; None for the default.
 
     Raises:
-        ConfigError: The location is a SQLite file.
+        ConfigError: The location is a SQLite file or a portable copy.
         TargetError: No connection, or the server is older than 14, is not in UTF-8, or is read only.
     """
     server = resolve(location, data_dir=data_dir)

@@ -7,6 +7,7 @@ that was interrupted goes on with the files that are missing, as long as the sou
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.engines.sqlite.stored import INTERNAL, Definition, Stored, has_gapless_rowids, stored
 from exuvia.errors import ConfigError, SourceError, TargetError
 from exuvia.location import JsonlLocation, Location, ParquetLocation, SqliteLocation, parse
-from exuvia.move.events import Listener, Progress, ignore
+from exuvia.move.events import Listener, Progress, ignore, one_at_a_time
 from exuvia.move.execution import Clock
 from exuvia.move.portable import jsonl, parquet
 from exuvia.move.portable.files import Names, sync_directory, written
@@ -93,7 +94,7 @@ def export_data(
     form, directory = portable_location(target)
     _refuse_existing(directory, options)
     before = _fingerprint(path)
-    clock = Clock(listener)
+    clock = Clock(one_at_a_time(listener))
     with _workshop(directory) as partial:
         with Snapshot.open(path, readers=options.jobs) as snapshot:
             same = before == _fingerprint(path)
@@ -171,6 +172,7 @@ class _Export:
     clock: Clock
     kept: int = 0
     _rows: dict[str, list[int]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, journal: Journal, label: str) -> Manifest:
         with self.clock.stage("inspect"):
@@ -253,7 +255,8 @@ class _Export:
         wanted = task.request()
         part = journal.finished(wanted, task.name)
         if part is not None:
-            self.kept += 1
+            with self._lock:
+                self.kept += 1
             self._tell(task.table.name, part.file.rows, part.file.bytes)
             return part
         with self.snapshot.reader() as reader:
@@ -281,9 +284,10 @@ class _Export:
         return Part(wanted, File(task.name, rows, file.size, file.hex()), total)
 
     def _tell(self, table: str, rows: int, size: int) -> None:
-        counts = self._rows[table]
-        counts[0] += rows
-        counts[2] += size
+        with self._lock:
+            counts = self._rows[table]
+            counts[0] += rows
+            counts[2] += size
         self.clock.listener(Progress("copy", table, counts[0], counts[1], counts[2], finished=counts[0] == counts[1]))
 
     def _tell_profile(self, table: str, rows: int, total: int | None, size: int) -> None:

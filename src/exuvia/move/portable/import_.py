@@ -6,8 +6,10 @@ that it was made of.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -116,7 +118,7 @@ def _into_postgres(
     move = options.move
     name = f"{directory.absolute().name}.quarantine.jsonl"
     move = replace(move, quarantine_file=move.quarantine_file or Path(name))
-    with _temporary_directory(options.temporary, "exuvia-") as place:
+    with _lasting_directory(options.temporary, manifest.digest) as place:
         made = place / f"{directory.absolute().name or 'copy'}.db"
         Rebuild(directory, manifest, made, move.jobs, clock, stand_ins=True).run()
         report = migrate(made, target, options=move, listener=clock.listener)
@@ -140,6 +142,42 @@ def _temporary_directory(parent: Path | None, prefix: str) -> Iterator[Path]:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _lasting_directory(parent: Path | None, digest: str) -> Iterator[Path]:
+    """Give an empty directory of one name for one copy: an interrupted move is continued only from the same source.
+
+    The name can be foreseen, so the directory must be this user's own.
+
+    Raises:
+        TargetError: It cannot be made, is somebody else's, or is in use by another import of the same copy.
+    """
+    place = (parent or Path(tempfile.gettempdir())) / f"exuvia-{os.getuid()}-{digest[:16]}"
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        status = place.lstat()
+        lock = (place / "lock").open("w")
+    except OSError as error:
+        raise TargetError(
+            f"{place} cannot be made: {error.strerror}.", hint="Set TMPDIR to another directory.", code="directory"
+        ) from error
+    with lock:
+        if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
+            raise TargetError(f"{place} belongs to somebody else.", hint="Set TMPDIR to another one.", code="directory")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise TargetError(
+                "Another import of the same copy is running.", hint="Wait for it or stop it.", code="busy"
+            ) from None
+        try:
+            for path in place.iterdir():
+                if path.name != "lock":
+                    path.unlink()
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _refuse_existing(path: Path, drop_existing: bool) -> None:
