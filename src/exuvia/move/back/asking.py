@@ -28,7 +28,7 @@ _CONSTANT = (
 
 # A double keeps 15 digits, which is also what PostgreSQL makes of a double; whole numbers of 64 bits are integers.
 _INEXACT = """
-    SELECT EXISTS (SELECT FROM {table} WHERE NOT CASE
+    SELECT EXISTS (SELECT FROM {table} WHERE {c} IS NOT NULL AND NOT CASE
         WHEN {c} IN ('NaN', 'Infinity', '-Infinity') THEN true
         WHEN {c} = trunc({c}) AND abs({c}) < 9223372036854775807 THEN true
         WHEN abs({c}) < 1e300 AND abs({c}) > 1e-290 THEN {c}::float8::numeric = {c}

@@ -94,7 +94,7 @@ def _own(column: PgColumn, exact_decimals: bool) -> Carriage:
     elif type_.kind == "base" and name == "numeric":
         found = _numeric(column, exact_decimals)
     elif type_.kind == "base" and name == "money":
-        found = replace(_numeric(column, exact_decimals=True), sent="{c}::numeric::text", typed="{c}::numeric::text")
+        found = _as_numeric(_numeric(column, exact_decimals=True))
     elif type_.kind == "enum":
         found = replace(_AS_TEXT, loss="")
     elif type_.kind == "array":
@@ -137,6 +137,13 @@ def _numeric(column: PgColumn, exact_decimals: bool) -> Carriage:
     return replace(
         text, declared=declared, loss="", odd="N|I", odd_reason="NaN and infinities are held as text", fallback=text
     )
+
+
+def _as_numeric(way: Carriage) -> Carriage:
+    """Return the way of a type that is cast to numeric first."""
+    sent, typed, special = (sql.replace("{c}", "{c}::numeric") for sql in (way.sent, way.typed, way.special))
+    fallback = _as_numeric(way.fallback) if way.fallback is not None else None
+    return replace(way, sent=sent, typed=typed, special=special, fallback=fallback)
 
 
 def _moment(declared: str, base: Base, sent: str, end: str) -> Carriage:

@@ -47,7 +47,9 @@ class Compared:
 
     def shown(self, row: int) -> str:
         """Return a value for people."""
-        value = self.values[row].as_py()
+        one = self.values.slice(row, 1)
+        # Python's dates end with the year 9999
+        value = one.cast(pa.string())[0].as_py() if pa.types.is_temporal(one.type) else one[0].as_py()
         if value is None and self.special is not None:
             value = self.special[row].as_py()
         text = "NULL" if value is None else repr(value) if isinstance(value, bytes | str) else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -131,7 +131,7 @@ class _Back:
 
     def verify(self) -> BackReport:
         with self._opened() as opened:
-            proof = self._compared(opened, self._target.path, opened.plan.tables, trusted=False)
+            proof, _ = self._compared(opened, self._target.path, opened.plan.tables, trusted=False)
             return self._report(opened, "moved" if proof.equal else "different", proof=proof)
 
     @contextmanager
@@ -159,15 +159,14 @@ class _Back:
             left_out = finish(file.path, tables)
         proof = None
         if self._options.verify:
-            proof = self._compared(opened, file.path, tables, trusted=True)
-            while changed := _changed(tables, proof):
-                for number in changed:
-                    tables[number] = changed[number]
-                again = self._copied(opened, file, list(changed.values()))
-                copied |= again
+            proof, wrong = self._compared(opened, file.path, tables, trusted=True)
+            while changed := _changed(tables, wrong):
+                tables = [changed.get(table.source.name, table) for table in tables]
+                again = list(changed.values())
+                copied |= self._copied(opened, file, again)
                 with self._clock.stage("finish"):
-                    left_out += finish(file.path, list(changed.values()))
-                renewed = self._compared(opened, file.path, list(changed.values()), trusted=True)
+                    left_out += finish(file.path, again)
+                renewed, wrong = self._compared(opened, file.path, again, trusted=True)
                 proof = _merged(proof, renewed)
         with self._clock.stage("finish"):
             views = Views(file.path, opened.fetcher).make(opened.plan.views)
@@ -181,13 +180,17 @@ class _Back:
             copier = TableCopier(writer, opened.fetcher, self._listener)
             return {table.source.name: copier.copy(table) for table in tables}
 
-    def _compared(self, opened: _Opened, path: Path, tables: Sequence[BackTable], *, trusted: bool) -> Proof:
+    def _compared(
+        self, opened: _Opened, path: Path, tables: Sequence[BackTable], *, trusted: bool
+    ) -> tuple[Proof, Mapping[str, frozenset[str]]]:
+        """Compare tables; return the proof, and by table the columns whose values differ."""
         started = time.perf_counter()
         with self._clock.stage("verify"), Snapshot.open(path, readers=_SIDES) as snapshot:
             comparison = _Comparison(opened, snapshot, trusted, self._listener)
             proofs = tuple(comparison.table(table) for table in tables)
         values = sum(proof.values_compared for proof in proofs)
-        return Proof(proofs, values, all(proof.equal for proof in proofs), time.perf_counter() - started)
+        proof = Proof(proofs, values, all(proof.equal for proof in proofs), time.perf_counter() - started)
+        return proof, comparison.wrong
 
     def _report(
         self,
@@ -222,6 +225,7 @@ class _Comparison:
         self._trusted = trusted
         catalog = inspect_sqlite(snapshot.connection, snapshot.label)
         self._found = {table.name: table for table in catalog.tables}
+        self.wrong: dict[str, frozenset[str]] = {}
 
     def table(self, table: BackTable) -> TableProof:
         """Compare one table."""
@@ -235,6 +239,8 @@ class _Comparison:
             trusted = False
             source, target = self._totals(table, trusted)
         found = () if source == target else self._differences(table, trusted)
+        sums = zip(table.columns, source.columns, target.columns, strict=True)
+        self.wrong[table.source.name] = frozenset(one.source.name for one, ours, theirs in sums if ours != theirs)
         columns = {
             column.source.name: f"{value:016x}" for column, value in zip(table.columns, source.columns, strict=True)
         }
@@ -284,19 +290,15 @@ class _Comparison:
             )
 
 
-def _changed(tables: Sequence[BackTable], proof: Proof) -> dict[int, BackTable]:
+def _changed(tables: Sequence[BackTable], wrong: Mapping[str, frozenset[str]]) -> dict[str, BackTable]:
     """Return the tables in which SQLite changed values under a declared type, with another type for the column."""
-    proofs = {one.table: one for one in proof.tables}
     changed = {}
-    for number, table in enumerate(tables):
-        wrong = {one.column for one in proofs[table.source.name].differences}
-        if not wrong:
-            continue
-        wrong |= {column.source.name for column in table.columns} if "" in wrong else set()
-        columns = tuple(_other_way(column) if column.source.name in wrong else column for column in table.columns)
+    for table in tables:
+        names = wrong.get(table.source.name, frozenset())
+        columns = tuple(_other_way(column) if column.source.name in names else column for column in table.columns)
         if columns != table.columns:
             target = replace(table.target, columns=tuple(column.target for column in columns), strict=False)
-            changed[number] = replace(table, columns=columns, target=target)
+            changed[table.source.name] = replace(table, columns=columns, target=target)
     return changed
 
 
