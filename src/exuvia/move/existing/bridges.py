@@ -14,7 +14,7 @@ from exuvia.catalog.names import fold
 from exuvia.catalog.types import Base, SqlType
 from exuvia.engines.postgres.existing import ExistingType
 from exuvia.errors import PlanError
-from exuvia.move.planning.proposals import only_forms
+from exuvia.move.planning.proposals import has_form, only_forms
 from exuvia.values.facts import ColumnFacts, TextForm
 
 _SAME = "{}"
@@ -75,19 +75,29 @@ def bridge(type_: ExistingType, source: Column, facts: ColumnFacts) -> Bridge:
     """
     if type_.under is not None:
         return _domain(type_.name, type_.under, bridge(type_.under, source, facts))
+    if type_.bare == "timestamp" and names_zones(facts):
+        in_utc = "({} AT TIME ZONE 'UTC')"
+        return Bridge(SqlType(Base.TIMESTAMPTZ), f"{in_utc}::{type_.name}", in_utc)
     if type_.kind == "base" and (native := _native(type_.name)) is not None:
         return Bridge(native)
     if type_.array:
         return _array(type_, facts)
-    if type_.bare == "interval":
-        return _interval(type_, source, facts)
+    return _interval(type_, source, facts) if type_.bare == "interval" else _cast(type_)
+
+
+def _cast(type_: ExistingType) -> Bridge:
     if type_.bare in _NARROWER:
         staged, back = _NARROWER[type_.bare]
         return Bridge(SqlType(staged), f"({{}})::{type_.name}", back)
     back = "abbrev({})" if type_.bare == "inet" else "({})::text"
-    return Bridge(
-        SqlType(Base.TEXT), f"({{}})::{type_.name}", back, type_.kind == "enum" or type_.bare in _ONE_SPELLING
-    )
+    exact = type_.kind == "enum" or type_.bare in _ONE_SPELLING
+    return Bridge(SqlType(Base.TEXT), f"({{}})::{type_.name}", back, exact)
+
+
+def names_zones(facts: ColumnFacts) -> bool:
+    """Whether some values are moments that name their zone. In a timestamp without a zone they are in UTC, as ORMs that
+    write zones in SQLite (Prisma, for one) keep them in PostgreSQL."""
+    return has_form(facts.texts, TextForm.TIMESTAMP_ZONE)
 
 
 def _domain(name: str, under: ExistingType, way: Bridge) -> Bridge:
@@ -102,14 +112,10 @@ def _native(name: str) -> SqlType | None:
         return None
 
 
-def _spelled(type_: ExistingType) -> Bridge:
-    return Bridge(SqlType(Base.TEXT), f"({{}})::{type_.name}", "({})::text", exact=False)
-
-
 def _array(type_: ExistingType, facts: ColumnFacts) -> Bridge:
     """Arrays are JSON arrays in the source, or text as PostgreSQL writes arrays."""
     if not only_forms(facts, TextForm.JSON_ARRAY):
-        return _spelled(type_)
+        return _cast(type_)
     elements = "ARRAY(SELECT jsonb_array_elements_text({}))"
     return Bridge(
         SqlType(Base.JSONB),
@@ -126,4 +132,4 @@ def _interval(type_: ExistingType, source: Column, facts: ColumnFacts) -> Bridge
     if fold(source.declared_type).startswith(("datetime", "timestamp")) and only_forms(facts, TextForm.TIMESTAMP):
         staged = SqlType(Base.TIMESTAMP)
         return Bridge(staged, f"({{}} - {_SINCE_1970})::{type_.name}", f"({_SINCE_1970} + {{}})")
-    return _spelled(type_)
+    return _cast(type_)

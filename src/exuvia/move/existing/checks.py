@@ -67,7 +67,9 @@ def refuse(problems: Sequence[Problem]) -> None:
     if len(errors) > _LISTED:
         lines.append(f"and {len(errors) - _LISTED} more.")
     hint = "; ".join(dict.fromkeys(choice for one in errors for choice in one.choices))
-    raise PlanError("\n".join([*lines, "The target is as it was."]), hint=f"Choices: {hint}." if hint else "", code="refused")
+    raise PlanError(
+        "\n".join([*lines, "The target is as it was."]), hint=f"Choices: {hint}." if hint else "", code="refused"
+    )
 
 
 def _rows(rows: Sequence[Example]) -> str:

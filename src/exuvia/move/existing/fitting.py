@@ -12,7 +12,7 @@ from exuvia.catalog.target import TargetColumn, TargetKey, TargetTable
 from exuvia.engines.postgres.existing import ExistingColumn, ExistingTable
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.move.comparing import key_column
-from exuvia.move.existing.bridges import Bridge
+from exuvia.move.existing.bridges import Bridge, names_zones
 from exuvia.move.existing.match import Match, MatchedTable
 from exuvia.move.plan import ColumnPlan, Fate, ObjectPlan, Plan, Problem, TablePlan
 from exuvia.move.planner import build
@@ -85,7 +85,7 @@ def fitted(
         plan,
         tables=tuple(table.plan for table in tables),
         objects=(*objects, *_statements(catalog)),
-        problems=(*problems, *matched.problems, *matched.about_target, *_nulls(tables), *_generated(tables)),
+        problems=(*problems, *matched.problems, *matched.about_target, *_nulls(tables), *_notes(tables)),
     )
     return Fitted(plan, tables, matched.problems)
 
@@ -234,10 +234,13 @@ def _nulls(tables: Sequence[FittedTable]) -> Iterator[Problem]:
                 yield Problem("error", where, message, facts.null_examples, facts.nulls, choices)
 
 
-def _generated(tables: Sequence[FittedTable]) -> Iterator[Problem]:
+def _notes(tables: Sequence[FittedTable]) -> Iterator[Problem]:
     for table in tables:
         for name, (column, _) in table.columns.items():
+            where = f"{table.plan.source.name}.{name}"
             if column.generated is not None:
-                where = f"{table.plan.source.name}.{name}"
                 message = "The target computes it; that it computes the same values is tested before they are seen."
+                yield Problem("note", where, message)
+            elif column.type.bare == "timestamp" and names_zones(table.plan.profile.columns.get(name, NO_FACTS)):
+                message = f"Its times that name a zone are written in UTC, since {column.type.name} keeps no zone."
                 yield Problem("note", where, message)
