@@ -172,6 +172,9 @@ def test_tables_that_refer_to_each_other_are_filled_though_no_key_is_deferrable(
     run(postgres_url, ALCHEMY_POSTGRES)
     report = migrate(source, postgres_url, options=INTO)
     assert is_proved(report, source, postgres_url)
+    plain = verify(source, postgres_url, options=MoveOptions(PlanOptions(exclude=("alembic_version",))))
+    assert plain.proof is not None
+    assert plain.proof.equal
     people = fetch(postgres_url, "SELECT id, team_id, mood::text, code, share, waited::text FROM person ORDER BY id")
     assert people == [(10, 2, "happy", "AB  ", 0.1, "1 day 03:00:00"), (11, 1, "sad", None, 2.5, None)]
     assert fetch(postgres_url, "SELECT version_num FROM alembic_version") == [("ff00",)]
@@ -268,6 +271,7 @@ def test_what_does_not_fit_is_told_before_anything_is_written(
     source = make(PAIR)
     run(any_url, target)
     dry = migrate(source, any_url, options=replace(INTO, dry_run=True))
+    assert dry.status == "planned"
     errors = [problem for problem in dry.plan.problems if problem.level == "error"]
     assert [problem.where for problem in errors] == [where]
     assert words in errors[0].message
@@ -528,6 +532,32 @@ def test_a_table_altered_on_the_way_ends_the_move(make: Make, any_url: str) -> N
     with pytest.raises(TargetError, match="was altered"):
         migrate(make(PAIR), any_url, options=INTO, listener=interfere)
     assert fetch(any_url, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_move_whose_connections_are_cut_goes_on_and_no_row_is_there_twice(make: Make, any_url: str) -> None:
+    from exuvia.move.events import Progress
+
+    numbers = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+    source = make(f"CREATE TABLE t (a TEXT); {numbers} INSERT INTO t SELECT 'row ' || i FROM n")
+    run(any_url, "CREATE TABLE t (a text)")
+    cut: list[str] = []
+
+    def interfere(event: Progress) -> None:
+        if event.stage == "verify" and not cut:
+            cut.append(event.stage)
+            run(
+                any_url,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'exuvia' AND datname = current_database()",
+            )
+
+    with pytest.raises(TargetError) as error:
+        migrate(source, any_url, options=INTO, listener=interfere)
+    assert "run the same command again" in error.value.hint
+    assert fetch(any_url, "SELECT count(*) FROM t") == [(0,)]
+    report = migrate(source, any_url, options=INTO)
+    assert is_proved(report, source, any_url)
+    assert fetch(any_url, "SELECT count(*) FROM t") == [(100_000,)]
 
 
 def test_a_user_without_rights_is_told_which(make: Make, any_url: str) -> None:

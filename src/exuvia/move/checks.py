@@ -8,14 +8,17 @@ from dataclasses import replace
 import psycopg
 
 from exuvia.catalog.types import SqlType
+from exuvia.engines.postgres.existing import read_tables
 from exuvia.engines.postgres.inspect import column_types
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import PlanError
+from exuvia.move.existing.bridges import bridge, parsed
 from exuvia.move.lending import Lender
 from exuvia.move.plan import ColumnPlan, Plan, TablePlan
 from exuvia.move.results import Difference, Proof, TableProof
 from exuvia.move.trial import misfits
 from exuvia.move.verify import Verifier
+from exuvia.values.facts import ColumnFacts
 
 
 def tried(snapshot: Snapshot, plan: Plan, edited: Sequence[tuple[TablePlan, ColumnPlan]], jobs: int) -> Plan:
@@ -44,7 +47,7 @@ def verify_existing(verifier: Verifier, connections: Lender[psycopg.Connection],
     missing: list[TableProof] = []
     with connections.lend() as connection:
         for table in plan.tables:
-            adopted = as_found(connection, table)
+            adopted = as_found(connection, table, read_only=True)
             if isinstance(adopted, TablePlan):
                 found.append(adopted)
             else:
@@ -53,9 +56,14 @@ def verify_existing(verifier: Verifier, connections: Lender[psycopg.Connection],
     return replace(proof, tables=(*proof.tables, *missing), equal=proof.equal and not missing)
 
 
-def as_found(connection: psycopg.Connection, table: TablePlan) -> TablePlan | list[str]:
+def as_found(connection: psycopg.Connection, table: TablePlan, *, read_only: bool = False) -> TablePlan | list[str]:
     """Return a table's plan with the types that the target has, or the columns that the target lacks (empty when it
     lacks the whole table).
+
+    Args:
+        connection: A connection to the target.
+        table: The table's plan.
+        read_only: Whether the table is only to be read; it can then have types that exuvia does not write.
 
     Raises:
         PlanError: A column has a type that exuvia does not know.
@@ -64,7 +72,24 @@ def as_found(connection: psycopg.Connection, table: TablePlan) -> TablePlan | li
     lacking = [column.target.name for column in table.columns if column.target.name not in types]
     if lacking or not types:
         return lacking if types else []
+    if read_only and any(parsed(types[column.target.name]) is None for column in table.columns):
+        return _as_read(connection, table, types)
     return replace(table, columns=tuple(_as_found(table, one, types) for one in table.columns))
+
+
+def _as_read(connection: psycopg.Connection, table: TablePlan, printed: Mapping[str, str]) -> TablePlan:
+    """The plan of a table some of whose columns are read through an expression."""
+    found = [one for one in read_tables(connection, [table.target.schema]) if one.name == table.target.name]
+    types = {column.name: column.type for one in found for column in one.columns}
+    if not types:
+        return replace(table, columns=tuple(_as_found(table, one, printed) for one in table.columns))
+    columns: list[ColumnPlan] = []
+    for column in table.columns:
+        facts = table.profile.columns.get(column.source.name, ColumnFacts())
+        way = bridge(types[column.target.name], column.source, facts)
+        target = replace(column.target, type=way.staged, read_as=way.reading(column.target.name))
+        columns.append(replace(column, rule=replace(column.rule, type=way.staged), target=target))
+    return replace(table, columns=tuple(columns))
 
 
 def _as_found(table: TablePlan, column: ColumnPlan, types: Mapping[str, str]) -> ColumnPlan:

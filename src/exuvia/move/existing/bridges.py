@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exuvia.catalog.model import Column
-from exuvia.catalog.names import fold
+from exuvia.catalog.names import fold, quote
 from exuvia.catalog.types import Base, SqlType
 from exuvia.engines.postgres.existing import ExistingType
 from exuvia.errors import PlanError
@@ -60,6 +60,10 @@ class Bridge:
         """Return SQL for the target's value of a staged value."""
         return self.write.replace("{}", value)
 
+    def reading(self, column: str) -> str:
+        """Return SQL that reads a column of the target in the staging type, empty where its name does."""
+        return "" if self.is_plain else self.back(quote(column))
+
     def back(self, value: str) -> str:
         """Return SQL for the staged value of a value of the target's."""
         return self.read.replace("{}", value)
@@ -78,7 +82,7 @@ def bridge(type_: ExistingType, source: Column, facts: ColumnFacts) -> Bridge:
     if type_.bare == "timestamp" and names_zones(facts):
         in_utc = "({} AT TIME ZONE 'UTC')"
         return Bridge(SqlType(Base.TIMESTAMPTZ), f"{in_utc}::{type_.name}", in_utc)
-    if type_.kind == "base" and (native := _native(type_.name)) is not None:
+    if type_.kind == "base" and (native := parsed(type_.name)) is not None:
         return Bridge(native)
     if type_.array:
         return _array(type_, facts)
@@ -105,7 +109,8 @@ def _domain(name: str, under: ExistingType, way: Bridge) -> Bridge:
     return Bridge(way.staged, f"({way.write})::{name}", read, way.exact)
 
 
-def _native(name: str) -> SqlType | None:
+def parsed(name: str) -> SqlType | None:
+    """Return a type that exuvia writes itself, None for any other."""
     try:
         return SqlType.parse(name)
     except PlanError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from exuvia.catalog.model import Catalog, Table
-from exuvia.catalog.names import assign, fit, quote
+from exuvia.catalog.names import assign, fit
 from exuvia.catalog.target import TargetColumn, TargetKey, TargetTable
 from exuvia.engines.postgres.existing import ExistingColumn, ExistingTable
 from exuvia.engines.sqlite.snapshot import Snapshot
@@ -18,7 +18,7 @@ from exuvia.move.plan import ColumnPlan, Fate, ObjectPlan, Plan, Problem, TableP
 from exuvia.move.planner import build
 from exuvia.move.planning.fit import fits
 from exuvia.move.planning.overrides import Overrides
-from exuvia.move.planning.words import VALUE, counted
+from exuvia.move.planning.words import VALUE, counted, listed
 from exuvia.move.trial import misfits
 from exuvia.values.facts import ColumnFacts
 from exuvia.values.profile import Profile
@@ -85,7 +85,14 @@ def fitted(
         plan,
         tables=tuple(table.plan for table in tables),
         objects=(*objects, *_statements(catalog)),
-        problems=(*problems, *matched.problems, *matched.about_target, *_nulls(tables), *_notes(tables)),
+        problems=(
+            *problems,
+            *matched.problems,
+            *matched.about_target,
+            *_nulls(tables),
+            *_notes(tables),
+            *_later(catalog, tables),
+        ),
     )
     return Fitted(plan, tables, matched.problems)
 
@@ -126,8 +133,9 @@ def tried(snapshot: Snapshot, found: Fitted, overrides: Overrides | None, jobs: 
 def as_published(table: FittedTable) -> TablePlan:
     """Return the plan by which the target's own table is read and compared."""
     columns = tuple(
-        replace(column, target=replace(column.target, read_as=_reading(*table.columns[column.source.name])))
+        replace(column, target=replace(column.target, read_as=way.reading(target.name)))
         for column in table.plan.columns
+        for target, way in [table.columns[column.source.name]]
     )
     key = table.target.primary_key
     target = replace(
@@ -136,10 +144,6 @@ def as_published(table: FittedTable) -> TablePlan:
         primary_key=TargetKey(key.name, key.plain) if key is not None and table.has_key else None,
     )
     return replace(table.plan, target=target, columns=columns)
-
-
-def _reading(column: ExistingColumn, way: Bridge) -> str:
-    return "" if way.is_plain else way.back(quote(column.name))
 
 
 def _fitted(table: TablePlan, matched: MatchedTable, taken: Mapping[str, frozenset[str]]) -> FittedTable:
@@ -244,3 +248,17 @@ def _notes(tables: Sequence[FittedTable]) -> Iterator[Problem]:
             elif column.type.bare == "timestamp" and names_zones(table.plan.profile.columns.get(name, NO_FACTS)):
                 message = f"Its times that name a zone are written in UTC, since {column.type.name} keeps no zone."
                 yield Problem("note", where, message)
+
+
+def _later(catalog: Catalog, tables: Sequence[FittedTable]) -> Iterator[Problem]:
+    """What a dry run cannot say, since it needs the rows on the server."""
+    targets = [table.target for table in tables]
+    counts = {
+        "CHECKs": sum(len(target.checks) for target in targets),
+        "unique keys": sum(len(target.uniques) for target in targets),
+        "foreign keys": sum(len(target.foreign_keys) for target in targets),
+    }
+    parts = [f"{count:,} {what}" for what, count in counts.items() if count]
+    if parts:
+        message = f"All rows are tried against the target's {listed(parts)} once they are staged, before they go in."
+        yield Problem("note", catalog.label, message)
