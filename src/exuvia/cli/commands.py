@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from exuvia.cli.back import is_way_back, way_back
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
 from exuvia.errors import ConfigError, PlanError, VerifyError
 
@@ -68,6 +69,7 @@ MIGRATE_EXAMPLES = examples(
             "exuvia migrate app.db postgresql://me@host/app --into-existing",
         ),
         ("Stop at the first row that cannot go", "exuvia migrate app.db --on-error stop"),
+        ("The way back, into a new file", "exuvia migrate postgresql://me@host/app sqlite:///back.db"),
     ]
 )
 VERIFY_EXAMPLES = examples(
@@ -187,7 +189,7 @@ def migrate(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Move a SQLite database into PostgreSQL and prove it."""
+    """Move a SQLite database into PostgreSQL, or a PostgreSQL schema into a new SQLite file, and prove it."""
     from exuvia.cli.output import interruptible
     from exuvia.cli.progress import progress
     from exuvia.cli.reports import check_names
@@ -195,6 +197,33 @@ def migrate(
     from exuvia.move.pipeline import MoveOptions
     from exuvia.move.pipeline import migrate as run
 
+    if is_way_back(source):
+        way_back(
+            "migrate",
+            source,
+            destination,
+            schema=schema,
+            include=include,
+            exclude=exclude,
+            drop_existing=drop_existing,
+            dry_run=dry_run,
+            verify=verify,
+            unsuited={
+                "--plan": plan_file,
+                "--style": style,
+                "--naive-time": naive_time,
+                "--fold": fold,
+                "--batch-rows": batch_rows,
+                "--on-error": on_error,
+                "--restart": restart,
+                "--into-existing": into_existing,
+                "--on-conflict": on_conflict,
+                "--quarantine": quarantine,
+            },
+            reports=report or [],
+            json=json,
+            quiet=quiet,
+        )
     check_names(report or [])
     if on_conflict is not None and not into_existing:
         raise ConfigError("--on-conflict goes with --into-existing.", code="options")
@@ -258,6 +287,25 @@ def verify(
     from exuvia.move.pipeline import MoveOptions
     from exuvia.move.pipeline import verify as run
 
+    if is_way_back(source):
+        way_back(
+            "verify",
+            source,
+            destination,
+            schema=schema,
+            include=include,
+            exclude=exclude,
+            unsuited={
+                "--plan": plan_file,
+                "--style": style,
+                "--naive-time": naive_time,
+                "--fold": fold,
+                "--into-existing": into_existing,
+            },
+            reports=report or [],
+            json=json,
+            quiet=quiet,
+        )
     check_names(report or [])
     wishes = collect(
         plan_file=plan_file,

@@ -1,0 +1,98 @@
+"""``exuvia migrate`` and ``exuvia verify`` from PostgreSQL to a SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from exuvia.errors import ConfigError, VerifyError
+
+
+def is_way_back(source: str) -> bool:
+    """Return whether a source is a PostgreSQL database."""
+    from exuvia.location import EmbeddedLocation, PostgresLocation, parse
+
+    return isinstance(parse(source), PostgresLocation | EmbeddedLocation)
+
+
+def way_back(
+    action: Literal["migrate", "verify"],
+    source: str,
+    destination: str | None,
+    *,
+    schema: str | None,
+    include: Sequence[str] | None,
+    exclude: Sequence[str] | None,
+    unsuited: Mapping[str, object],
+    reports: Sequence[Path],
+    json: bool,
+    quiet: bool,
+    drop_existing: bool = False,
+    dry_run: bool = False,
+    verify: bool = True,
+) -> None:
+    """Carry out the command and end with its exit code.
+
+    Args:
+        action: The command.
+        source: The PostgreSQL database.
+        destination: The SQLite file.
+        schema: The PostgreSQL schema.
+        include: Globs of tables to take.
+        exclude: Globs of tables to leave out.
+        unsuited: Options that say nothing about this direction, by name, with what was given.
+        reports: Where to write reports; JSON only.
+        json: Print JSON.
+        quiet: Print nothing.
+        drop_existing: Replace a file of that name.
+        dry_run: Decide everything and write nothing.
+        verify: Compare every value.
+
+    Raises:
+        ConfigError: The destination is no file, or an option does not fit.
+    """
+    from exuvia.cli.output import interruptible, show, write_file
+    from exuvia.cli.progress import progress
+    from exuvia.location import EmbeddedLocation, PostgresLocation, SqliteLocation, parse
+    from exuvia.move.back import pipeline
+    from exuvia.move.back.plan import BackOptions
+    from exuvia.report.back import back_to_json, back_view
+    from exuvia.settings import load
+
+    given = [name for name, value in unsuited.items() if value]
+    if given:
+        raise ConfigError(f"{given[0]} is for the way to PostgreSQL, not for the way back.", code="options")
+    for path in reports:
+        if path.suffix.lower() != ".json":
+            raise ConfigError(
+                f"{path} is no name for a report of the way back.",
+                hint="Name a file that ends in .json.",
+                code="output",
+            )
+    target = parse(destination) if destination is not None else None
+    location = parse(source)
+    if not isinstance(target, SqliteLocation) or not isinstance(location, PostgresLocation | EmbeddedLocation):
+        raise ConfigError(
+            f"From a PostgreSQL database exuvia goes to a SQLite file, not to {target or 'nowhere'}.",
+            hint="Name a file: exuvia migrate postgresql://… sqlite:///app.db",
+            code="target",
+        )
+    settings = load(
+        target_schema=schema,
+        include=tuple(include) if include else None,
+        exclude=tuple(exclude) if exclude else None,
+    )
+    options = BackOptions(settings.target_schema, settings.include, settings.exclude, drop_existing, verify, dry_run)
+    run = pipeline.migrate_back if action == "migrate" else pipeline.verify_back
+    with interruptible("No file was made."), progress(hidden=json or quiet) as listener:
+        report = run(location, target, options=options, listener=listener, data_dir=settings.data_dir)
+    for path in reports:
+        write_file(path, back_to_json(report))
+    if json:
+        typer.echo(back_to_json(report), nl=False)
+    elif not quiet:
+        show(back_view(report))
+    raise typer.Exit(VerifyError.exit_code if report.status == "different" else 0)
