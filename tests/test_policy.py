@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from exuvia.catalog.model import Affinity, Column
 from exuvia.catalog.types import SqlType
 from exuvia.move.plan import Style
 from exuvia.move.planning.policy import Choice, Context, choose, judge
+from exuvia.values.cells import Cells
 from exuvia.values.facts import ColumnFacts, TextForm
+from exuvia.values.facts_of import facts_of
 from exuvia.values.rules import Epoch, NaiveTime, Rule
 from planner_samples import Value, facts
 
@@ -294,7 +297,8 @@ def test_text_in_a_blob_column_is_noted() -> None:
 
 
 def test_float32_blobs_are_offered_as_vectors() -> None:
-    problems = decide("BLOB", [bytes([0, 0, 128, 191]) * 384] * 2).problems
+    values = pa.array([bytes([0, 0, 128, 191]) * 384] * 2, pa.binary())
+    problems = decide("BLOB", facts_of(Cells(2, blobs=values), 0)).problems
     assert any('type = "vector(384)"' in choice for problem in problems for choice in problem.choices)
 
 

@@ -17,6 +17,7 @@ from exuvia.engines.sqlite.fulltext import is_full_text
 from exuvia.move.plan import ColumnPlan, Fate, ObjectPlan, Plan, Problem, TablePlan
 from exuvia.move.planning.overrides import EXCLUDED
 from exuvia.move.planning.planfile_read import load
+from exuvia.move.planning.vector_tables import distance_of
 from exuvia.move.planning.words import ROW, counted
 from exuvia.values.facts import Example
 
@@ -35,6 +36,7 @@ _HEADER = """\
 #               "julian", "core_data", "webkit"
 #   naive_time  what a time without a zone means in a timestamptz: "utc", "local"
 #   separator   what stands between the elements of a text that becomes text[]: ","
+#   distance    by which a vector's index finds the nearest: "cosine", "l2", "inner", "l1", or "none" for no index
 #   on_misfit   what becomes of a value that does not fit: "quarantine" (its row is put aside), "null"
 #   exclude     true leaves it out
 # A table can have a name, a schema and exclude = true; an index, a view and a trigger can have exclude = true.
@@ -88,12 +90,12 @@ def _table(table: TablePlan, plan: Plan, problems: dict[str, list[Problem]]) -> 
     for column in source.columns:
         yield from _comments(problems.get(f"{source.name}.{column.name}", ()))
         if column.name in moved:
-            yield _column(moved[column.name], plan)
+            yield _column(moved[column.name], plan, distance_of(table.target, moved[column.name].target))
         else:
             yield f"{_key(column.name)} = {{ exclude = true }}"
 
 
-def _column(column: ColumnPlan, plan: Plan) -> str:
+def _column(column: ColumnPlan, plan: Plan, distance: str | None) -> str:
     parts = [f"type = {_text(str(column.rule.type))}"]
     if column.target.name != column.source.name:
         parts.insert(0, f"name = {_text(column.target.name)}")
@@ -103,6 +105,8 @@ def _column(column: ColumnPlan, plan: Plan) -> str:
         parts.append(f"naive_time = {_text(column.rule.naive_time)}")
     if column.rule.type.base is Base.TEXT_ARRAY:
         parts.append(f"separator = {_text(column.rule.separator)}")
+    if distance is not None:
+        parts.append(f"distance = {_text(distance)}")
     if column.on_misfit != "quarantine":
         parts.append(f"on_misfit = {_text(column.on_misfit)}")
     comment = _comment(f"{column.source.declared_type or 'no declared type'}: {column.evidence}")

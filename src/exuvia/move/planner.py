@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from exuvia.catalog.model import Catalog, Column, Table
 from exuvia.catalog.order import load_order
-from exuvia.catalog.target import TargetColumn, TargetTable
+from exuvia.catalog.target import TargetColumn, TargetIndex, TargetSearch, TargetTable
 from exuvia.catalog.types import Base
 from exuvia.move.plan import ColumnPlan, Plan, Problem, Style, TablePlan
 from exuvia.move.planning.columns import Decision, classes_of, decide
@@ -20,9 +20,10 @@ from exuvia.move.planning.indexes import Indexes, indexes
 from exuvia.move.planning.naming import Names, build_names, sequence_name
 from exuvia.move.planning.objects import others, triggers, views
 from exuvia.move.planning.overrides import Overrides, check_names
-from exuvia.move.planning.search import Searches, TargetAbilities, plan_searches
+from exuvia.move.planning.search import TargetAbilities, plan_searches
 from exuvia.move.planning.sizes import size_problems
 from exuvia.move.planning.translating import Translator
+from exuvia.move.planning.vector_tables import plan_vectors
 from exuvia.move.planning.words import counted
 from exuvia.values.facts import ColumnFacts
 from exuvia.values.profile import Profile
@@ -89,12 +90,26 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     moved = [t for t in catalog.tables if t.name not in excluded and t.name in profile.tables]
     names = build_names(moved, catalog.views, overrides, schema=options.target_schema, fold=fold)
     ordered = _order(moved, names)
-    decided = decide(catalog, moved, profile, overrides, style=style, naive_time=naive_time)
+    abilities = options.abilities
+    decided = decide(
+        catalog, moved, profile, overrides, style=style, naive_time=naive_time, pgvector=abilities.pgvector
+    )
     found = Found(problems=list(names.problems))
     shapes = {table.name: _shape(table, names, decided, profile) for table in ordered}
     translator = Translator.over(shapes, names, catalog.triggers)
     searches = plan_searches(catalog, shapes, overrides, options.abilities, names=names, found=found)
-    tables = _tables(shapes, decided, overrides, names=names, translator=translator, searches=searches, found=found)
+    vectors = plan_vectors(catalog, shapes, overrides, abilities, names=names, found=found)
+    added = {name: searches.indexes.get(name, ()) + vectors[name] for name in shapes}
+    tables = _tables(
+        shapes,
+        decided,
+        overrides,
+        names=names,
+        translator=translator,
+        searches=searches.columns,
+        added=added,
+        found=found,
+    )
     translator = views(catalog, overrides, translator, names, found)
     found.add(triggers(catalog, overrides, shapes, translator, searches))
     others(catalog, profile, excluded, found)
@@ -155,7 +170,8 @@ def _tables(
     *,
     names: Names,
     translator: Translator,
-    searches: Searches,
+    searches: Mapping[str, tuple[TargetSearch, ...]],
+    added: Mapping[str, tuple[TargetIndex, ...]],
     found: Found,
 ) -> tuple[TablePlan, ...]:
     columns = {name: _columns(shape, decided, translator, found) for name, shape in shapes.items()}
@@ -175,8 +191,8 @@ def _tables(
             planned_keys[name].uniques,
             foreign_keys(shape, shapes, unique, names, found),
             checks(shape, translator, names, found),
-            planned_indexes[name].indexes + searches.indexes.get(name, ()),
-            searches.columns.get(name, ()),
+            planned_indexes[name].indexes + added[name],
+            searches.get(name, ()),
         )
         found.problems += size_problems(shape)
         result.append(TablePlan(shape.table, target, columns[name], shape.profile, names.quarantines[name]))

@@ -113,8 +113,23 @@ class BlobFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorFacts:
+    """What the values of a column are as vectors: BLOBs of little-endian float32, or JSON texts of numbers.
+
+    ``count`` values were looked at; ``dimensions`` says how many are vectors of each size, under 0 those that are
+    none. ``zero`` ones hold nothing but zeros, ``not_finite`` ones an infinity or NaN.
+    """
+
+    count: int
+    dimensions: Mapping[int, FormFacts]
+    zero: FormFacts
+    not_finite: FormFacts
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnFacts:
-    """Everything counted about one column; a part is None when no value has that storage class."""
+    """Everything counted about one column; a part is None when no value has that storage class, and ``vectors`` is
+    None where most values cannot be embeddings."""
 
     rows: int = 0
     nulls: int = 0
@@ -123,3 +138,4 @@ class ColumnFacts:
     texts: TextFacts | None = None
     blobs: BlobFacts | None = None
     null_examples: tuple[Example, ...] = field(default=())
+    vectors: VectorFacts | None = None

@@ -11,11 +11,21 @@ from numpy.typing import NDArray
 
 from exuvia.values.cells import Cells
 from exuvia.values.classify import FORMS, forms_of
-from exuvia.values.facts import BlobFacts, ColumnFacts, Example, FormFacts, IntegerFacts, RealFacts, TextFacts
+from exuvia.values.facts import (
+    BlobFacts,
+    ColumnFacts,
+    Example,
+    FormFacts,
+    IntegerFacts,
+    RealFacts,
+    TextFacts,
+    VectorFacts,
+)
 from exuvia.values.merge import EXAMPLES, merge
 from exuvia.values.packed import Mask, Numbers, offsets_and_data
 from exuvia.values.reals import Doubles, integer_digits, most_decimals
 from exuvia.values.utf8 import characters, holding_nul, malformed, shortened
+from exuvia.values.vectors import blob_vectors, text_vectors
 
 __all__ = ["facts_of", "merge"]
 
@@ -61,7 +71,24 @@ def facts_of(cells: Cells, start: int) -> ColumnFacts:
         texts=None if texts is None else _texts(texts, start),
         blobs=None if blobs is None else _blobs(blobs, start),
         null_examples=_nulls(list(parts.values()), cells.length, start) if nulls else (),
+        vectors=_embeddings(texts, blobs, start) if integers is None and reals is None else None,
     )
+
+
+def _embeddings(texts: pa.Array | None, blobs: pa.Array | None, start: int) -> VectorFacts | None:
+    """Look for vectors where all values are BLOBs, or all are texts."""
+    array = texts if blobs is None else blobs
+    if array is None or (texts is not None and blobs is not None):
+        return None
+    values, places = _present(array), _Places(array, start)
+    if blobs is None:
+        return text_vectors(values, lambda rows: places.examples(rows, _shower(values)))
+    lengths = pc.binary_length(values).to_numpy()
+
+    def show(at: int) -> str:
+        return _hexadecimal(values[at].as_py())
+
+    return blob_vectors(values, lengths, lambda rows: places.examples(rows, show))
 
 
 def _valid(array: pa.Array) -> Mask:

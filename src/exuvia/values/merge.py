@@ -13,9 +13,12 @@ from exuvia.values.facts import (
     IntegerFacts,
     RealFacts,
     TextFacts,
+    VectorFacts,
 )
 
 EXAMPLES = 3
+_MOST_SIZES = 64  # columns of embeddings have one size, or a few
+_NONE = FormFacts(0)
 _Facts = TypeVar("_Facts")
 
 
@@ -29,6 +32,7 @@ def merge(a: ColumnFacts, b: ColumnFacts) -> ColumnFacts:
         texts=_either(a.texts, b.texts, _texts),
         blobs=_either(a.blobs, b.blobs, _blobs),
         null_examples=_first(a.null_examples, b.null_examples),
+        vectors=_either(a.vectors, b.vectors, _vectors),
     )
 
 
@@ -77,8 +81,7 @@ def _reals(a: RealFacts, b: RealFacts) -> RealFacts:
 def _texts(a: TextFacts, b: TextFacts) -> TextFacts:
     forms = dict(a.forms)
     for form, facts in b.forms.items():
-        known = forms.get(form, FormFacts(0))
-        forms[form] = FormFacts(known.count + facts.count, _first(known.examples, facts.examples))
+        forms[form] = _forms(forms.get(form, _NONE), facts)
     return TextFacts(
         count=a.count + b.count,
         min_length=min(a.min_length, b.min_length),
@@ -101,3 +104,17 @@ def _blobs(a: BlobFacts, b: BlobFacts) -> BlobFacts:
         float32=a.float32 + b.float32,
         examples=_first(a.examples, b.examples),
     )
+
+
+def _vectors(a: VectorFacts, b: VectorFacts) -> VectorFacts:
+    sizes = [*a.dimensions, *(size for size in b.dimensions if size not in a.dimensions)][:_MOST_SIZES]
+    return VectorFacts(
+        count=a.count + b.count,
+        dimensions={size: _forms(a.dimensions.get(size, _NONE), b.dimensions.get(size, _NONE)) for size in sizes},
+        zero=_forms(a.zero, b.zero),
+        not_finite=_forms(a.not_finite, b.not_finite),
+    )
+
+
+def _forms(a: FormFacts, b: FormFacts) -> FormFacts:
+    return FormFacts(a.count + b.count, _first(a.examples, b.examples))

@@ -247,9 +247,7 @@ class _Parser:
         first, second = phrases[0], phrases[1]
         overlap = first.prefix or second.prefix or set(first.words) & set(second.words)
         if len(phrases) > 2 or distance > _NEAR_MOST or overlap:
-            self.reasons.append(
-                "NEAR of phrases that may overlap, of many or over a long distance asks for all of them"
-            )
+            self.reasons.append("NEAR of many phrases, far apart or such that may overlap asks for all of them")
             return _joined([query for phrase in phrases if (query := self._phrase_query(phrase, weights))], " & ")
         apart = [f" <{steps}> " for steps in range(1, distance + 2)]
         return self._in_one_column(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from exuvia.values.facts import ColumnFacts, Example
+from exuvia.values.facts import ColumnFacts, Example, FormFacts, VectorFacts
 
 Rename = Callable[[Example], Example]
 
@@ -19,6 +19,9 @@ def examples_of(facts: ColumnFacts) -> Iterator[Example]:
         for form in facts.texts.forms.values():
             yield from form.examples
     yield from facts.null_examples
+    if facts.vectors is not None:
+        for found in (*facts.vectors.dimensions.values(), facts.vectors.zero, facts.vectors.not_finite):
+            yield from found.examples
 
 
 def renamed(facts: ColumnFacts, rename: Rename) -> ColumnFacts:
@@ -38,4 +41,13 @@ def renamed(facts: ColumnFacts, rename: Rename) -> ColumnFacts:
         texts=texts,
         blobs=replace(blobs, examples=each(blobs.examples)) if blobs else None,
         null_examples=each(facts.null_examples),
+        vectors=_vectors(facts.vectors, each) if facts.vectors else None,
     )
+
+
+def _vectors(facts: VectorFacts, each: Callable[[tuple[Example, ...]], tuple[Example, ...]]) -> VectorFacts:
+    def of(found: FormFacts) -> FormFacts:
+        return replace(found, examples=each(found.examples))
+
+    dimensions = {size: of(found) for size, found in facts.dimensions.items()}
+    return replace(facts, dimensions=dimensions, zero=of(facts.zero), not_finite=of(facts.not_finite))

@@ -41,6 +41,7 @@ def decide(
     *,
     style: Style,
     naive_time: NaiveTime,
+    pgvector: bool = True,
 ) -> dict[ColumnId, Decision]:
     """Decide the types of all columns of ``tables``, those that foreign keys connect together.
 
@@ -65,6 +66,7 @@ def decide(
                 json_checked=fold(column.name) in checked,
                 core_data=core_data,
                 unique=(table.name, column.name) in unique,
+                pgvector=pgvector,
             )
             facts = facts_of(profile, table.name, column.name)
             found = choose(column, facts, style=style, naive_time=naive_time, context=context)

@@ -56,7 +56,9 @@ def misfits(rule: Rule, facts: ColumnFacts, *, trusted: bool = False) -> tuple[M
     if facts.texts is not None:
         found += _texts(rule, facts.texts, trusted)
     if facts.blobs is not None:
-        found += _blobs(rule, facts.blobs)
+        found += _blobs(rule, facts.blobs, seen=facts.vectors is not None, trusted=trusted)
+    if rule.type.base in (Base.VECTOR, Base.REAL_ARRAY) and not found:
+        found += _vectors(rule, facts)
     return tuple(found)
 
 
@@ -131,7 +133,8 @@ def _spellings(facts: TextFacts) -> list[Misfit]:
     return some(words, odd, integers.examples if integers else ())
 
 
-def _blobs(rule: Rule, facts: BlobFacts) -> list[Misfit]:
+def _blobs(rule: Rule, facts: BlobFacts, *, seen: bool, trusted: bool) -> list[Misfit]:
+    """``seen`` says that vectors of other sizes have been counted one by one."""
     base, size = rule.type.base, rule.type.size
     if base is Base.BYTEA:
         return []
@@ -142,11 +145,32 @@ def _blobs(rule: Rule, facts: BlobFacts) -> list[Misfit]:
     if base is Base.UUID and facts.min_length == facts.max_length == 16:
         return []
     if base in (Base.VECTOR, Base.REAL_ARRAY):
-        if size is not None and not facts.min_length == facts.max_length == 4 * size:
-            return [Misfit(f"BLOBs of {facts.min_length:,} to {facts.max_length:,} bytes", 0, facts.examples)]
-        return some(
-            ("BLOB that is no float32 vector", "BLOBs that are no float32 vectors"),
-            facts.count - facts.float32,
-            facts.examples,
-        )
+        return [] if seen and (trusted or facts.float32 == facts.count) else _blob_vectors(size, facts, seen=seen)
     return some(BLOB, facts.count, facts.examples)
+
+
+def _blob_vectors(size: int | None, facts: BlobFacts, *, seen: bool) -> list[Misfit]:
+    if not seen and size is not None and not facts.min_length == facts.max_length == 4 * size:
+        return [Misfit(f"BLOBs of {facts.min_length:,} to {facts.max_length:,} bytes", 0, facts.examples)]
+    words = ("BLOB that is no float32 vector", "BLOBs that are no float32 vectors")
+    return some(words, facts.count - facts.float32, facts.examples)
+
+
+def _vectors(rule: Rule, facts: ColumnFacts) -> list[Misfit]:
+    """Values that are no vectors, not finite, or of another size than the type's."""
+    values, vectors, size = facts.rows - facts.nulls, facts.vectors, rule.type.size
+    if not values:
+        return []
+    if vectors is None or vectors.count < values:
+        return [Misfit("values that are no vectors", 0)] if facts.texts is not None else []
+    found: list[Misfit] = []
+    for length, part in vectors.dimensions.items():
+        if not length:
+            found += some(("value that is no vector", "values that are no vectors"), part.count, part.examples)
+        elif size is not None and length != size:
+            words = (f"vector of {length:,} numbers", f"vectors of {length:,} numbers")
+            found += some(words, part.count, part.examples)
+    if rule.type.base is Base.VECTOR:
+        words = ("vector that is not finite", "vectors that are not finite")
+        found += some(words, vectors.not_finite.count, vectors.not_finite.examples)
+    return found

@@ -10,6 +10,7 @@ from exuvia.catalog.model import Catalog, Trigger, View, VirtualTable
 from exuvia.catalog.names import fold
 from exuvia.engines.postgres.translate import Translation
 from exuvia.engines.sqlite.fulltext import is_full_text
+from exuvia.engines.sqlite.vec0 import is_vec0
 from exuvia.move.plan import Fate, ObjectPlan, Problem
 from exuvia.move.planning.constraints import Found
 from exuvia.move.planning.feeding import without_feeding
@@ -83,7 +84,7 @@ def _statement(item: View | Trigger, answer: Translation, found: Found, target: 
 def others(catalog: Catalog, profile: Profile, excluded: Collection[str], found: Found) -> None:
     """Plan virtual tables with their shadow tables, excluded tables, and what cannot be read."""
     for table in catalog.virtual_tables:
-        if not is_full_text(table):
+        if not is_full_text(table) and not is_vec0(table):
             _virtual(table, found)
     virtual = {table.name for table in catalog.virtual_tables}
     for name in excluded:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from exuvia.catalog.model import Catalog, Table
 from exuvia.catalog.types import SqlType
 from exuvia.errors import PlanError
 from exuvia.move.plan import Misfit, Style
 from exuvia.values.rules import Epoch, NaiveTime
+
+Distance = Literal["cosine", "l2", "inner", "l1", "none"]
+DISTANCES: tuple[Distance, ...] = ("cosine", "l2", "inner", "l1", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class ColumnOverride:
     naive_time: NaiveTime | None = None
     separator: str | None = None
     on_misfit: Misfit | None = None
+    distance: Distance | None = None
     exclude: bool = False
     line: int = field(default=0, compare=False)
 

@@ -11,7 +11,9 @@ from exuvia.catalog.types import Base, SqlType
 from exuvia.errors import PlanError
 from exuvia.move.plan import Misfit, Style
 from exuvia.move.planning.overrides import (
+    DISTANCES,
     ColumnOverride,
+    Distance,
     ObjectOverride,
     Overrides,
     SearchOverride,
@@ -29,7 +31,7 @@ _NAIVE_TIMES = ("utc", "local", "as-is")
 _MISFITS = ("quarantine", "null")
 _TOP = ("style", "naive_time", "fold", "schema", "tables", "views", "triggers", "search")
 _TABLE = ("name", "schema", "exclude", "columns", "indexes")
-_COLUMN = ("type", "name", "epoch", "naive_time", "separator", "on_misfit", "exclude")
+_COLUMN = ("type", "name", "epoch", "naive_time", "separator", "on_misfit", "distance", "exclude")
 _OBJECT = ("exclude",)
 _SEARCH = ("exclude", "config")
 
@@ -91,6 +93,7 @@ class _Reader:
             naive_time=cast("NaiveTime | None", self._word(content, "naive_time", _NAIVE_TIMES, path)),
             separator=self._name(content, "separator", path),
             on_misfit=cast("Misfit | None", self._word(content, "on_misfit", _MISFITS, path)),
+            distance=cast("Distance | None", self._word(content, "distance", DISTANCES, path)),
             exclude=bool(self._truth(content, "exclude", path)),
             line=self._line(path),
         )

@@ -19,6 +19,7 @@ from exuvia.move.planning.evidence import evidence
 from exuvia.move.planning.fit import fits, keeps_apart, misfits
 from exuvia.move.planning.misfit import Misfit
 from exuvia.move.planning.proposals import Context, Proposal, likely_epoch, only_forms
+from exuvia.move.planning.vectors import vector_problems
 from exuvia.move.planning.words import counted, listed
 from exuvia.values.facts import ColumnFacts, Example, TextForm
 from exuvia.values.rules import Epoch, NaiveTime, Rule
@@ -26,7 +27,6 @@ from exuvia.values.rules import Epoch, NaiveTime, Rule
 __all__ = ["Choice", "Context", "choose", "judge"]
 
 _MOST_EXAMPLES = 3
-_LEAST_DIMENSIONS = 8
 _TEXT_TO_BYTES = ("text becomes", "texts become")
 _BLOB_TO_TEXT = ("BLOB reads as text and becomes", "BLOBs read as text and become")
 _WIDER = frozenset(
@@ -160,7 +160,7 @@ def _notes(column: Column, declared: Declared, rule: Rule, facts: ColumnFacts, w
         _spellings(rule, facts, where),
         _mixed_zones(rule, facts, where),
         _midnight(rule, facts, where),
-        _vectors(rule, facts, where),
+        *vector_problems(rule, facts, where),
     ]
     if rule.type.base is Base.BYTEA and facts.texts is not None and facts.blobs is not None:
         message = f"{counted(facts.texts.count, _TEXT_TO_BYTES)} bytes, their UTF-8."
@@ -168,7 +168,7 @@ def _notes(column: Column, declared: Declared, rule: Rule, facts: ColumnFacts, w
     if rule.type.base in (Base.TEXT, Base.VARCHAR) and facts.blobs is not None and facts.blobs.utf8:
         message = f"{counted(facts.blobs.utf8, _BLOB_TO_TEXT)} text."
         notes.append(Problem("note", where, message, facts.blobs.examples, facts.blobs.utf8))
-    if declared.family is Family.OTHER:
+    if declared.family is Family.OTHER and rule.type.base is not Base.VECTOR:
         message = f"No database knows the type {column.declared_type}: its values decide ({rule.type})."
         notes.append(Problem("note", where, message))
     return [note for note in notes if note is not None]
@@ -204,17 +204,6 @@ def _midnight(rule: Rule, facts: ColumnFacts, where: str) -> Problem | None:
         return None
     message = f"{counted(days, ('date without a time becomes', 'dates without a time become'))} midnight."
     return Problem("note", where, message, facts.texts.forms[TextForm.DATE].examples, days)
-
-
-def _vectors(rule: Rule, facts: ColumnFacts, where: str) -> Problem | None:
-    blobs = facts.blobs
-    if rule.type.base is not Base.BYTEA or blobs is None or blobs.float32 != blobs.count or facts.texts is not None:
-        return None
-    dimensions, rest = divmod(blobs.max_length, 4)
-    if rest or blobs.min_length != blobs.max_length or dimensions < _LEAST_DIMENSIONS:
-        return None
-    message = f"All {blobs.count:,} BLOBs read as vectors of {dimensions} float32 numbers."
-    return Problem("note", where, message, choices=(f'type = "vector({dimensions})" (needs pgvector in the target)',))
 
 
 def _form(facts: ColumnFacts, form: TextForm) -> int:

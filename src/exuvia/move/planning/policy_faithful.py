@@ -24,6 +24,7 @@ from exuvia.move.planning.proposals import (
     only_uuids,
     plain,
 )
+from exuvia.move.planning.vectors import declared_vector
 from exuvia.values.facts import ColumnFacts
 from exuvia.values.rules import NaiveTime
 
@@ -46,6 +47,8 @@ def proposals(
     """
     if context.rowid:
         return (plain(Base.BIGINT, "an alias of the rowid: 64-bit integers"),)
+    if (vector := declared_vector(column.declared_type, pgvector=context.pgvector)) is not None:
+        return (vector, BYTEA)
     if context.json_checked and declared.family is Family.TEXT and context.django:
         return (plain(Base.JSONB, "Django's JSONField, a text that must be JSON, is jsonb in PostgreSQL"), TEXT)
     if declared.family in (Family.TIMESTAMP, Family.TIMESTAMPTZ, Family.DATE):

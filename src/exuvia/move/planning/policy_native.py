@@ -19,10 +19,12 @@ from exuvia.move.planning.proposals import (
     only_uuids,
     plain,
 )
+from exuvia.move.planning.vectors import embedding
 from exuvia.values.facts import ColumnFacts, TextForm
 from exuvia.values.rules import NaiveTime
 
 _TEXTUAL = (Family.VARCHAR, Family.TEXT, Family.UNDECLARED, Family.OTHER)
+_EMBEDDING = (Family.BLOB, Family.TEXT, Family.JSON, Family.UNDECLARED, Family.OTHER)
 _COUNTING = (Family.INTEGER, Family.UNDECLARED)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _UNITS = frozenset(
@@ -85,6 +87,9 @@ def proposals(
     """Return the types for a column in the order of preference (see :func:`policy_faithful.proposals`)."""
     if context.rowid:
         return policy_faithful.proposals(column, declared, facts, naive_time, context)
+    vector = embedding(facts, pgvector=context.pgvector) if declared.family in _EMBEDDING else None
+    if vector is not None:
+        return (vector, *policy_faithful.proposals(column, declared, facts, naive_time, context))
     if declared.family in (Family.TIMESTAMP, Family.DATE):
         return _temporal(column, declared, facts, naive_time, context)
     seen = None

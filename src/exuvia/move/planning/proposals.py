@@ -29,6 +29,7 @@ class Context:
         rowid: The column is an alias of the rowid, so every value is an integer.
         key: The column is part of a primary, unique or foreign key.
         unique: The column is part of a primary or unique key.
+        pgvector: The target can have pgvector's types.
         django: The database was made by Django, whose declared types stand for exact PostgreSQL types.
         json_checked: A CHECK constraint demands json_valid() of the column.
         core_data: The database is a store of Apple's Core Data, whose times count from 2001.
@@ -41,6 +42,7 @@ class Context:
     json_checked: bool = False
     core_data: bool = False
     unique: bool = False
+    pgvector: bool = True
 
 
 @dataclass(frozen=True, slots=True)
