@@ -76,10 +76,10 @@ def has_pgloader() -> bool:
     return False
 
 
-def pgloader(source: Path, url: str) -> Finished:
-    """Move a file with pgloader's usual command."""
+def pgloader(source: Path, url: str, options: Sequence[str] = ()) -> Finished:
+    """Move a file with pgloader's usual command, or with options added to it."""
     with tempfile.TemporaryDirectory() as directory:
-        return timed(["pgloader", "--root-dir", f"{directory}/", str(source), url], Path(directory))
+        return timed(["pgloader", "--root-dir", f"{directory}/", *options, str(source), url], Path(directory))
 
 
 @dataclass(frozen=True, slots=True)
