@@ -24,6 +24,7 @@ _CONSTANT = (
     exp.Array,
     exp.DataType,
     exp.DataTypeParam,
+    exp.Identifier,
 )
 
 # A double keeps 15 digits, which is also what PostgreSQL makes of a double; whole numbers of 64 bits are integers.
