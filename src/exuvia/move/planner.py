@@ -20,7 +20,7 @@ from exuvia.move.planning.indexes import Indexes, indexes
 from exuvia.move.planning.naming import Names, build_names, sequence_name
 from exuvia.move.planning.objects import others, triggers, views
 from exuvia.move.planning.overrides import Overrides, check_names
-from exuvia.move.planning.search import TargetAbilities, plan_searches
+from exuvia.move.planning.search import TargetAbilities, Wishes, plan_searches
 from exuvia.move.planning.sizes import size_problems
 from exuvia.move.planning.translating import Translator
 from exuvia.move.planning.vector_tables import plan_vectors
@@ -43,6 +43,7 @@ class PlanOptions:
         naive_time: What a time without a zone means where the target has one: 'utc' (default), 'local', or 'as-is'.
         fold: Turn names to lower case (default: keep them exactly).
         schema: The schema of the target.
+        prefix: What the names of tables, views and indexes in the target begin with.
         include: Only tables that match one of these patterns (``*``, ``?``, ``[abc]``); empty for all.
         exclude: No tables that match one of these.
         overrides: The content of a plan file.
@@ -53,6 +54,7 @@ class PlanOptions:
     naive_time: NaiveTime | None = None
     fold: bool | None = None
     schema: str = "public"
+    prefix: str = ""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overrides: Overrides | None = field(default=None)
@@ -88,7 +90,7 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     fold = options.fold if options.fold is not None else bool(overrides.fold)
     excluded = [table.name for table in catalog.tables if _is_excluded(table.name, options, overrides)]
     moved = [t for t in catalog.tables if t.name not in excluded and t.name in profile.tables]
-    names = build_names(moved, catalog.views, overrides, schema=options.target_schema, fold=fold)
+    names = build_names(moved, catalog.views, overrides, schema=options.target_schema, fold=fold, prefix=options.prefix)
     ordered = _order(moved, names)
     abilities = options.abilities
     decided = decide(
@@ -97,8 +99,9 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     found = Found(problems=list(names.problems))
     shapes = {table.name: _shape(table, names, decided, profile) for table in ordered}
     translator = Translator.over(shapes, names, catalog.triggers)
-    searches = plan_searches(catalog, shapes, overrides, options.abilities, names=names, found=found)
-    vectors = plan_vectors(catalog, shapes, overrides, abilities, names=names, found=found)
+    wishes = Wishes(overrides, abilities, frozenset(excluded) | _unwanted(catalog, options, overrides))
+    searches = plan_searches(catalog, shapes, wishes, names=names, found=found)
+    vectors = plan_vectors(catalog, shapes, wishes, names=names, found=found)
     added = {name: searches.indexes.get(name, ()) + vectors[name] for name in shapes}
     tables = _tables(
         shapes,
@@ -142,6 +145,12 @@ def _is_excluded(name: str, options: PlanOptions, overrides: Overrides) -> bool:
     if options.include and not any(fnmatchcase(name, pattern) for pattern in options.include):
         return True
     return overrides.table(name).exclude or any(fnmatchcase(name, pattern) for pattern in options.exclude)
+
+
+def _unwanted(catalog: Catalog, options: PlanOptions, overrides: Overrides) -> frozenset[str]:
+    """The virtual tables that a person leaves out by name; one that is not among those wanted may index one that is."""
+    said = replace(options, include=())
+    return frozenset(table.name for table in catalog.virtual_tables if _is_excluded(table.name, said, overrides))
 
 
 def _order(tables: list[Table], names: Names) -> list[Table]:

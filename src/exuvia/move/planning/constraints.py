@@ -87,7 +87,7 @@ def keys(shape: Shape, names: Names, found: Found) -> Keys:
     for key in _distinct(table, found):
         kind = "primary key" if key is table.primary_key else "unique"
         suffix = "pkey" if kind == "primary key" else "_".join((*shape.targets(_present(shape, key)), "key"))
-        wanted = names.legal(key.name) if key.name else f"{shape.name}_{suffix}"
+        wanted = names.legal(names.prefix + key.name) if key.name else f"{shape.name}_{suffix}"
         reason = _impossible(shape, key.columns)
         if reason:
             found.left_out(kind, key.name or wanted, table.name, reason, f"({', '.join(key.columns)})")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exuvia.catalog.model import Table, View
-from exuvia.catalog.names import MAX_BYTES, Assigned, NameKind, assign, fit
+from exuvia.catalog.names import MAX_BYTES, NameKind, assign, fit
 from exuvia.errors import PlanError
 from exuvia.move.plan import Problem
 from exuvia.move.planning.overrides import Overrides, at
@@ -21,6 +21,7 @@ class Names:
     Args:
         schema: The schema for everything that is not told otherwise.
         fold: Whether names are turned to lower case.
+        prefix: What the names of tables, views and indexes begin with, unless a person gives another name.
         tables: Schema and name by source table.
         columns: By source table, target name by source column.
         views: Name by source view.
@@ -30,6 +31,7 @@ class Names:
 
     schema: str
     fold: bool
+    prefix: str = ""
     tables: dict[str, tuple[str, str]] = field(default_factory=dict)
     columns: dict[str, Mapping[str, str]] = field(default_factory=dict)
     views: dict[str, str] = field(default_factory=dict)
@@ -67,14 +69,16 @@ class Names:
             place: The place of a name, for problems.
         """
         taken = self._taken.setdefault(schema, set()) if kind != "column" else set()
-        rest = [name for name in names if name not in given]
+        prefix = self.prefix if kind != "column" else ""
+        rest = [prefix + name for name in names if name not in given]
         found = assign(rest, fold=self.fold, taken=taken | set(given.values()), kind=kind)
-        result = {name: given.get(name) or found[name] for name in names}
+        result = {name: given.get(name) or found[prefix + name] for name in names}
         taken.update(result.values())
         choices = ('name = "…"',) if what in ("table", "column") else ()
         for rename in found.renamed:
-            message = f"The {what} {rename.source!r} becomes {rename.target!r}: {rename.reason}."
-            self.problems.append(Problem("note", place(rename.source), message, choices=choices))
+            source = rename.source.removeprefix(prefix)
+            message = f"The {what} {source!r} becomes {rename.target!r}: {rename.reason}."
+            self.problems.append(Problem("note", place(source), message, choices=choices))
         sources = {target: source for source, target in result.items()}
         for note in found.notes:
             self.problems.append(Problem("note", place(sources[note.name]), f"{note.message}."))
@@ -82,7 +86,7 @@ class Names:
 
 
 def build_names(
-    tables: Sequence[Table], views: Sequence[View], overrides: Overrides, *, schema: str, fold: bool
+    tables: Sequence[Table], views: Sequence[View], overrides: Overrides, *, schema: str, fold: bool, prefix: str = ""
 ) -> Names:
     """Name tables, columns, views and indexes.
 
@@ -92,7 +96,7 @@ def build_names(
     Raises:
         PlanError: A person gives one name twice, or one that PostgreSQL cannot have.
     """
-    names = Names(schema, fold)
+    names = Names(schema, fold, prefix)
     by_schema: dict[str, list[Table]] = {}
     for table in tables:
         by_schema.setdefault(overrides.table(table.name).schema or schema, []).append(table)
@@ -121,7 +125,8 @@ def _within(owners: Mapping[str, str]) -> Place:
 
 def _name_tables(names: Names, schema: str, tables: Sequence[Table], overrides: Overrides) -> None:
     wanted = [table.name for table in tables]
-    automatic = assign(wanted, fold=names.fold, kind="table")
+    prefixed = assign([names.prefix + name for name in wanted], fold=names.fold, kind="table")
+    automatic = {name: prefixed[names.prefix + name] for name in wanted}
     said = {name: (overrides.table(name).name, overrides.table(name).line) for name in wanted}
     given = _given(said, automatic, "table")
     assigned = names.assign_all(wanted, "table", what="table", schema=schema, given=given, place=str)
@@ -158,7 +163,7 @@ def sequence_name(table: str, column: str) -> str:
     return "_".join([*(part.decode("utf-8", "ignore") for part in parts), "seq"])
 
 
-def _given(said: Mapping[str, tuple[str | None, int]], automatic: Assigned, kind: str) -> dict[str, str]:
+def _given(said: Mapping[str, tuple[str | None, int]], automatic: Mapping[str, str], kind: str) -> dict[str, str]:
     """The names that a person gives and that differ from the automatic ones."""
     given: dict[str, str] = {}
     for source, (name, line) in said.items():

@@ -67,6 +67,17 @@ class TableOverride:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceOverride:
+    """Where the tables of one of several files go: a schema, what their names begin with, and a plan file of its own,
+    as a path from the plan file that says so."""
+
+    schema: str | None = None
+    prefix: str | None = None
+    plan: str | None = None
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Overrides:
     """Everything that a plan file says; None where it says nothing."""
 
@@ -78,6 +89,7 @@ class Overrides:
     views: Mapping[str, ObjectOverride] = field(default_factory=dict)
     triggers: Mapping[str, ObjectOverride] = field(default_factory=dict)
     search: Mapping[str, SearchOverride] = field(default_factory=dict)
+    sources: Mapping[str, SourceOverride] = field(default_factory=dict)
 
     def table(self, name: str) -> TableOverride:
         """Return what is said about a table."""

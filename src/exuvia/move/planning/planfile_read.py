@@ -17,6 +17,7 @@ from exuvia.move.planning.overrides import (
     ObjectOverride,
     Overrides,
     SearchOverride,
+    SourceOverride,
     TableOverride,
     at,
     did_you_mean,
@@ -29,10 +30,11 @@ T = TypeVar("T")
 _STYLES = ("faithful", "native")
 _NAIVE_TIMES = ("utc", "local", "as-is")
 _MISFITS = ("quarantine", "null")
-_TOP = ("style", "naive_time", "fold", "schema", "tables", "views", "triggers", "search")
+_TOP = ("style", "naive_time", "fold", "schema", "tables", "views", "triggers", "search", "sources")
 _TABLE = ("name", "schema", "exclude", "columns", "indexes")
 _COLUMN = ("type", "name", "epoch", "naive_time", "separator", "on_misfit", "distance", "exclude")
 _OBJECT = ("exclude",)
+_SOURCE = ("schema", "prefix", "plan")
 _SEARCH = ("exclude", "config")
 
 
@@ -70,6 +72,7 @@ class _Reader:
             views=self._each(content, "views", (), self._object),
             triggers=self._each(content, "triggers", (), self._object),
             search=self._each(content, "search", (), self._search),
+            sources=self._each(content, "sources", (), self._source),
         )
 
     def _table(self, value: object, path: Path) -> TableOverride:
@@ -101,6 +104,15 @@ class _Reader:
     def _object(self, value: object, path: Path) -> ObjectOverride:
         content = self._keys(value, _OBJECT, path)
         return ObjectOverride(bool(self._truth(content, "exclude", path)), self._line(path))
+
+    def _source(self, value: object, path: Path) -> SourceOverride:
+        content = self._keys(value, _SOURCE, path)
+        return SourceOverride(
+            schema=self._name(content, "schema", path),
+            prefix=self._string(content, "prefix", path, "text in quotes"),
+            plan=self._name(content, "plan", path),
+            line=self._line(path),
+        )
 
     def _search(self, value: object, path: Path) -> SearchOverride:
         content = self._keys(value, _SEARCH, path)
@@ -189,6 +201,6 @@ def _spelled(path: Path) -> str:
     """A path as people name what it stands for: ``orders.created_at``, ``orders.created_at: type``."""
     if len(path) > 3 and path[0] == "tables" and path[2] in ("columns", "indexes"):
         return ": ".join([f"{path[1]}.{path[3]}", *path[4:]])
-    if len(path) > 1 and path[0] in ("tables", "views", "triggers", "search"):
+    if len(path) > 1 and path[0] in ("tables", "views", "triggers", "search", "sources"):
         return ": ".join([path[1], *path[2:]])
     return ".".join(path)
