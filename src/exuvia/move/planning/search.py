@@ -28,6 +28,16 @@ class TargetAbilities:
     trgm: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person says, what the target can take, and the names of the tables and virtual tables that are left
+    out."""
+
+    overrides: Overrides
+    abilities: TargetAbilities
+    excluded: frozenset[str]
+
+
 @dataclass(slots=True)
 class Searches:
     """What full-text tables become.
@@ -46,8 +56,7 @@ class Searches:
 def plan_searches(
     catalog: Catalog,
     shapes: Mapping[str, Shape],
-    overrides: Overrides,
-    abilities: TargetAbilities,
+    wishes: Wishes,
     *,
     names: Names,
     found: Found,
@@ -57,13 +66,12 @@ def plan_searches(
     Args:
         catalog: What the source declares.
         shapes: The tables that are moved.
-        overrides: What a person says.
-        abilities: What the target can take.
+        wishes: What a person says, and what the target can take.
         names: The target's names.
         found: Takes fates and problems.
     """
     result = Searches()
-    planner = _Planner(catalog, shapes, overrides, abilities, names, found, result)
+    planner = _Planner(catalog, shapes, wishes, names, found, result)
     for table in catalog.virtual_tables:
         if is_full_text(table):
             planner.plan(table)
@@ -74,17 +82,16 @@ def plan_searches(
 class _Planner:
     catalog: Catalog
     shapes: Mapping[str, Shape]
-    overrides: Overrides
-    abilities: TargetAbilities
+    wishes: Wishes
     names: Names
     found: Found
     result: Searches
 
     def plan(self, table: VirtualTable) -> None:
         definition = full_text(table)
-        said = self.overrides.search.get(table.name)
+        said = self.wishes.overrides.search.get(table.name)
         own = table.name in self.shapes
-        if self.overrides.table(table.name).exclude or (said is not None and said.exclude and not own):
+        if table.name in self.wishes.excluded or (said is not None and said.exclude and not own):
             self._left_out(table, EXCLUDED)
             return
         shape, reason = self._text_of(definition)
@@ -136,7 +143,7 @@ class _Planner:
         return columns
 
     def _vector(self, table: VirtualTable, definition: FullText, shape: Shape, columns: list[str], kept: str) -> None:
-        said = self.overrides.search.get(table.name)
+        said = self.wishes.overrides.search.get(table.name)
         config = (said.config if said is not None else None) or self._config(table, definition)
         name = self._column_name(shape, table.name)
         typed = [(shape.columns[column], shape.types[column]) for column in columns]
@@ -155,20 +162,20 @@ class _Planner:
         self._replaced(table, f"{kept}, searched by {keeper}: {hint}")
 
     def _trigrams(self, table: VirtualTable, shape: Shape, columns: list[str], kept: str) -> None:
-        if not self.abilities.trgm:
+        if not self.wishes.abilities.trgm:
             self._note(
                 table,
                 "The target lacks pg_trgm, so searches within words (ILIKE '%…%') read every row.",
                 choices=(f"CREATE EXTENSION pg_trgm; CREATE INDEX ON {quote(shape.name)} USING gin (… gin_trgm_ops)",),
             )
-        for column in columns if self.abilities.trgm else ():
+        for column in columns if self.wishes.abilities.trgm else ():
             target = shape.columns[column]
             part = quote(target) if str(shape.types[column].base) in ("text", "varchar") else f"({quote(target)}::text)"
             name = self.names.claim(shape.schema, f"{shape.name}_{target}_trgm")
             self._add(shape, TargetIndex(name, (TargetIndexPart(f"{part} gin_trgm_ops"),), method="gin"))
         if fold(table.name) not in map(fold, self.shapes):
             self.result.fed[fold(table.name)] = f"an index of trigrams on {shape.name}"
-        how = "searched by an index of trigrams" if self.abilities.trgm else "not indexed"
+        how = "searched by an index of trigrams" if self.wishes.abilities.trgm else "not indexed"
         hint = trigram_hint(shape.name, table.name, shape.columns[columns[0]])
         self._replaced(table, f"{kept}, {how}: {hint}")
 

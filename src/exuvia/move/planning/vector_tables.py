@@ -13,8 +13,8 @@ from exuvia.engines.sqlite.vec0 import Role, is_vec0, vec0
 from exuvia.move.plan import Fate, ObjectPlan, Problem
 from exuvia.move.planning.constraints import Found, Shape
 from exuvia.move.planning.naming import Names
-from exuvia.move.planning.overrides import EXCLUDED, Overrides
-from exuvia.move.planning.search import TargetAbilities
+from exuvia.move.planning.overrides import EXCLUDED
+from exuvia.move.planning.search import TargetAbilities, Wishes
 
 _METHOD = "hnsw"
 _MAX_VECTOR, _MAX_HALFVEC = 2000, 4000  # dimensions that pgvector's HNSW takes
@@ -26,8 +26,7 @@ _CLASS = re.compile(r"(?:vector|halfvec)_(cosine|l2|ip|l1)_ops$")
 def plan_vectors(
     catalog: Catalog,
     shapes: Mapping[str, Shape],
-    overrides: Overrides,
-    abilities: TargetAbilities,
+    wishes: Wishes,
     *,
     names: Names,
     found: Found,
@@ -37,8 +36,7 @@ def plan_vectors(
     Args:
         catalog: What the source declares.
         shapes: The tables that are moved.
-        overrides: What a person says.
-        abilities: What the target can take.
+        wishes: What a person says, and what the target can take.
         names: The target's names.
         found: Takes fates and problems.
     """
@@ -48,11 +46,11 @@ def plan_vectors(
         declared = vec0(virtual[source]).columns if source in virtual else ()
         measures = {column.name: column.distance for column in declared}
         for name in shape.columns:
-            said = overrides.table(source).column(name).distance
+            said = wishes.overrides.table(source).column(name).distance
             measures[name] = said or measures.get(name, "cosine")
-        result[source] = tuple(_indexes(shape, measures, abilities, names, found))
+        result[source] = tuple(_indexes(shape, measures, wishes.abilities, names, found))
     for table in virtual.values():
-        _fate(table, shapes.get(table.name), overrides, found)
+        _fate(table, shapes.get(table.name), table.name in wishes.excluded, found)
     return result
 
 
@@ -94,9 +92,8 @@ def _indexes(
         yield TargetIndex(index, (TargetIndexPart(f"{expression} {kind}_{_CLASSES[distance]}_ops"),), method=_METHOD)
 
 
-def _fate(table: VirtualTable, shape: Shape | None, overrides: Overrides, found: Found) -> None:
+def _fate(table: VirtualTable, shape: Shape | None, excluded: bool, found: Found) -> None:
     if shape is None:
-        excluded = overrides.table(table.name).exclude
         reason = EXCLUDED if excluded else "its shadow tables are gone, or not laid out as sqlite-vec 0.1 does it"
         found.left_out("virtual table", table.name, "", reason, table.sql)
         if not excluded:
