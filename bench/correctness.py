@@ -58,7 +58,9 @@ def _exuvia(server: Server, path: Path, specimen: Specimen) -> tuple[str, str]:
             options = MoveOptions(plan=plan, quarantine_file=Path(directory) / "quarantine.jsonl")
             report = migrate(path, url, options=options)
         except ExuviaError as error:
-            return f"refused: {error.message}", ""
+            return _first([f"refused: {error.message}"]), ""
+        except Exception as error:  # one file's failure is a result and must not end the run
+            return _first([f"failed: {error!r}"]), ""
         claim = claim_of(report)
         rows = judge(path, url, claim, only_rows=True) + specimen.too_many(report)
         everything = judge(path, url, claim)
