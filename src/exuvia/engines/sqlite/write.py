@@ -29,6 +29,9 @@ _LOADING = (
     "PRAGMA trusted_schema = ON",
 )
 
+# A statement that is refused has to be undone, which needs a journal.
+_FINISHING = ("PRAGMA journal_mode = MEMORY", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -65536")
+
 
 class NewFile:
     """A SQLite file on its way: the file of the final name appears, complete, with :meth:`publish`.
@@ -154,7 +157,9 @@ def attempt(path: Path, sql: str) -> str:
     """Run a statement on a file that nobody else has open; return why SQLite refuses it, empty if it does not."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
-        connection.execute(sql)
+        for setting in _FINISHING:
+            connection.execute(setting).fetchall()
+        connection.execute(sql).fetchall()
     except apsw.Error as error:
         return str(error)
     finally:

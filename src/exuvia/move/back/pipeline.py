@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+import psycopg
+
 from exuvia.engines.postgres.capabilities import detect
 from exuvia.engines.postgres.connect import connect, resolve
+from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.fetch import Fetcher, Moment
 from exuvia.engines.sqlite.inspect import inspect as inspect_sqlite
 from exuvia.engines.sqlite.snapshot import Snapshot
-from exuvia.engines.sqlite.write import NewFile, require_absent
+from exuvia.engines.sqlite.write import NewFile, attempt, require_absent
 from exuvia.errors import SourceError
 from exuvia.location import EmbeddedLocation, PostgresLocation, SqliteLocation
 from exuvia.move.back.asking import asking
@@ -143,10 +146,14 @@ class _Back:
             server = Server(str(self._source), found.version, found.database)
             moment = Moment(location)
         with closing(moment), closing(moment.fetcher()) as fetcher:
-            with self._clock.stage("inspect"):
-                catalog = moment.catalog(self._options.schema)
+            try:
+                with self._clock.stage("inspect"):
+                    catalog = moment.catalog(self._options.schema)
+                with self._clock.stage("plan"):
+                    plan = build(catalog, self._options, asking(moment.connection))
+            except psycopg.Error as error:
+                raise explain_error(error, location=location, doing="reading the schema") from error
             with self._clock.stage("plan"):
-                plan = build(catalog, self._options, asking(moment.connection))
                 fitted = [acceptable(table) for table in plan.tables]
                 objects = plan.objects + tuple(one for _, left_out in fitted for one in left_out)
                 plan = replace(plan, tables=tuple(table for table, _ in fitted), objects=objects)
@@ -160,7 +167,9 @@ class _Back:
         proof = None
         if self._options.verify:
             proof, wrong = self._compared(opened, file.path, tables, trusted=True)
+            rewritten = False
             while changed := _changed(tables, wrong):
+                rewritten = True
                 tables = [changed.get(table.source.name, table) for table in tables]
                 again = list(changed.values())
                 copied |= self._copied(opened, file, again)
@@ -168,6 +177,8 @@ class _Back:
                     left_out += finish(file.path, again)
                 renewed, wrong = self._compared(opened, file.path, again, trusted=True)
                 proof = _merged(proof, renewed)
+            if rewritten:
+                attempt(file.path, "VACUUM")
         with self._clock.stage("finish"):
             views = Views(file.path, opened.fetcher).make(opened.plan.views)
             notes = checked(file.path, tables)
@@ -185,9 +196,12 @@ class _Back:
     ) -> tuple[Proof, Mapping[str, frozenset[str]]]:
         """Compare tables; return the proof, and by table the columns whose values differ."""
         started = time.perf_counter()
-        with self._clock.stage("verify"), Snapshot.open(path, readers=_SIDES) as snapshot:
-            comparison = _Comparison(opened, snapshot, trusted, self._listener)
-            proofs = tuple(comparison.table(table) for table in tables)
+        try:
+            with self._clock.stage("verify"), Snapshot.open(path, readers=_SIDES) as snapshot:
+                comparison = _Comparison(opened, snapshot, trusted, self._listener)
+                proofs = tuple(comparison.table(table) for table in tables)
+        except UntrustedError:
+            return self._compared(opened, path, tables, trusted=False)
         values = sum(proof.values_compared for proof in proofs)
         proof = Proof(proofs, values, all(proof.equal for proof in proofs), time.perf_counter() - started)
         return proof, comparison.wrong
@@ -232,13 +246,8 @@ class _Comparison:
         name = table.target.name
         if name not in self._found:
             raise SourceError(f"{self._snapshot.label} has no table {name!r}.", code="table")
-        trusted = self._trusted
-        try:
-            source, target = self._totals(table, trusted)
-        except UntrustedError:
-            trusted = False
-            source, target = self._totals(table, trusted)
-        found = () if source == target else self._differences(table, trusted)
+        source, target = self._totals(table)
+        found = () if source == target else self._differences(table)
         sums = zip(table.columns, source.columns, target.columns, strict=True)
         self.wrong[table.source.name] = frozenset(one.source.name for one, ours, theirs in sums if ours != theirs)
         columns = {
@@ -261,7 +270,7 @@ class _Comparison:
             differences=found,
         )
 
-    def _totals(self, table: BackTable, trusted: bool) -> tuple[Digest, Digest]:
+    def _totals(self, table: BackTable) -> tuple[Digest, Digest]:
         width = len(table.columns)
 
         def side(number: int, read: Callable[[], Generator[Batch]]) -> Callable[[], tuple[int, Digest]]:
@@ -275,18 +284,18 @@ class _Comparison:
             found = self._found[table.target.name]
             tasks = [
                 side(0, lambda: source_batches(self._opened.fetcher, table)),
-                side(1, lambda: target_batches(reader, found, table, trusted=trusted)),
+                side(1, lambda: target_batches(reader, found, table, trusted=self._trusted)),
             ]
             sums = dict(run(tasks, jobs=_SIDES, stop=self._snapshot.interrupt))
         return sums[0], sums[1]
 
-    def _differences(self, table: BackTable, trusted: bool) -> tuple[Difference, ...]:
+    def _differences(self, table: BackTable) -> tuple[Difference, ...]:
         found = self._found[table.target.name]
         with self._snapshot.reader() as reader:
             return differences(
                 table,
                 [source_batches(self._opened.fetcher, table) for _ in range(2)],
-                [target_batches(reader, found, table, trusted=trusted) for _ in range(2)],
+                [target_batches(reader, found, table, trusted=self._trusted) for _ in range(2)],
             )
 
 

@@ -341,6 +341,10 @@ _NOW = {
     ("timestamp", "NOW()"): "(strftime('%Y-%m-%d %H:%M:%f', 'now'))",
     ("timestamp", "CURRENT_TIMESTAMP"): "(strftime('%Y-%m-%d %H:%M:%f', 'now'))",
     ("date", "CURRENT_DATE"): "CURRENT_DATE",
+    ("uuid", "GEN_RANDOM_UUID()"): (
+        "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-'"
+        " || substr('89AB', 1 + abs(random() % 4), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))"
+    ),
 }
 _REASONS = {
     "trigger": "SQLite has no PL/pgSQL",
