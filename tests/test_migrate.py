@@ -172,6 +172,13 @@ def test_orphans_are_named_and_their_foreign_key_stays_not_valid(make: Make, pos
     assert "99" in problem.rows[0].value
 
 
+def test_a_database_without_tables_is_moved_too(make: Make, any_url: str) -> None:
+    report = migrate(make("CREATE VIEW v AS SELECT 1 AS one"), any_url, options=MoveOptions(PlanOptions(schema="app")))
+    assert report.status == "moved"
+    assert fetch(any_url, "SELECT one FROM app.v") == [(1,)]
+    assert schemas(any_url) == ["app", "public"]
+
+
 def test_nothing_is_written_by_a_dry_run(make: Make, any_url: str) -> None:
     report = migrate(make(NOTES, notes=ROWS), any_url, options=MoveOptions(dry_run=True))
     assert report.status == "planned"

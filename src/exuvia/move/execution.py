@@ -97,7 +97,7 @@ class Execution:
             TargetError: The target refuses, is busy, or already has relations of these names; nothing was changed.
             RejectedError: A value could not go and the options say to stop; nothing was changed.
         """
-        schemas = sorted({table.target.schema for table in self.plan.tables})
+        schemas = sorted({table.target.schema for table in self.plan.tables} or {self.plan.schema})
         connections = Lender(self.connect)
         try:
             with connections.lend() as main, staging.lock(main, schemas):
@@ -200,7 +200,7 @@ class Execution:
 
     def _published(self, tables: Sequence[TablePlan]) -> Mapping[str, Sequence[str]]:
         """Return what was staged, by target schema: tables, and the quarantines that were made."""
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[str]] = {} if self.plan.tables else {self.plan.schema: []}
         for final, table in zip(self.plan.tables, tables, strict=True):
             names = found.setdefault(final.target.schema, [])
             names.append(table.target.name)
