@@ -61,7 +61,8 @@ def resolve(location: Location, *, data_dir: Path | None = None) -> PostgresLoca
         return PostgresLocation.of(embedded.start(data_dir, database=location.database).url)
     raise ConfigError(
         f"The target {location} is a {'SQLite file' if isinstance(location, SqliteLocation) else 'portable copy'}.",
-        hint="Name a PostgreSQL server: postgresql://user@host/database, or embedded: for the pip-installed one.",
+        hint="Name a PostgreSQL server: postgresql://user@host/database, or embedded: for the pip-installed one."
+        " Portable copies are written by exuvia export.",
         code="target",
     )
 

@@ -6,11 +6,9 @@ that was interrupted goes on with the files that are missing, as long as the sou
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -24,12 +22,13 @@ from exuvia.engines.sqlite.profile import profile
 from exuvia.engines.sqlite.read import ColumnRead, Reader
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.engines.sqlite.stored import INTERNAL, Definition, Stored, has_gapless_rowids, stored
-from exuvia.errors import ConfigError, SourceError, TargetError
+from exuvia.errors import ConfigError, SourceError
 from exuvia.location import JsonlLocation, Location, ParquetLocation, SqliteLocation, parse
 from exuvia.move.events import Listener, Progress, ignore, one_at_a_time
 from exuvia.move.execution import Clock
 from exuvia.move.portable import jsonl, parquet
-from exuvia.move.portable.files import Names, sync_directory, written
+from exuvia.move.portable.directory import make_partial, publish, refuse_existing, remove_strangers
+from exuvia.move.portable.files import Names, written
 from exuvia.move.portable.journal import Journal, Part, fingerprint, request
 from exuvia.move.portable.manifest import (
     NAME,
@@ -48,8 +47,6 @@ from exuvia.values.cells import Cells, StorageClass
 from exuvia.values.digest import empty
 from exuvia.values.facts import ColumnFacts, TextForm
 from exuvia.values.profile import Chunk, Profile, TableProfile
-
-_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +89,26 @@ def export_data(
     started, begun = datetime.now(UTC), time.perf_counter()
     path = _source(source)
     form, directory = portable_location(target)
-    _refuse_existing(directory, options)
+    refuse_existing(directory, drop_existing=options.drop_existing)
     before = _fingerprint(path)
     clock = Clock(one_at_a_time(listener))
-    with _workshop(directory) as partial:
-        with Snapshot.open(path, readers=options.jobs) as snapshot:
-            same = before == _fingerprint(path)
-            export = _Export(snapshot, form, partial, options, clock)
-            journal = Journal(partial, f"{before if same else uuid4().hex} {form}")
-            try:
-                manifest = export.run(journal, str(path))
-            except BaseException:
-                snapshot.interrupt()
-                raise
-            finally:
-                journal.close()
-        with written(partial / NAME) as file:
-            file.write(manifest.dump())
-        journal.remove()
-        _remove_strangers(partial, manifest)
-        _publish(partial, directory)
+    with Snapshot.open(path, readers=options.jobs) as snapshot:
+        same = before == _fingerprint(path)
+        partial = make_partial(directory)
+        export = _Export(snapshot, form, partial, options, clock)
+        journal = Journal(partial, f"{before if same else uuid4().hex} {form}")
+        try:
+            manifest = export.run(journal, str(path))
+        except BaseException:
+            snapshot.interrupt()
+            raise
+        finally:
+            journal.close()
+    with written(partial / NAME) as file:
+        file.write(manifest.dump())
+    journal.remove()
+    remove_strangers(partial, manifest)
+    publish(partial, directory, drop_existing=options.drop_existing)
     return ExportReport(
         source=str(path),
         target=f"{form}:{directory}",
@@ -246,9 +243,11 @@ class _Export:
     def _columns(self, table: Table, found: TableProfile) -> tuple[PortableColumn, ...]:
         columns = [_column(table, name, facts) for name, facts in found.columns.items()]
         key = table.rowid_name
-        hidden = table.rowid_column is None and key is not None
-        if key is not None and hidden and not has_gapless_rowids(self.snapshot.connection, table):
-            columns.insert(0, PortableColumn(key, (StorageClass.INTEGER,), rowid=True))
+        if table.rowid_column is None and key is not None:
+            with self.snapshot.reader() as reader:
+                gapless = has_gapless_rowids(reader.sql, table)
+            if not gapless:
+                columns.insert(0, PortableColumn(key, (StorageClass.INTEGER,), rowid=True))
         return tuple(columns)
 
     def _part(self, task: _Task, journal: Journal) -> Part:
@@ -348,66 +347,3 @@ def _fingerprint(path: Path) -> str:
         return fingerprint(path)
     except OSError:  # what is wrong with it is found, and said better, when it is opened
         return uuid4().hex
-
-
-def _refuse_existing(directory: Path, options: ExportOptions) -> None:
-    if not directory.exists() and not directory.is_symlink():
-        return
-    if not directory.is_dir():
-        raise TargetError(f"{directory} is a file.", hint="Name a directory.", code="exists")
-    names = sorted(path.name for path in directory.iterdir())
-    if not names:
-        return
-    if NAME not in names or not all(name == NAME or name.endswith(tuple(SUFFIXES.values())) for name in names):
-        raise TargetError(
-            f"The directory {directory} holds files that are not of a portable copy: {names[0]}.",
-            hint="Name a directory that does not exist yet.",
-            code="exists",
-        )
-    if not options.drop_existing:
-        raise TargetError(
-            f"There is a portable copy in {directory} already.",
-            hint="Name another directory, or replace the copy with --drop-existing.",
-            code="exists",
-        )
-
-
-@contextmanager
-def _workshop(directory: Path) -> Iterator[Path]:
-    """Give the directory in which the copy is made, named for people and on the same file system."""
-    partial = directory.absolute().with_name(directory.name + _PARTIAL)
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TargetError(f"{partial} cannot be made: {error.strerror}.", code="directory") from error
-    yield partial
-
-
-def _remove_strangers(partial: Path, manifest: Manifest) -> None:
-    """Remove what an earlier run with other options has left."""
-    known = {NAME, *(file.name for table in manifest.tables for file in table.files)}
-    for path in partial.iterdir():
-        if path.name not in known:
-            path.unlink()
-
-
-def _publish(partial: Path, directory: Path) -> None:
-    """Give the finished copy its name; what had it before goes afterwards."""
-    sync_directory(partial)
-    directory = directory.absolute()
-    old = directory.with_name(f"{directory.name}.old-{uuid4().hex[:8]}")
-    try:
-        replaced = directory.is_dir() and any(directory.iterdir())
-        if replaced:
-            directory.rename(old)
-        partial.rename(directory)
-        sync_directory(directory.parent)
-    except OSError as error:
-        if old.exists() and not directory.exists():
-            old.rename(directory)
-        raise TargetError(
-            f"{directory} cannot be put in place: {error.strerror}.",
-            hint=f"The finished copy is in {partial}.",
-            code="directory",
-        ) from error
-    shutil.rmtree(old, ignore_errors=True)

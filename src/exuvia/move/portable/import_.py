@@ -20,9 +20,10 @@ from pathlib import Path
 
 import apsw
 
-from exuvia.errors import TargetError
+from exuvia.engines.postgres.connect import connect, resolve
+from exuvia.errors import ConfigError, TargetError
 from exuvia.location import JsonlLocation, Location, ParquetLocation, SqliteLocation, parse
-from exuvia.move.events import Listener, ignore
+from exuvia.move.events import Listener, ignore, one_at_a_time
 from exuvia.move.execution import Clock
 from exuvia.move.pipeline import DEFAULT_TARGET, MoveOptions, migrate
 from exuvia.move.portable.export import copied_tables, portable_location
@@ -67,6 +68,7 @@ def import_data(
         listener: Hears of progress.
 
     Raises:
+        ConfigError: ``source`` is no portable copy, or one of the other form.
         SourceError: The copy is not what its manifest says.
         TargetError: The target exists, or cannot be written.
         VerifyError: What came is not what was exported.
@@ -80,12 +82,12 @@ def import_data(
     manifest = load(directory)
     if manifest.form != form:
         location_of = {"jsonl": JsonlLocation, "parquet": ParquetLocation}[manifest.form]
-        raise TargetError(
+        raise ConfigError(
             f"{directory} is a copy of the form {manifest.form}.",
             hint=f"Write {location_of(directory)}.",
             code="form",
         )
-    clock = Clock(listener)
+    clock = Clock(one_at_a_time(listener))
     move: MoveReport | None = None
     if isinstance(location, SqliteLocation):
         _into_sqlite(directory, manifest, location.path, options, clock)
@@ -109,13 +111,15 @@ def _into_sqlite(directory: Path, manifest: Manifest, path: Path, options: Impor
     with _temporary_directory(path.absolute().parent, f".{path.name}.") as place:
         made = place / path.name
         Rebuild(directory, manifest, made, options.move.jobs, clock).run()
-        _publish(made, path)
+        _publish(made, path, options.move.drop_existing)
 
 
 def _into_postgres(
     directory: Path, manifest: Manifest, target: Location, options: ImportOptions, clock: Clock
 ) -> MoveReport:
     move = options.move
+    with closing(connect(resolve(target, data_dir=move.data_dir), autocommit=True)):
+        pass  # a server that cannot be reached is better known before the file is made
     name = f"{directory.absolute().name}.quarantine.jsonl"
     move = replace(move, quarantine_file=move.quarantine_file or Path(name))
     with _lasting_directory(options.temporary, manifest.digest) as place:
@@ -191,7 +195,21 @@ def _refuse_existing(path: Path, drop_existing: bool) -> None:
                 hint="Name another file, or replace it with --drop-existing.",
                 code="exists",
             )
-        _settle(path)
+        with _replaceable(path) as connection:
+            connection.execute("BEGIN IMMEDIATE; ROLLBACK").fetchall()
+        return
+    _refuse_side_files(path)
+
+
+def _settle(path: Path) -> None:
+    """Make sure that nobody uses the SQLite file that gives way, and that nothing of it stays beside it."""
+    with _replaceable(path) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+        connection.execute("BEGIN EXCLUSIVE; ROLLBACK").fetchall()
+    _refuse_side_files(path)
+
+
+def _refuse_side_files(path: Path) -> None:
     for suffix in _SIDE_FILES:
         side = path.with_name(path.name + suffix)
         if side.exists():
@@ -202,22 +220,29 @@ def _refuse_existing(path: Path, drop_existing: bool) -> None:
             )
 
 
-def _settle(path: Path) -> None:
-    """Make sure that nobody uses the SQLite file that gives way, and that all of it is in that one file."""
+@contextmanager
+def _replaceable(path: Path) -> Iterator[apsw.Connection]:
+    """Open a SQLite file that is to give way.
+
+    Raises:
+        TargetError: It is in use, or something else than a SQLite database.
+    """
     try:
-        if path.stat().st_size:
-            with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-                connection.execute("PRAGMA journal_mode = DELETE").fetchall()
-                connection.execute("BEGIN EXCLUSIVE")
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_schema").fetchall()
+            yield connection
     except (apsw.BusyError, apsw.LockedError) as error:
         raise TargetError(f"{path} is in use.", hint="Close the programs that use it.", code="busy") from error
-    except (apsw.Error, OSError) as error:
+    except apsw.Error as error:
         raise TargetError(
             f"{path} is not a SQLite database that may be replaced: {error}.", hint="Name another file.", code="exists"
         ) from error
 
 
-def _publish(made: Path, path: Path) -> None:
+def _publish(made: Path, path: Path, drop_existing: bool) -> None:
+    _refuse_existing(path, drop_existing)  # one may have come meanwhile
+    if path.exists():
+        _settle(path)
     try:
         descriptor = os.open(made, os.O_RDONLY)
         try:

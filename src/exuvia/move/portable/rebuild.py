@@ -190,7 +190,8 @@ class Rebuild:
         ]
 
     def _chunks(self, snapshot: Snapshot, table: PortableTable) -> Sequence[Chunk]:
-        return cut(snapshot.connection, self._tables[table.name], size_bytes=snapshot.size_bytes)
+        with snapshot.reader() as reader:
+            return cut(reader.sql, self._tables[table.name], size_bytes=snapshot.size_bytes)
 
     def _compare_schema(self, recreation: Recreation) -> None:
         with closing(recreation.connect()) as connection:
