@@ -10,6 +10,7 @@ import typer
 
 from exuvia.cli.back import is_way_back, way_back
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
+from exuvia.cli.several import is_several, run_several, split
 from exuvia.errors import ConfigError, PlanError, VerifyError
 
 if TYPE_CHECKING:
@@ -37,6 +38,16 @@ StyleOption = Annotated[
 NaiveTimeOption = Annotated[
     Literal["utc", "local", "as-is"] | None,
     typer.Option("--naive-time", help="What a time without a zone means where the target's type has one."),
+]
+More = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SRC… DST]", help="With several files, the PostgreSQL database comes last.", show_default=False
+    ),
+]
+Prefix = Annotated[
+    bool,
+    typer.Option("--prefix", help="All files into one schema, names beginning with the file's; else a schema each."),
 ]
 IntoExisting = Annotated[
     bool,
@@ -68,6 +79,7 @@ MIGRATE_EXAMPLES = examples(
             "Into the tables that the application's migrations made",
             "exuvia migrate app.db postgresql://me@host/app --into-existing",
         ),
+        ("Several files, a schema for each", "exuvia migrate app.db log.db postgresql://me@host/app"),
         ("Stop at the first row that cannot go", "exuvia migrate app.db --on-error stop"),
         ("The way back, into a new file", "exuvia migrate postgresql://me@host/app sqlite:///back.db"),
     ]
@@ -149,12 +161,14 @@ def plan(
 def migrate(
     source: Source,
     destination: Destination = None,
+    more: More = None,
     plan_file: PlanFile = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything except write.")] = False,
     style: StyleOption = None,
     naive_time: NaiveTimeOption = None,
     fold: Fold = None,
     schema: Schema = None,
+    prefix: Prefix = False,
     include: Include = None,
     exclude: Exclude = None,
     jobs: Jobs = None,
@@ -217,6 +231,8 @@ def migrate(
                 "--on-error": on_error,
                 "--restart": restart,
                 "--into-existing": into_existing,
+                "--prefix": prefix,
+                "A third location": more,
                 "--on-conflict": on_conflict,
                 "--quarantine": quarantine,
             },
@@ -225,6 +241,7 @@ def migrate(
             quiet=quiet,
         )
     check_names(report or [])
+    sources, destination = split(source, destination, more)
     if on_conflict is not None and not into_existing:
         raise ConfigError("--on-conflict goes with --into-existing.", code="options")
     wishes = collect(
@@ -254,6 +271,18 @@ def migrate(
         into_existing=into_existing,
         on_conflict=on_conflict or "refuse",
     )
+    if is_several(sources, options, prefixed=prefix):
+        run_several(
+            "migrate",
+            sources,
+            wishes.settings.target,
+            options,
+            prefixed=prefix,
+            plan_file=plan_file,
+            reports=report or [],
+            json=json,
+            quiet=quiet,
+        )
     with interruptible("The target is as it was."), progress(hidden=json or quiet) as listener:
         result = run(source, wishes.settings.target, options=options, listener=listener)
     conclude(result, report or [], json=json, quiet=quiet)
@@ -262,11 +291,13 @@ def migrate(
 def verify(
     source: Source,
     destination: Destination = None,
+    more: More = None,
     plan_file: PlanFile = None,
     style: StyleOption = None,
     naive_time: NaiveTimeOption = None,
     fold: Fold = None,
     schema: Schema = None,
+    prefix: Prefix = False,
     include: Include = None,
     exclude: Exclude = None,
     into_existing: IntoExisting = False,
@@ -301,12 +332,15 @@ def verify(
                 "--naive-time": naive_time,
                 "--fold": fold,
                 "--into-existing": into_existing,
+                "--prefix": prefix,
+                "A third location": more,
             },
             reports=report or [],
             json=json,
             quiet=quiet,
         )
     check_names(report or [])
+    sources, destination = split(source, destination, more)
     wishes = collect(
         plan_file=plan_file,
         target=destination,
@@ -324,6 +358,18 @@ def verify(
         data_dir=wishes.settings.data_dir,
         into_existing=into_existing,
     )
+    if is_several(sources, options, prefixed=prefix):
+        run_several(
+            "verify",
+            sources,
+            wishes.settings.target,
+            options,
+            prefixed=prefix,
+            plan_file=plan_file,
+            reports=report or [],
+            json=json,
+            quiet=quiet,
+        )
     with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
         result = run(source, wishes.settings.target, options=options, listener=listener)
     conclude(result, report or [], json=json, quiet=quiet)
