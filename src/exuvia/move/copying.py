@@ -32,7 +32,7 @@ from exuvia.move.rows import Rejected, Rows, column_reads, convert_rows, without
 from exuvia.values.digest import Digest, digest, empty
 from exuvia.values.profile import Chunk
 
-_BATCHES_AHEAD = 2
+_BATCHES_AHEAD = 1
 
 
 @dataclass(frozen=True, slots=True)

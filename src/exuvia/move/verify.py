@@ -26,7 +26,7 @@ from exuvia.values.digest import Digest, digest, empty
 from exuvia.values.profile import Chunk
 
 _PAGES_PER_PIECE = 16_384  # 128 MB
-_BATCHES_AHEAD = 2
+_BATCHES_AHEAD = 1
 _DIFFERENCES_SHOWN = 100
 
 Side = Literal["source", "target"]

@@ -19,7 +19,7 @@ from exuvia.engines.postgres.extensions import FIND
 from exuvia.errors import TargetError
 from exuvia.location import PostgresLocation
 
-_BATCH_BYTES = 4 * 2**20
+_BATCH_BYTES = 2 * 2**20
 
 _AS_TEXT = (Base.NUMERIC, Base.JSON, Base.JSONB, Base.TEXT, Base.VARCHAR)
 _SENT = {Base.TEXT_ARRAY: "array_send", Base.REAL_ARRAY: "array_send", Base.VECTOR: "vector_send"}
