@@ -125,7 +125,7 @@ def test_a_table_with_text_of_its_own_arrives_with_its_rows_and_its_triggers(tmp
         connection.execute("INSERT INTO plans VALUES ('c', 'Wolves', 'howl')")
         connection.execute("DELETE FROM plans WHERE id = 'a'")
         connection.execute("UPDATE plans SET title = 'Awake' WHERE id = 'b'")
-    assert found(postgres_url, "plans_fts", "search", "wolf OR fox OR awake", "english", "rowid") == [2, 101]
+    assert found(postgres_url, "plans_fts", "search", "wolves OR fox OR awake", "english", "rowid") == [2, 101]
 
 
 def test_the_column_that_is_not_indexed_is_not_searched(tmp_path: Path, any_url: str) -> None:

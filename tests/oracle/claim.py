@@ -73,6 +73,9 @@ def _speaks_of(mention: Mention, words: tuple[str, ...], table: str | None) -> b
 
 def claim_of(report: MoveReport) -> Claim:
     """Read the claim out of exuvia's own report."""
+    catalog = report.plan.catalog
+    # What is put together of several tables is in the source only as those
+    stored = {table.name for table in catalog.tables} | {table.name for table in catalog.virtual_tables}
     tables = tuple(
         ClaimedTable(
             plan.source.name,
@@ -86,6 +89,7 @@ def claim_of(report: MoveReport) -> Claim:
             ),
         )
         for plan in report.plan.tables
+        if plan.source.name in stored
     )
     rejects = tuple(ClaimedReject(r.table, r.row, r.reason) for r in report.rejections)
     objects = tuple(

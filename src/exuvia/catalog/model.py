@@ -168,8 +168,8 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Everything a source database declares. ``derived`` are the rows of virtual tables as tables of the same names,
-    read from their shadow tables."""
+    """Everything a source database declares. ``derived`` are tables that are not stored as such: the rows of
+    virtual tables, under the same names and read from their shadow tables, and the documents of a ChromaDB file."""
 
     label: str
     encoding: Literal["UTF-8", "UTF-16le", "UTF-16be"] = "UTF-8"

@@ -11,6 +11,7 @@ from exuvia.catalog.order import load_order
 from exuvia.catalog.target import TargetColumn, TargetIndex, TargetSearch, TargetTable
 from exuvia.catalog.types import Base
 from exuvia.move.plan import ColumnPlan, Plan, Problem, Style, TablePlan
+from exuvia.move.planning.chroma import tell_documents
 from exuvia.move.planning.columns import Decision, classes_of, decide
 from exuvia.move.planning.connected import ColumnId
 from exuvia.move.planning.constraints import Found, Keys, Shape, foreign_keys, keys
@@ -102,6 +103,7 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     wishes = Wishes(overrides, abilities, frozenset(excluded) | _unwanted(catalog, options, overrides))
     searches = plan_searches(catalog, shapes, wishes, names=names, found=found)
     vectors = plan_vectors(catalog, shapes, wishes, names=names, found=found)
+    tell_documents(shapes, found)
     added = {name: searches.indexes.get(name, ()) + vectors[name] for name in shapes}
     tables = _tables(
         shapes,

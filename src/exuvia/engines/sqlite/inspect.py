@@ -72,7 +72,7 @@ class _Inspection:
             application_id=int(self._pragma("application_id")),
             user_version=int(self._pragma("user_version")),
             notes=(*self._notes, *reader.notes, *notes),
-            derived=tuple(derived_tables(virtual)),
+            derived=tuple(derived_tables(tables, virtual)),
         )
 
     def _load(self) -> None:

@@ -57,7 +57,8 @@ def misfits(rule: Rule, facts: ColumnFacts, *, trusted: bool = False) -> tuple[M
         found += _texts(rule, facts.texts, trusted)
     if facts.blobs is not None:
         found += _blobs(rule, facts.blobs, seen=facts.vectors is not None, trusted=trusted)
-    if rule.type.base in (Base.VECTOR, Base.REAL_ARRAY) and not found:
+    numbers = rule.type.base is Base.VECTOR or (rule.type.base is Base.REAL_ARRAY and facts.texts is not None)
+    if numbers and not found and not (trusted and facts.vectors is None):
         found += _vectors(rule, facts)
     return tuple(found)
 

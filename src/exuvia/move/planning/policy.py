@@ -19,7 +19,7 @@ from exuvia.move.planning.evidence import evidence
 from exuvia.move.planning.fit import fits, keeps_apart, misfits
 from exuvia.move.planning.misfit import Misfit
 from exuvia.move.planning.proposals import Context, Proposal, likely_epoch, only_forms
-from exuvia.move.planning.vectors import vector_problems
+from exuvia.move.planning.vectors import is_vector, vector_problems
 from exuvia.move.planning.words import counted, listed
 from exuvia.values.facts import ColumnFacts, Example, TextForm
 from exuvia.values.rules import Epoch, NaiveTime, Rule
@@ -168,7 +168,7 @@ def _notes(column: Column, declared: Declared, rule: Rule, facts: ColumnFacts, w
     if rule.type.base in (Base.TEXT, Base.VARCHAR) and facts.blobs is not None and facts.blobs.utf8:
         message = f"{counted(facts.blobs.utf8, _BLOB_TO_TEXT)} text."
         notes.append(Problem("note", where, message, facts.blobs.examples, facts.blobs.utf8))
-    if declared.family is Family.OTHER and rule.type.base is not Base.VECTOR:
+    if declared.family is Family.OTHER and not is_vector(column.declared_type):
         message = f"No database knows the type {column.declared_type}: its values decide ({rule.type})."
         notes.append(Problem("note", where, message))
     return [note for note in notes if note is not None]

@@ -47,7 +47,7 @@ def proposals(
     """
     if context.rowid:
         return (plain(Base.BIGINT, "an alias of the rowid: 64-bit integers"),)
-    if (vector := declared_vector(column.declared_type, pgvector=context.pgvector)) is not None:
+    if (vector := declared_vector(column.declared_type, facts, pgvector=context.pgvector)) is not None:
         return (vector, BYTEA)
     if context.json_checked and declared.family is Family.TEXT and context.django:
         return (plain(Base.JSONB, "Django's JSONField, a text that must be JSON, is jsonb in PostgreSQL"), TEXT)

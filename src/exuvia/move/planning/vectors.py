@@ -17,16 +17,28 @@ MAX_DIMENSIONS = 16_000  # pgvector's limit for a column of type vector
 _DECLARED = re.compile(
     r"\s*(?:(?:float|f32|float32)\s*\[\s*(\d+)\s*\]|(?:f32_blob|float32|vector)\s*\(\s*(\d+)\s*\))\s*", re.IGNORECASE
 )
+_ANY_SIZE = "float[]"
 _MOST = 0.9  # of the values have one size, else the column is nothing that vectors alone would explain
 _VALUES = ("value is", "values are")
 
 
-def declared_vector(declared_type: str, *, pgvector: bool) -> Proposal | None:
-    """Return the vector that a declared type asks for, such as ``float[384]`` or ``F32_BLOB(384)``."""
+def declared_vector(declared_type: str, facts: ColumnFacts, *, pgvector: bool) -> Proposal | None:
+    """Return the vector that a declared type asks for, such as ``float[384]`` or ``F32_BLOB(384)``.
+
+    ``float[]`` is vector(n) where all values have one size, else real[].
+    """
+    if declared_type.lower() == _ANY_SIZE:
+        several = Proposal(Rule(SqlType(Base.REAL_ARRAY)), "vectors of several sizes, or of few numbers")
+        return embedding(facts, pgvector=pgvector) or several
     match = _DECLARED.fullmatch(declared_type)
     if match is None:
         return None
     return _proposal(int(match[1] or match[2]), f"declared {declared_type}", pgvector=pgvector)
+
+
+def is_vector(declared_type: str) -> bool:
+    """Whether a declared type is one of vectors."""
+    return declared_type.lower() == _ANY_SIZE or _DECLARED.fullmatch(declared_type) is not None
 
 
 def embedding(facts: ColumnFacts, *, pgvector: bool) -> Proposal | None:
