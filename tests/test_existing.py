@@ -560,6 +560,20 @@ def test_a_move_whose_connections_are_cut_goes_on_and_no_row_is_there_twice(make
     assert fetch(any_url, "SELECT count(*) FROM t") == [(100_000,)]
 
 
+def test_odd_names_and_constraints_that_only_the_insertion_can_test(make: Make, any_url: str) -> None:
+    source = make(
+        """CREATE TABLE "a ""b%s" (id INTEGER PRIMARY KEY, "c {}'" TEXT); INSERT INTO "a ""b%s" VALUES (1, 'x')"""
+    )
+    table = """CREATE TABLE "a ""b%s" (id serial PRIMARY KEY, "c {}'" mood"""
+    run(any_url, "CREATE TYPE mood AS ENUM ('x')")
+    run(any_url, table + """, n int DEFAULT 3 CHECK (n > id), CHECK ("a ""b%s".* IS NOT NULL))""")
+    assert is_proved(migrate(source, any_url, options=INTO), source, any_url)
+    run(any_url, """DROP TABLE "a ""b%s\"""")
+    run(any_url, table + """, n int DEFAULT 1 CHECK (n > id))""")
+    with pytest.raises(TargetError, match="as it was"):
+        migrate(source, any_url, options=INTO)
+
+
 def test_a_user_without_rights_is_told_which(make: Make, any_url: str) -> None:
     database = str(fetch(any_url, "SELECT current_database()")[0][0])
     role = f"weak_{database}"

@@ -286,7 +286,7 @@ def _set_sequences(connection: psycopg.Connection, table: FittedTable) -> Iterat
         row = connection.execute(
             "SELECT setval(%s::regclass, wanted) FROM ("
             " SELECT least(greatest(%s::bigint, %s::bigint), seqmax) AS wanted, seqmin, seqincrement FROM pg_sequence"
-            f" WHERE seqrelid = %s::regclass) q, {column.sequence} now"
+            f" WHERE seqrelid = %s::regclass) q, {column.sequence.replace('%', '%%')} now"
             " WHERE seqincrement > 0 AND wanted >= seqmin AND wanted >= now.last_value",
             (column.sequence, largest, given, column.sequence),
         ).fetchone()
