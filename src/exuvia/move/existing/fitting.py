@@ -254,11 +254,11 @@ def _later(catalog: Catalog, tables: Sequence[FittedTable]) -> Iterator[Problem]
     """What a dry run cannot say, since it needs the rows on the server."""
     targets = [table.target for table in tables]
     counts = {
-        "CHECKs": sum(len(target.checks) for target in targets),
-        "unique keys": sum(len(target.uniques) for target in targets),
-        "foreign keys": sum(len(target.foreign_keys) for target in targets),
+        ("CHECK", "CHECKs"): sum(len(target.checks) for target in targets),
+        ("unique key", "unique keys"): sum(len(target.uniques) for target in targets),
+        ("foreign key", "foreign keys"): sum(len(target.foreign_keys) for target in targets),
     }
-    parts = [f"{count:,} {what}" for what, count in counts.items() if count]
+    parts = [counted(count, words) for words, count in counts.items() if count]
     if parts:
         message = f"All rows are tried against the target's {listed(parts)} once they are staged, before they go in."
         yield Problem("note", catalog.label, message)
