@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import given, seed
 from hypothesis import settings as hypothesis_settings
@@ -30,6 +31,7 @@ from exuvia.move.back.pipeline import migrate_back
 from exuvia.move.pipeline import MoveOptions, migrate
 from exuvia.move.plan import TablePlan
 from exuvia.move.planner import PlanOptions
+from exuvia.values.reals import shortest_texts
 from test_any_database import SETTINGS, AnyTable, tables
 
 SEED = int(os.environ.get("EXUVIA_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
@@ -62,8 +64,13 @@ def read(path: Path, table: str) -> tuple[list[tuple[str, str]], list[tuple[obje
 
 def spelled(value: object, base: Base) -> object:
     """Return a value of SQLite's as the type that PostgreSQL held it in spells it."""
-    if value is None:
-        return None
+    try:
+        return None if value is None else of_type(value, base)
+    except (ValueError, decimal.InvalidOperation):
+        return ("not of the type", value)
+
+
+def of_type(value: object, base: Base) -> object:
     if base in _NUMBERS:
         return number(value)
     if base in _TEXTS:
@@ -88,9 +95,9 @@ def number(value: object) -> object:
 def text(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
-    if isinstance(value, float):
-        return str(decimal.Decimal(repr(value)).normalize()) if abs(value) != float("inf") else f"{value}".title()
-    return str(decimal.Decimal(value).normalize()) if isinstance(value, int) else str(value)
+    return (
+        shortest_texts(np.array([value]))[0].as_py().replace("inf", "Inf") if isinstance(value, float) else str(value)
+    )
 
 
 def plain_json(value: str) -> object:

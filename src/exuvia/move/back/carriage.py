@@ -17,6 +17,8 @@ from exuvia.move.back.origin import OriginColumn
 from exuvia.values.cells import StorageClass
 from exuvia.values.rules import Epoch, Rule
 
+Classes = frozenset[StorageClass]
+
 _TEXT, _INTEGER = frozenset({StorageClass.TEXT}), frozenset({StorageClass.INTEGER})
 _REAL, _BLOB = frozenset({StorageClass.REAL}), frozenset({StorageClass.BLOB})
 _NUMBERS = _INTEGER | _REAL | _TEXT
@@ -41,7 +43,7 @@ class Carriage:
         classes: The storage classes that can occur.
         collation: SQLite's collating sequence.
         floats: Whether ``sent`` is pgvector's binary form, to be stored as little-endian float32.
-        odd: A pattern of sent values that are to be counted for ``odd_reason``.
+        odd: What is part of the sent values that are to be counted for ``odd_reason``.
         odd_reason: What is not the same about those values.
         loss: What is not the same about every value, empty if nothing is.
         fallback: What to do where SQLite turns out to change a value.
@@ -53,10 +55,10 @@ class Carriage:
     typed: str
     special: str = ""
     put: str = "?"
-    classes: frozenset[StorageClass] = _TEXT
+    classes: Classes = _TEXT
     collation: str = "BINARY"
     floats: bool = False
-    odd: str = ""
+    odd: tuple[str, ...] = ()
     odd_reason: str = ""
     loss: str = ""
     fallback: Carriage | None = None
@@ -135,7 +137,12 @@ def _numeric(column: PgColumn, exact_decimals: bool) -> Carriage:
         return text
     declared = f"NUMERIC({precision[0]},{precision[1]})" if precision is not None and precision[1] >= 0 else "NUMERIC"
     return replace(
-        text, declared=declared, loss="", odd="N|I", odd_reason="NaN and infinities are held as text", fallback=text
+        text,
+        declared=declared,
+        loss="",
+        odd=("NaN", "Infinity"),
+        odd_reason="NaN and infinities are held as text",
+        fallback=text,
     )
 
 
@@ -154,7 +161,7 @@ def _moment(declared: str, base: Base, sent: str, end: str) -> Carriage:
         Rule(SqlType(base)),
         f"CASE WHEN {within} THEN {{c}} END",
         f"CASE WHEN NOT ({within}) THEN {sent} END",
-        odd="infinity|BC",
+        odd=("infinity", "BC"),
         odd_reason="infinity and years BC are held as the text that PostgreSQL prints, which SQLite's functions on"
         " dates do not read",
     )
@@ -168,7 +175,7 @@ _AS_TEXT = Carriage(
 )
 _WHOLE = Carriage("INTEGER", "{c}::int8", Rule(SqlType(Base.BIGINT)), "{c}::int8", classes=_INTEGER)
 _DOUBLE = Carriage(
-    "REAL", "{c}::float8", Rule(SqlType(Base.DOUBLE)), "{c}::float8", classes=_REAL, odd="NaN", odd_reason=_NAN
+    "REAL", "{c}::float8", Rule(SqlType(Base.DOUBLE)), "{c}::float8", classes=_REAL, odd=("NaN",), odd_reason=_NAN
 )
 _SIMPLE = {
     "bool": Carriage("BOOLEAN", "{c}::int", Rule(SqlType(Base.BOOLEAN)), "{c}", classes=_INTEGER),
@@ -221,68 +228,53 @@ def _restored(own: Carriage, column: PgColumn, origin: OriginColumn) -> Carriage
     """
     name = column.type.name
     held = affinity(origin.declared)
-    went = replace(
-        own, declared=origin.declared, collation=origin.collation, loss=own.loss if name != "numeric" else ""
-    )
-    if origin.collation not in ("BINARY", "NOCASE", "RTRIM"):
-        went = replace(went, collation="BINARY")
-    if name == "uuid":
-        went = _uuid(went, origin)
-    elif name in ("timestamptz", "timestamp", "date"):
-        went = _time(went, name, origin)
+    collation = origin.collation if origin.collation in ("BINARY", "NOCASE", "RTRIM") else "BINARY"
+    went = replace(own, declared=origin.declared, collation=collation, loss="" if name == "numeric" else own.loss)
+    if name == "uuid" and origin.kind == "blob":
+        went = replace(went, sent="uuid_send({c})", classes=_BLOB)
+    elif name == "uuid" and origin.hex_uuid:
+        went = replace(went, sent="replace({c}::text, '-', '')", classes=_under(_TEXT, held))
+    elif name in ("timestamptz", "timestamp"):
+        went = _time(went, name, held, origin)
     elif name == "vector" and origin.kind == "blob":
-        went = replace(
-            went,
-            sent="vector_send({c})",
-            typed="vector_send({c})",
-            rule=Rule(SqlType(Base.BYTEA)),
-            classes=_BLOB,
-            floats=True,
-            loss="",
-        )
-    elif name in ("text", "varchar", "bpchar"):
-        went = _words(went, held, origin)
+        went = replace(went, sent="vector_send({c})", typed="vector_send({c})", floats=True, loss="")
+        went = replace(went, rule=Rule(SqlType(Base.BYTEA)), classes=_BLOB)
     elif name == "bytea" and origin.kind == "text":
         went = replace(went, put="CAST(? AS TEXT)", classes=_TEXT)
-    elif name in ("json", "jsonb", "numeric", "bool"):
-        went = _number(went, name, held, origin)
-    elif (name.startswith("int") and held is not Affinity.INTEGER) or name in ("float4", "float8"):
-        went = replace(went, classes=_NUMBERS)
+    elif name in ("text", "varchar", "bpchar") and origin.kind == "blob":
+        went = replace(went, put="CAST(? AS BLOB)", classes=_BLOB)
+    elif name == "numeric" and origin.kind == "real":
+        went = replace(went, put="CAST(? AS REAL)", classes=_under(_REAL, held))
+    elif name == "numeric" and origin.kind != "text" and held is Affinity.BLOB:
+        went = replace(went, put="CAST(? AS NUMERIC)", classes=_NUMBERS)
+    elif name in ("text", "varchar", "bpchar", "json", "jsonb", "numeric"):
+        went = replace(went, classes=_under(_TEXT, held))
+    elif own.classes in (_INTEGER, _REAL, _REAL | _TEXT):
+        went = replace(went, classes=_under(own.classes, held))
     return replace(went, fallback=own)
 
 
-def _uuid(went: Carriage, origin: OriginColumn) -> Carriage:
-    if origin.kind == "blob":
-        return replace(went, sent="uuid_send({c})", classes=_BLOB)
-    if origin.hex_uuid:
-        return replace(went, sent="replace({c}::text, '-', '')", classes=_NUMBERS)
-    return replace(went, classes=_NUMBERS)
+def _under(sent: Classes, held: Affinity) -> Classes:
+    """Return the storage classes that values of these classes can have under an affinity
+    (https://sqlite.org/datatype3.html, section 3)."""
+    if held is Affinity.BLOB:
+        return sent
+    if held is Affinity.TEXT:
+        return _TEXT
+    if sent == _INTEGER:
+        return _REAL if held is Affinity.REAL else _INTEGER
+    if held is Affinity.REAL:
+        return _REAL | _TEXT if sent >= _TEXT else _REAL
+    return _NUMBERS if sent >= _TEXT else _REAL | _INTEGER
 
 
-def _time(went: Carriage, name: str, origin: OriginColumn) -> Carriage:
+def _time(went: Carriage, name: str, held: Affinity, origin: OriginColumn) -> Carriage:
     factor = _PER_SECOND.get(origin.epoch) if origin.epoch is not None else None
-    if factor is not None and origin.kind == "integer" and name != "date":
-        sent = f"round(extract(epoch FROM {{c}}) * {factor})::int8"
-        return replace(went, sent=sent, rule=replace(went.rule, epoch=origin.epoch), classes=_INTEGER, odd="")
+    if factor is not None and origin.kind == "integer":
+        sent = f"CASE WHEN isfinite({{c}}) THEN round(extract(epoch FROM {{c}}) * {factor})::int8 END"
+        rule = replace(went.rule, epoch=origin.epoch)
+        return replace(went, sent=sent, rule=rule, classes=_under(_INTEGER, held), odd=())
     if name == "timestamptz" and not origin.zoned:
         sent = "replace({c}::text, '+00', '')"
-        special = went.special.replace("'Z'", "''")
-        return replace(went, sent=sent, special=special, classes=_NUMBERS)
-    return replace(went, classes=_NUMBERS)
-
-
-def _words(went: Carriage, held: Affinity, origin: OriginColumn) -> Carriage:
-    if origin.kind == "blob":
-        return replace(went, put="CAST(? AS BLOB)", classes=_BLOB)
-    if held is Affinity.TEXT or held is Affinity.BLOB:
-        return went
-    return replace(went, classes=_NUMBERS)
-
-
-def _number(went: Carriage, name: str, held: Affinity, origin: OriginColumn) -> Carriage:
-    went = replace(went, classes=_NUMBERS)
-    if name == "numeric" and origin.kind == "real":
-        return replace(went, put="CAST(? AS REAL)")
-    if name == "numeric" and origin.kind != "text" and held is Affinity.BLOB:
-        return replace(went, put="CAST(? AS NUMERIC)")
+        return replace(went, sent=sent, special=went.special.replace("'Z'", "''"))
     return went

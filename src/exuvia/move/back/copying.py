@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -63,12 +64,16 @@ class TableCopier:
         query = select(table, [(column, column.carriage.sent) for column in columns])
         size = rows = 0
 
+        def ready() -> Generator[pa.RecordBatch]:
+            for batch in self.fetcher.batches(query, f"table {table.source.name!r}"):
+                yield self._stored(columns, batch)
+
         def told() -> Generator[pa.RecordBatch]:
             nonlocal size, rows
-            with prefetch(self.fetcher.batches(query, f"table {table.source.name!r}"), _AHEAD) as batches:
+            with prefetch(ready(), _AHEAD) as batches:
                 for batch in batches:
                     size, rows = size + batch.nbytes, rows + batch.num_rows
-                    yield self._stored(columns, batch)
+                    yield batch
                     self.listener(Progress("copy", table.source.name, rows, None, size))
 
         if columns:
@@ -100,7 +105,13 @@ def odd_values(way: Carriage, array: pa.Array) -> int:
         return int(pc.sum(pc.is_nan(array)).as_py() or 0)
     if not pa.types.is_string(array.type):
         return 0
-    return int(pc.sum(pc.match_substring_regex(array, way.odd)).as_py() or 0)
+    # Most batches have none of the letters at all, which is told ten times faster
+    data = array.buffers()[2]
+    letters = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    if not any(bool((letters == ord(mark[0])).any()) for mark in way.odd):
+        return 0
+    found = [pc.match_substring(array, mark) for mark in way.odd]
+    return int(pc.sum(reduce(pc.or_, found)).as_py() or 0)
 
 
 def float32_blobs(array: pa.Array) -> pa.Array:
