@@ -167,13 +167,22 @@ def test_without_pgvector_vectors_become_real_arrays_with_a_note(tmp_path: Path,
         migrate(path, debian_url, options=MoveOptions(PlanOptions(overrides=load(text)), drop_existing=True))
 
 
-def test_vectors_are_not_taken_for_what_other_blobs_and_texts_are(tmp_path: Path) -> None:
+def test_what_only_looks_like_vectors_stays_as_it_is(tmp_path: Path) -> None:
     chance = random.Random(3)
     rows: list[tuple[apsw.SQLiteValue, ...]] = [
-        (chance.randbytes(64), packed([1.0, 2.0]), json.dumps(["a"] * 9), json.dumps([1, 2, 3]), b"some text" * 4)
-        for _ in range(20)
+        (
+            packed(vector),
+            chance.randbytes(64),
+            packed([1.0, 2.0]),
+            chance.randbytes(32).hex().upper().encode(),
+            json.dumps(["a"] * 9),
+            json.dumps([1, 2, 3]),
+            b"some text" * 4,
+        )
+        for vector in vectors(20)
     ]
-    path = made(tmp_path / "m.db", "CREATE TABLE m(hash BLOB, pair BLOB, words TEXT, few TEXT, text BLOB)", rows)
+    columns = "key BLOB PRIMARY KEY, hash BLOB, pair BLOB, digest BLOB, words TEXT, few TEXT, text BLOB"
+    path = made(tmp_path / "m.db", f"CREATE TABLE m({columns})", rows)
     planned = plan(path, options=PlanOptions(style="native"))
     assert not any("vector" in kind or "real" in kind for kind in types(planned).values())
 

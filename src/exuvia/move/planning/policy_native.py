@@ -87,7 +87,8 @@ def proposals(
     """Return the types for a column in the order of preference (see :func:`policy_faithful.proposals`)."""
     if context.rowid:
         return policy_faithful.proposals(column, declared, facts, naive_time, context)
-    vector = embedding(facts, pgvector=context.pgvector) if declared.family in _EMBEDDING else None
+    may_be_vector = declared.family in _EMBEDDING and not context.key
+    vector = embedding(facts, pgvector=context.pgvector) if may_be_vector else None
     if vector is not None:
         return (vector, *policy_faithful.proposals(column, declared, facts, naive_time, context))
     if declared.family in (Family.TIMESTAMP, Family.DATE):

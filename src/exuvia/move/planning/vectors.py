@@ -68,7 +68,9 @@ def _size(facts: ColumnFacts) -> int | None:
     if vectors is None or not vectors.dimensions:
         return None
     size = max(vectors.dimensions, key=lambda each: vectors.dimensions[each].count)
-    plausible = facts.blobs is None or facts.blobs.float32 >= _MOST * facts.blobs.count
+    blobs = facts.blobs
+    # Digits and capitals read as ordinary numbers too: BLOBs that are text are no vectors
+    plausible = blobs is None or (blobs.float32 >= _MOST * blobs.count and 2 * blobs.utf8 <= blobs.count)
     return size if size and plausible and vectors.dimensions[size].count >= _MOST * values else None
 
 
