@@ -140,7 +140,7 @@ def report_of(plan: Plan, *, proof: Proof | None = None) -> MoveReport:
         "finish": 0.142,
         "verify": 0.21,
     }
-    server = Server("postgresql://postgres@127.0.0.1:5432/app", "PostgreSQL 18.1", "app")
+    server = Server("postgresql://postgres@127.0.0.1:5432/app", "18.4", "app")
     return MoveReport(
         "moved",
         plan.catalog.label,

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from exuvia.move.results import MoveReport
 from exuvia.report import document as doc
 from exuvia.report import words
+from exuvia.report.grouping import Group, full_name, grouped
 from exuvia.report.json_report import report_document
 from exuvia.report.picture import draw
 from exuvia.report.verdict import rows_rejected, verdict
@@ -37,9 +38,9 @@ class Listed:
     total: int
 
     @property
-    def left_off(self) -> int:
-        """How many items are not listed."""
-        return self.total - len(self.items)
+    def shown(self) -> int:
+        """How many the listed items stand for; a group stands for several."""
+        return sum(item.size if isinstance(item, Group) else 1 for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def to_html(report: MoveReport) -> str:
         totals=_totals(report, tables),
         stages=_stages(document),
         problems=_by_level(document.plan.problems),
-        not_moved=listed([item for item in objects if item.fate == "left out"]),
-        translated=listed([item for item in objects if item.fate in ("translated", "replaced")]),
+        not_moved=_objects([item for item in objects if item.fate == "left out"]),
+        translated=_objects([item for item in objects if item.fate in ("translated", "replaced")]),
         moved=listed([item for item in objects if item.fate == "moved"]),
         rejections=listed(document.rejections),
         rejected=rows_rejected(report),
@@ -98,6 +99,10 @@ def to_html(report: MoveReport) -> str:
 def listed(items: Sequence[Item], limit: int = MAX_LISTED) -> Listed:
     """Return the first ``limit`` items with their total."""
     return Listed(items[:limit], len(items))
+
+
+def _objects(objects: Sequence[doc.ObjectDocument]) -> Listed:
+    return Listed(grouped(objects)[:MAX_LISTED], len(objects))
 
 
 def _tables(document: doc.ReportDocument) -> list[TableView]:
@@ -179,8 +184,14 @@ def _environment() -> Environment:
         "count": words.count,
         "size": words.size,
         "duration": words.duration,
+        "product": words.product,
         "values_json": _values,
         "sql": _sql,
     }
-    environment.globals |= {"counted": words.counted, "rate": words.rate}
+    environment.globals |= {
+        "beyond_declared": words.beyond_declared,
+        "counted": words.counted,
+        "full_name": full_name,
+        "rate": words.rate,
+    }
     return environment

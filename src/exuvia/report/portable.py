@@ -55,6 +55,7 @@ class ExportDocument:
     stages: Sequence[StageDocument]
     tables: Sequence[CopiedTableDocument]
     left_out: Sequence[LeftOutDocument]
+    notes: Sequence[str]
     files_kept: int
 
 
@@ -90,6 +91,7 @@ def export_to_json(report: ExportReport) -> str:
             stages=[StageDocument(stage, seconds) for stage, seconds in report.stages.items()],
             tables=_tables(report.tables),
             left_out=_left_out(report.left_out),
+            notes=report.notes,
             files_kept=report.files_kept,
         )
     )
@@ -119,7 +121,7 @@ def export_view(report: ExportReport) -> RenderableType:
     """Return an export's outcome for the terminal."""
     kept = f" {counted(report.files_kept, 'file')} had been written before." if report.files_kept else ""
     done = f"{counted(report.rows, 'row')} in {duration(report.seconds)}.{kept}"
-    return _view(report, Verdict("good", "Exported", done))
+    return _view(report, Verdict("good", "Exported", done), report.notes)
 
 
 def import_view(report: ImportReport) -> RenderableType:
@@ -128,7 +130,7 @@ def import_view(report: ImportReport) -> RenderableType:
     return _view(report, Verdict("good", "Every value arrived", done))
 
 
-def _view(report: ExportReport | ImportReport, verdict: Verdict) -> RenderableType:
+def _view(report: ExportReport | ImportReport, verdict: Verdict, notes: Sequence[str] = ()) -> RenderableType:
     ends = joined(shown(without_password(report.source), "bold"), " → ", shown(report.target, "bold"))
     parts: list[RenderableType] = [ends, Text(), _figures(report.tables)]
     if report.left_out:
@@ -136,6 +138,8 @@ def _view(report: ExportReport | ImportReport, verdict: Verdict) -> RenderableTy
         parts += [
             joined(f"{item.kind} ", shown(item.name, "bold"), ": ", shown(item.reason)) for item in report.left_out
         ]
+    if notes:
+        parts += [heading("Not exactly as in PostgreSQL", counted(len(notes), "note")), *map(shown, notes)]
     return Group(*parts, Text(), verdict_line(verdict))
 
 

@@ -24,7 +24,7 @@ from exuvia.report.terminal_parts import (
 )
 from exuvia.report.terminal_plan import plan_view
 from exuvia.report.verdict import rows_rejected, verdict
-from exuvia.report.words import counted, duration, size, without_password
+from exuvia.report.words import counted, duration, product, size, without_password
 
 __all__ = ["difference_view", "inspection_view", "plan_view", "summary"]
 
@@ -90,7 +90,7 @@ def _ends(report: MoveReport) -> Text:
     if report.target is None:
         return source
     target = shown(without_password(report.target.url), "bold")
-    return joined(source, " → ", target, Text(f"  {report.target.version}", "dim"))
+    return joined(source, " → ", target, Text(f"  {product(report.target.version)}", "dim"))
 
 
 def _figures(report: MoveReport) -> Table:

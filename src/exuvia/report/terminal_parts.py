@@ -11,16 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from exuvia.move.plan import Fate, ObjectPlan, Problem
+from exuvia.report.grouping import SHADOW, full_name, grouped
+from exuvia.report.grouping import Group as Objects
 from exuvia.report.verdict import Level, Verdict
 from exuvia.report.words import counted, literal
 
 TONES: dict[Level, str] = {"good": "green", "attention": "yellow", "bad": "red"}
 SEALS: dict[Level, str] = {"good": "✓", "attention": "!", "bad": "✗"}
-WIDE = 110
-"""The width from which there is room for a third column."""
+_LEAST_ABOUT = 36
+"""The width that a third column needs to be read with ease."""
 
 _LEVELS = (("error", "Errors", "red"), ("warning", "Warnings", "yellow"), ("note", "Notes", "cyan"))
 _PROBLEM_TONES = {level: tone for level, _, tone in _LEVELS}
+_GAP = 2
 _MAX_NAMES = 6
 _MAX_VALUE = 72
 _MAX_NAME_WIDTH = 28
@@ -39,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """A list of columns: three columns in a wide terminal, name and the rest below each other in a narrow one.
+    """A list of columns: in three columns where the width allows it, else with the type above what there is to say.
 
     ``names`` and ``types`` are widths, so that the lists of several tables line up.
     """
@@ -50,8 +53,8 @@ class Entries:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Lay the entries out for the width at hand."""
-        wide = options.max_width >= WIDE
-        grid = Table.grid(padding=(0, 2, 0, 0))
+        wide = options.max_width - self.names - self.types - 3 * _GAP >= _LEAST_ABOUT
+        grid = Table.grid(padding=(0, _GAP, 0, 0))
         grid.add_column(width=self.names, overflow="fold")
         if wide:
             grid.add_column(width=self.types, overflow="fold")
@@ -130,27 +133,21 @@ def problems_view(problems: Sequence[Problem], limit: int | None = None) -> Iter
 
 
 def left_out_view(objects: Iterable[ObjectPlan], limit: int | None = None) -> Iterator[RenderableType]:
-    """Yield the objects that are left out: those of one kind with one reason are one entry, cut at ``limit`` entries,
-    and shadow tables are told with their virtual table."""
-    found = [item for item in objects if item.fate is Fate.LEFT_OUT]
-    if not found:
+    """Yield the objects that are left out, cut at ``limit`` entries."""
+    yield from objects_view("Left out", [item for item in objects if item.fate is Fate.LEFT_OUT], limit)
+
+
+def objects_view(title: str, objects: Sequence[ObjectPlan], limit: int | None = None) -> Iterator[RenderableType]:
+    """Yield objects with their reasons under a title; those of one kind with one reason are one entry."""
+    if not objects:
         return
-    owners = {item.name for item in found if item.kind == "virtual table"}
-    shadows: dict[str, int] = {}
-    groups: dict[tuple[str, str], list[ObjectPlan]] = {}
-    for item in found:
-        if item.kind == "shadow table" and item.table in owners:
-            shadows[item.table] = shadows.get(item.table, 0) + 1
-        else:
-            groups.setdefault((item.kind, item.reason), []).append(item)
-    yield heading("Left out", counted(len(found), "object"))
-    listed = list(groups.items())
-    for (kind, reason), items in listed[:limit]:
-        below = sum(shadows.get(item.name, 0) for item in items) if kind == "virtual table" else 0
-        with_shadows = Text(f" with {counted(below, 'shadow table')}" if below else "", "dim")
-        yield joined(_names(kind, items), with_shadows, ": ", shown(reason))
-    if limit is not None and len(listed) > limit:
-        rest = sum(len(items) for _, items in listed[limit:])
+    yield heading(title, counted(len(objects), "object"))
+    groups = grouped(objects)
+    for group in groups[:limit]:
+        with_shadows = Text(f" with {counted(group.shadows, SHADOW)}" if group.shadows else "", "dim")
+        yield joined(_names(group), with_shadows, ": ", shown(group.first.reason))
+    if limit is not None and len(groups) > limit:
+        rest = sum(group.size for group in groups[limit:])
         yield Text(f"and {counted(rest, 'more object', 'more objects')}: {_ELSEWHERE}", "dim")
 
 
@@ -173,12 +170,7 @@ def _window(text: str, start: int, width: int) -> str:
     return before + (rest if len(rest) <= room else f"{rest[: room - 1]}…")
 
 
-def _names(kind: str, items: Sequence[ObjectPlan]) -> Text:
-    names = Text(", ").join(_name(item) for item in items[:_MAX_NAMES])
-    rest = len(items) - _MAX_NAMES
-    return joined(Text(f"{kind} ", "dim"), names, Text(f" and {rest:,} more" if rest > 0 else "", "dim"))
-
-
-def _name(item: ObjectPlan) -> Text:
-    inside = item.table and item.table != item.name and item.kind in ("default", "check", "generated column")
-    return shown(f"{item.table}.{item.name}" if inside else item.name, "bold")
+def _names(group: Objects[ObjectPlan]) -> Text:
+    names = Text(", ").join(shown(full_name(item), "bold") for item in group.items[:_MAX_NAMES])
+    rest = len(group.items) - _MAX_NAMES
+    return joined(Text(f"{group.kind} ", "dim"), names, Text(f" and {rest:,} more" if rest > 0 else "", "dim"))

@@ -8,8 +8,18 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from exuvia.move.plan import ColumnPlan, Fate, Plan, TablePlan
-from exuvia.report.terminal_parts import Entry, entries, heading, joined, left_out_view, problems_view, shown
-from exuvia.report.words import counted, size
+from exuvia.report.grouping import plural
+from exuvia.report.terminal_parts import (
+    Entry,
+    entries,
+    heading,
+    joined,
+    left_out_view,
+    objects_view,
+    problems_view,
+    shown,
+)
+from exuvia.report.words import beyond_declared, counted, size
 
 _NAIVE_TIMES = {
     "utc": "times without a zone are UTC where a zone is needed",
@@ -60,8 +70,7 @@ def _entry(column: ColumnPlan) -> Entry:
     ]
     if flags:
         kind += Text(", ", "dim") + shown(", ".join(flags))
-    # The declared type already stands beside it.
-    reason = column.reason.removeprefix(f"declared {source.declared_type}").lstrip(" ;,").removeprefix("and ")
+    reason = beyond_declared(column.reason, source.declared_type)
     about = joined(shown(f"{reason}; " if reason else ""), shown(column.evidence, "dim"))
     if column.on_misfit == "null":
         about += Text("; values that do not fit become NULL", "yellow")
@@ -70,22 +79,14 @@ def _entry(column: ColumnPlan) -> Entry:
 
 def _objects(plan: Plan) -> Iterator[RenderableType]:
     changed = [item for item in plan.objects if item.fate in (Fate.TRANSLATED, Fate.REPLACED)]
-    if changed:
-        yield heading("Translated", counted(len(changed), "object"))
-    for item in changed:
-        name = f"{item.table}.{item.name}" if item.kind == "default" and item.table else item.name
-        yield joined(Text(f"{item.kind} ", "dim"), shown(name, "bold"), ": ", shown(item.reason))
+    yield from objects_view("Translated or replaced", changed)
     kinds: dict[str, int] = {}
     for item in plan.objects:
         if item.fate is Fate.MOVED:
             kinds[item.kind] = kinds.get(item.kind, 0) + 1
     if kinds:
         yield heading("Moved as they are", counted(sum(kinds.values()), "object"))
-        yield Text(", ".join(counted(number, kind, _plural(kind)) for kind, number in kinds.items()))
-
-
-def _plural(kind: str) -> str:
-    return {"index": "indexes", "primary key": "primary keys", "unique": "unique constraints"}.get(kind, f"{kind}s")
+        yield Text(", ".join(counted(number, kind, plural(kind)) for kind, number in kinds.items()))
 
 
 def _conclusion(plan: Plan) -> Text:

@@ -40,6 +40,16 @@ def without_password(url: str) -> str:
     return _PASSWORD_IN_QUERY.sub(r"\1=***", _PASSWORD_IN_AUTHORITY.sub(r"\1:***@", url))
 
 
+def product(version: str) -> str:
+    """Return a server's version with the product's name: ``PostgreSQL 18.1``."""
+    return f"PostgreSQL {version}" if version[:1].isdigit() else version
+
+
+def beyond_declared(reason: str, declared: str) -> str:
+    """Return a decision's reason without its beginning ``declared X``, for where the declared type stands beside it."""
+    return reason.removeprefix(f"declared {declared}").lstrip(" ;,").removeprefix("and ")
+
+
 def count(number: int) -> str:
     """Return a whole number with thousands separators: ``1,234,567``."""
     return f"{number:,}"
