@@ -17,6 +17,7 @@ from exuvia.move.back.plan import BackOptions
 from exuvia.move.back.results import BackReport
 from exuvia.move.events import Progress
 from exuvia.move.pipeline import MoveOptions, migrate
+from exuvia.move.planner import PlanOptions
 
 Back = Callable[..., BackReport]
 
@@ -426,3 +427,22 @@ def test_vectors_come_back_as_the_blobs_they_were(pip_url: str, tmp_path: Path) 
     again = migrate_back(PostgresLocation.of(pip_url), target, options=BackOptions(drop_existing=True))
     assert again.status == "moved"
     assert fetch("SELECT e FROM v") == [(bytes.fromhex("0000803f00002040000040c0"),), (None,)]
+
+
+def test_moments_that_were_numbers_are_numbers_again(postgres_url: str, tmp_path: Path) -> None:
+    source = sqlite3.connect("source.db")
+    source.executescript(
+        """
+        CREATE TABLE t (id INTEGER PRIMARY KEY, created_at INTEGER, ended DATETIME);
+        INSERT INTO t VALUES (1, 1700000000, 1700000000123), (2, 1700000001, NULL), (3, NULL, 1700000000456)
+        """
+    )
+    options = MoveOptions(plan=PlanOptions(style="native"))
+    assert migrate("source.db", postgres_url, options=options).status == "moved"
+    back_file = SqliteLocation(tmp_path / "back.db")
+    assert migrate_back(PostgresLocation.of(postgres_url), back_file).status == "moved"
+    assert fetch("SELECT * FROM t") == source.execute("SELECT * FROM t").fetchall()
+    run(postgres_url, "UPDATE t SET ended = 'infinity' WHERE id = 2")
+    again = migrate_back(PostgresLocation.of(postgres_url), back_file, options=BackOptions(drop_existing=True))
+    assert again.status == "moved"
+    assert fetch("SELECT ended FROM t WHERE id = 2") == [("infinity",)]
