@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from exuvia.move.planning.evidence import evidence
 from exuvia.report.words import counted
-from exuvia.values.facts import BlobFacts, ColumnFacts, IntegerFacts, RealFacts, TextFacts, TextForm
+from exuvia.values.facts import BlobFacts, ColumnFacts, IntegerFacts, RealFacts, TextFacts, TextForm, VectorFacts
 
 _JSON = (TextForm.JSON_OBJECT, TextForm.JSON_ARRAY, TextForm.JSON_SCALAR)
-_FLOAT32 = 4  # bytes
+_MOST_SIZES = 3
 
 
 def held(facts: ColumnFacts) -> str:
@@ -20,6 +20,7 @@ def held(facts: ColumnFacts) -> str:
         *(_of_reals(facts.reals) if facts.reals else []),
         *(_of_texts(facts.texts) if facts.texts else []),
         *(_of_blobs(facts.blobs) if facts.blobs else []),
+        *(_of_vectors(facts.vectors) if facts.vectors else []),
     ]
     return "; ".join([evidence(facts), *hints])
 
@@ -51,8 +52,13 @@ def _of_texts(facts: TextFacts) -> list[str]:
 
 
 def _of_blobs(facts: BlobFacts) -> list[str]:
-    if facts.float32 == facts.count and facts.max_length:
-        if facts.min_length == facts.max_length:
-            return [f"could be vectors of {facts.max_length // _FLOAT32:,} float32"]
-        return ["could be vectors of float32"]
     return ["UTF-8 text throughout"] if facts.utf8 == facts.count else []
+
+
+def _of_vectors(facts: VectorFacts) -> list[str]:
+    sizes = {size: found.count for size, found in facts.dimensions.items() if size}
+    common = sorted(sizes, key=lambda size: -sizes[size])[:_MOST_SIZES]
+    hints = [f"{counted(sizes[size], 'vector')} of {size:,} numbers" for size in common]
+    rest = sum(sizes.values()) - sum(sizes[size] for size in common)
+    hints += [f"{counted(rest, 'vector')} of other sizes"] if rest else []
+    return hints + ([f"{facts.not_finite.count:,} of them not finite"] if facts.not_finite.count else [])

@@ -78,8 +78,18 @@ class BlobsDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorsDocument:
+    """Values read as vectors: ``dimensions`` counts them by size, with those that are no vector under ``0``."""
+
+    count: int
+    dimensions: Mapping[str, FormDocument]
+    zero: FormDocument
+    not_finite: FormDocument
+
+
+@dataclass(frozen=True, slots=True)
 class FactsDocument:
-    """What a column holds; a storage class that does not occur is null."""
+    """What a column holds; a storage class that does not occur is null, ``vectors`` where there hardly are any."""
 
     rows: int
     nulls: int
@@ -87,6 +97,7 @@ class FactsDocument:
     reals: RealsDocument | None
     texts: TextsDocument | None
     blobs: BlobsDocument | None
+    vectors: VectorsDocument | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,16 @@ from exuvia.move.planning.evidence import evidence
 from exuvia.report import inspection_document as doc
 from exuvia.report.document import VERSION, ExampleDocument
 from exuvia.report.json_report import dump, example, source_document
-from exuvia.values.facts import BlobFacts, ColumnFacts, Example, IntegerFacts, RealFacts, TextFacts
+from exuvia.values.facts import (
+    BlobFacts,
+    ColumnFacts,
+    Example,
+    FormFacts,
+    IntegerFacts,
+    RealFacts,
+    TextFacts,
+    VectorFacts,
+)
 from exuvia.values.profile import TableProfile
 
 
@@ -84,6 +93,7 @@ def _facts(facts: ColumnFacts) -> doc.FactsDocument:
         _reals(facts.reals) if facts.reals else None,
         _texts(facts.texts) if facts.texts else None,
         _blobs(facts.blobs) if facts.blobs else None,
+        _vectors(facts.vectors) if facts.vectors else None,
     )
 
 
@@ -122,9 +132,7 @@ def _texts(facts: TextFacts) -> doc.TextsDocument:
         min_length=facts.min_length,
         max_length=facts.max_length,
         max_bytes=facts.max_bytes,
-        forms={
-            form.value: doc.FormDocument(found.count, _examples(found.examples)) for form, found in facts.forms.items()
-        },
+        forms={form.value: _form(found) for form, found in facts.forms.items()},
         json_safe=facts.json_safe,
         max_scale=facts.max_scale,
         max_integer_digits=facts.max_integer_digits,
@@ -136,6 +144,15 @@ def _blobs(facts: BlobFacts) -> doc.BlobsDocument:
     return doc.BlobsDocument(
         facts.count, facts.min_length, facts.max_length, facts.utf8, facts.float32, _examples(facts.examples)
     )
+
+
+def _vectors(facts: VectorFacts) -> doc.VectorsDocument:
+    sizes = {str(size): _form(found) for size, found in sorted(facts.dimensions.items())}
+    return doc.VectorsDocument(facts.count, sizes, _form(facts.zero), _form(facts.not_finite))
+
+
+def _form(facts: FormFacts) -> doc.FormDocument:
+    return doc.FormDocument(facts.count, _examples(facts.examples))
 
 
 def _bound(number: float) -> float | str:
