@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, seed
 from hypothesis import settings as hypothesis_settings
@@ -31,7 +32,10 @@ from exuvia.move.back.pipeline import migrate_back
 from exuvia.move.pipeline import MoveOptions, migrate
 from exuvia.move.plan import TablePlan
 from exuvia.move.planner import PlanOptions
+from exuvia.values.cells import Cells
+from exuvia.values.convert import convert
 from exuvia.values.reals import shortest_texts
+from exuvia.values.rules import Rule
 from test_any_database import SETTINGS, AnyTable, tables
 
 SEED = int(os.environ.get("EXUVIA_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
@@ -62,15 +66,16 @@ def read(path: Path, table: str) -> tuple[list[tuple[str, str]], list[tuple[obje
         connection.close()
 
 
-def spelled(value: object, base: Base) -> object:
+def spelled(value: object, rule: Rule) -> object:
     """Return a value of SQLite's as the type that PostgreSQL held it in spells it."""
     try:
-        return None if value is None else of_type(value, base)
+        return None if value is None else of_type(value, rule)
     except (ValueError, decimal.InvalidOperation):
         return ("not of the type", value)
 
 
-def of_type(value: object, base: Base) -> object:
+def of_type(value: object, rule: Rule) -> object:
+    base = rule.type.base
     if base in _NUMBERS:
         return number(value)
     if base in _TEXTS:
@@ -82,7 +87,7 @@ def of_type(value: object, base: Base) -> object:
     if base in (Base.JSON, Base.JSONB):
         return plain_json(text(value))
     if base in _MOMENTS:
-        return moment(value)
+        return moment(value, rule)
     return text(value)
 
 
@@ -104,14 +109,16 @@ def plain_json(value: str) -> object:
     return json.dumps(json.loads(value, parse_float=decimal.Decimal), sort_keys=True, default=float)
 
 
-def moment(value: object) -> object:
-    """Texts by the moment they name (UTC where they name no zone), numbers as they are."""
-    if not isinstance(value, str):
-        return value
+def moment(value: object, rule: Rule) -> object:
+    """Return the moment that a text names (UTC where it names no zone), or that the plan reads a number as."""
+    if isinstance(value, int | float):
+        kind = "integers" if isinstance(value, int) else "reals"
+        (read_as,) = convert(Cells(1, **{kind: pa.array([value])}), rule).array.cast(pa.string()).to_pylist()
+        value = value if read_as is None else read_as
     try:
-        found = datetime.datetime.fromisoformat(value.strip())
+        found = datetime.datetime.fromisoformat(str(value).strip())
     except ValueError:
-        return value
+        return str(value)
     return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
 
@@ -125,17 +132,17 @@ def complaints(source: Path, back: Path, plans: list[TablePlan], rejected: dict[
         if columns != columns_back:
             found.append(f"{name}: the columns {columns} came back as {columns_back}")
             continue
-        bases = {column.source.name: column.rule.type.base for column in plan.columns}
+        rules = {column.source.name: column.rule for column in plan.columns}
         expected, got = (
             Counter(
-                tuple(spelled(value, bases[column]) for (column, _), value in zip(columns, row, strict=True))
+                tuple(spelled(value, rules[column]) for (column, _), value in zip(columns, row, strict=True))
                 for row in rows
             )
             for rows in (ours, theirs)
         )
         missing, extra = expected - got, got - expected
         if extra or missing.total() != rejected[name]:
-            found.append(f"{name} {bases}: {list(missing)[:3]} came back as {list(extra)[:3]}")
+            found.append(f"{name} {rules}: {list(missing)[:3]} came back as {list(extra)[:3]}")
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exuvia.move.plan import ColumnPlan, TablePlan
+from exuvia.values.cells import StorageClass
 from exuvia.values.facts import TextForm
 from exuvia.values.rules import Epoch
 
@@ -94,6 +95,8 @@ def _column(table: TablePlan, column: ColumnPlan) -> dict[str, Any]:
     facts = table.profile.columns.get(source.name)
     forms = facts.texts.forms if facts is not None and facts.texts is not None else {}
     naive = TextForm.TIMESTAMP in forms and TextForm.TIMESTAMP_ZONE not in forms
+    # A BLOB is no moment: where numbers were read as moments, it stayed behind
+    classes = column.classes - {StorageClass.BLOB} if column.rule.epoch is not None else column.classes
     full: dict[str, Any] = {
         "name": source.name,
         "declared": source.declared_type,
@@ -102,6 +105,6 @@ def _column(table: TablePlan, column: ColumnPlan) -> dict[str, Any]:
         "epoch": column.rule.epoch.value if column.rule.epoch is not None else None,
         "zoned": False if naive and column.rule.naive_time == "utc" else None,
         "hex_uuid": (TextForm.UUID_HEX in forms and TextForm.UUID not in forms) or None,
-        "kind": next(iter(column.classes)).value if len(column.classes) == 1 else None,
+        "kind": next(iter(classes)).value if len(classes) == 1 else None,
     }
     return {key: value for key, value in full.items() if value is not None}
