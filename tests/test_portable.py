@@ -298,6 +298,22 @@ def test_a_copy_moves_into_postgresql_as_its_source_would(form: str, any_url: st
     assert Path("copy.quarantine.jsonl").exists()
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_postgresql_schema_is_exported_by_the_way_back(form: str, any_url: str) -> None:
+    with psycopg.connect(any_url) as connection:
+        connection.execute("CREATE TABLE t (id int PRIMARY KEY, price numeric(40, 20), at timestamptz, raw bytea)")
+        connection.execute("INSERT INTO t VALUES (1, 12345678901234567890.12345678901234567890, 'epoch', '\\x00ff')")
+        connection.execute("CREATE VIEW v AS SELECT id, pg_backend_pid() FROM t")
+    report = export_data(any_url, f"{form}:copy")
+    assert [(table.name, table.rows) for table in report.tables] == [("t", 1)]
+    assert [item.name for item in report.left_out] == ["v"]
+    import_data(f"{form}:copy", "b.db")
+    with sqlite3.connect("b.db") as connection_back:
+        [(price, raw)] = connection_back.execute("SELECT price, raw FROM t")
+    connection_back.close()
+    assert (str(price), raw) == ("12345678901234567890.12345678901234567890", b"\x00\xff")
+
+
 @pytest.mark.parametrize("name", sorted(COLLATIONS | FUNCTIONS))
 def test_what_needs_the_application_goes_to_postgresql_but_no_file_that_it_would_not_trust(
     name: str, any_url: str, tmp_path: Path

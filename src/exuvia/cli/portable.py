@@ -16,13 +16,16 @@ from exuvia.cli.commands import (
     StyleOption,
     conclude,
 )
-from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
+from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, examples
 from exuvia.errors import ConfigError
 
 if TYPE_CHECKING:
     from exuvia.cli.wishes import Wishes
 
 Copy = Annotated[str, typer.Argument(metavar="COPY", help="The portable copy: jsonl:directory or parquet:directory.")]
+ExportSource = Annotated[
+    str, typer.Argument(metavar="SRC", help="The SQLite file, or a PostgreSQL database: postgresql://… or embedded:.")
+]
 ImportDestination = Annotated[
     str | None,
     typer.Argument(
@@ -36,6 +39,7 @@ EXPORT_EXAMPLES = examples(
     [
         ("As JSON Lines, to read, to search and to keep", "exuvia export app.db jsonl:app-copy"),
         ("As Parquet, for pandas, DuckDB or a warehouse", "exuvia export app.db parquet:app-copy"),
+        ("A schema of PostgreSQL", "exuvia export postgresql://me@host/app parquet:app-copy --schema app"),
         ("Only some tables", "exuvia export app.db jsonl:orders --include 'order*'"),
     ]
 )
@@ -48,8 +52,11 @@ IMPORT_EXAMPLES = examples(
 
 
 def export_(
-    source: Source,
+    source: ExportSource,
     copy: Copy,
+    schema: Annotated[
+        str | None, typer.Option("--schema", metavar="NAME", help="The schema of a PostgreSQL source; else public.")
+    ] = None,
     include: Include = None,
     exclude: Exclude = None,
     jobs: Jobs = None,
@@ -60,7 +67,7 @@ def export_(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Write a SQLite database as JSON Lines or Parquet files with a manifest: every value exactly, and the schema."""
+    """Write a database as JSON Lines or Parquet files with a manifest: every value exactly, and the schema."""
     from exuvia.cli.output import interruptible, show
     from exuvia.cli.progress import progress
     from exuvia.move.portable.export import ExportOptions
@@ -69,7 +76,12 @@ def export_(
 
     settings = _wishes(include=include, exclude=exclude, jobs=jobs).settings
     options = ExportOptions(
-        jobs=settings.jobs, include=settings.include, exclude=settings.exclude, drop_existing=drop_existing
+        jobs=settings.jobs,
+        include=settings.include,
+        exclude=settings.exclude,
+        drop_existing=drop_existing,
+        schema=schema or "public",
+        data_dir=settings.data_dir,
     )
     kept = "Finished files are kept; the same command goes on with the others."
     with interruptible(kept), progress(hidden=json or quiet) as listener:

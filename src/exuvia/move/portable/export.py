@@ -23,7 +23,8 @@ from exuvia.engines.sqlite.read import ColumnRead, Reader
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.engines.sqlite.stored import INTERNAL, Definition, Stored, has_gapless_rowids, stored
 from exuvia.errors import ConfigError, SourceError
-from exuvia.location import JsonlLocation, Location, ParquetLocation, SqliteLocation, parse
+from exuvia.location import JsonlLocation, Location, ParquetLocation, parse
+from exuvia.move.back.plan import BackOptions
 from exuvia.move.events import Listener, Progress, ignore, one_at_a_time
 from exuvia.move.execution import Clock
 from exuvia.move.portable import jsonl, parquet
@@ -40,6 +41,7 @@ from exuvia.move.portable.manifest import (
     PortableColumn,
     PortableTable,
 )
+from exuvia.move.portable.origin import Origin, origin
 from exuvia.move.portable.results import CopiedTable, ExportReport
 from exuvia.move.workers import run
 from exuvia.values.cell_digest import digest_cells
@@ -58,12 +60,16 @@ class ExportOptions:
         include: Only tables that match one of these patterns (``*``, ``?``, ``[abc]``); empty for all.
         exclude: No tables that match one of these.
         drop_existing: Replace a copy that is there, once the new one is whole.
+        schema: Which schema of a PostgreSQL database.
+        data_dir: Where the pip-installed server keeps its data; None for the default.
     """
 
     jobs: int = 2
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     drop_existing: bool = False
+    schema: str = "public"
+    data_dir: Path | None = None
 
 
 def export_data(
@@ -73,32 +79,54 @@ def export_data(
     options: ExportOptions | None = None,
     listener: Listener = ignore,
 ) -> ExportReport:
-    """Write a portable copy of a SQLite database: every value of every table, and the whole schema.
+    """Write a portable copy of a database: every value of every table, and the whole schema.
+
+    A PostgreSQL schema takes the way back into a temporary SQLite file, which is exported then.
 
     Args:
-        source: The SQLite file; it is only read.
+        source: The SQLite file, or the PostgreSQL database; it is only read.
         target: ``jsonl:directory`` or ``parquet:directory``. The directory appears when the copy is whole.
         options: How to export.
         listener: Hears of progress, from several threads but one event at a time.
 
     Raises:
-        SourceError: The file, or a table that is not excluded, cannot be read.
-        TargetError: The directory exists, or cannot be written.
+        SourceError: The source, or a table that is not excluded, cannot be read.
+        TargetError: The directory exists, or cannot be written; or PostgreSQL cannot be reached.
+        VerifyError: SQLite does not give back the values of the PostgreSQL schema.
     """
     options = options or ExportOptions()
     started, begun = datetime.now(UTC), time.perf_counter()
-    path = _source(source)
     form, directory = portable_location(target)
     refuse_existing(directory, drop_existing=options.drop_existing)
-    before = _fingerprint(path)
     clock = Clock(one_at_a_time(listener))
-    with Snapshot.open(path, readers=options.jobs) as snapshot:
-        same = before == _fingerprint(path)
+    back = BackOptions(schema=options.schema, include=options.include, exclude=options.exclude)
+    with origin(source, back, clock.listener, options.data_dir) as found:
+        manifest, kept = _exported(found, form, directory, options, clock)
+    return ExportReport(
+        source=found.label,
+        target=f"{form}:{directory}",
+        started=started,
+        seconds=time.perf_counter() - begun,
+        stages=clock.seconds,
+        tables=copied_tables(manifest),
+        left_out=manifest.left_out,
+        notes=manifest.notes,
+        files_kept=kept,
+    )
+
+
+def _exported(
+    source: Origin, form: Form, directory: Path, options: ExportOptions, clock: Clock
+) -> tuple[Manifest, int]:
+    """Write the copy of a SQLite file, and return its manifest and how many files were there already."""
+    before = _fingerprint(source.path)
+    with Snapshot.open(source.path, readers=options.jobs) as snapshot:
+        same = before == _fingerprint(source.path)
         partial = make_partial(directory)
-        export = _Export(snapshot, form, partial, options, clock)
+        export = _Export(snapshot, source, form, partial, options, clock)
         journal = Journal(partial, f"{before if same else uuid4().hex} {form}")
         try:
-            manifest = export.run(journal, str(path))
+            manifest = export.run(journal)
         except BaseException:
             snapshot.interrupt()
             raise
@@ -109,16 +137,7 @@ def export_data(
     journal.remove()
     remove_strangers(partial, manifest)
     publish(partial, directory, drop_existing=options.drop_existing)
-    return ExportReport(
-        source=str(path),
-        target=f"{form}:{directory}",
-        started=started,
-        seconds=time.perf_counter() - begun,
-        stages=clock.seconds,
-        tables=copied_tables(manifest),
-        left_out=manifest.left_out,
-        files_kept=export.kept,
-    )
+    return manifest, export.kept
 
 
 def portable_location(target: str | Location) -> tuple[Form, Path]:
@@ -163,6 +182,7 @@ class _Export:
     """The steps of one export, inside one snapshot."""
 
     snapshot: Snapshot
+    source: Origin
     form: Form
     directory: Path
     options: ExportOptions
@@ -171,7 +191,8 @@ class _Export:
     _rows: dict[str, list[int]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, journal: Journal, label: str) -> Manifest:
+    def run(self, journal: Journal) -> Manifest:
+        label = self.source.label
         with self.clock.stage("inspect"):
             catalog = inspect(self.snapshot.connection, label)
             found = stored(self.snapshot.connection, label)
@@ -192,7 +213,8 @@ class _Export:
             settings=found.settings,
             definitions=tuple(item for item in found.definitions if not _belongs_to(item, dropped)),
             tables=written_tables,
-            left_out=left_out,
+            left_out=(*self.source.left_out, *left_out),
+            notes=self.source.notes,
             catalog=asdict(catalog),
         )
 
@@ -331,15 +353,6 @@ def _refuse_unreadable(profiled: Profile, label: str) -> None:
             hint="Mend it, or leave it out by --exclude.",
             code="unreadable",
         )
-
-
-def _source(source: str | Path | Location) -> Path:
-    location = parse(source) if isinstance(source, str | Path) else source
-    if not isinstance(location, SqliteLocation):
-        raise ConfigError(
-            f"The source {location} is not a SQLite file.", hint="Name a file, such as app.db.", code="source"
-        )
-    return location.path
 
 
 def _fingerprint(path: Path) -> str:

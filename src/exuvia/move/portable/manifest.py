@@ -77,7 +77,8 @@ class LeftOut:
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """A whole copy. ``digest`` is the xxh3-128 of the manifest itself, with this field empty and keys sorted;
-    ``catalog`` is the source's ``exuvia.catalog.model.Catalog``."""
+    ``catalog`` is the source's ``exuvia.catalog.model.Catalog``; ``notes`` say what the copy of a PostgreSQL schema
+    does not hold exactly."""
 
     form: Form
     exuvia: str
@@ -88,6 +89,7 @@ class Manifest:
     tables: tuple[PortableTable, ...]
     left_out: tuple[LeftOut, ...]
     catalog: dict[str, Any]
+    notes: tuple[str, ...] = ()
     format: str = FORMAT
     version: int = VERSION
     digest: str = ""

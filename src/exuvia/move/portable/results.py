@@ -33,6 +33,7 @@ class ExportReport:
         stages: Seconds by stage.
         tables: What the copy holds.
         left_out: What it does not hold, and why.
+        notes: What it does not hold exactly as a PostgreSQL source does.
         files_kept: How many files an earlier, interrupted run had finished.
     """
 
@@ -43,6 +44,7 @@ class ExportReport:
     stages: Mapping[str, float]
     tables: tuple[CopiedTable, ...]
     left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
     files_kept: int
 
     @property
