@@ -58,7 +58,7 @@ def triggers(
             found.left_out("trigger", trigger.name, trigger.table, EXCLUDED, trigger.sql)
         elif fed and not rest:
             keepers = ", ".join(sorted({searches.fed[name] for name in fed}))
-            reason = f"it only kept {', '.join(sorted(fed))} up to date; {keepers} is kept by PostgreSQL itself"
+            reason = f"it only kept {', '.join(sorted(fed))} up to date; PostgreSQL itself does that for {keepers}"
             found.objects.append(ObjectPlan("trigger", trigger.name, trigger.table, Fate.REPLACED, reason, trigger.sql))
         elif used is not None:
             what = "the full-text index" if is_full_text(used) else f"the {used.module} table"
