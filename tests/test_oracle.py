@@ -12,6 +12,7 @@ from oracle import Claim, ClaimedColumn, ClaimedReject, ClaimedTable, Mention, f
 from oracle.source import Text
 from oracle.times import Unequal, moment_of, stamp
 from oracle.values import source_form, target_form
+from zoo import ZOO
 
 SOURCE = """
 CREATE TABLE team(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
@@ -235,3 +236,17 @@ def test_moments_are_exact_from_the_first_julian_day_to_far_ahead() -> None:
     assert stamp("0044-03-15 BC") < stamp("0001-01-01") < stamp("10000-01-01")
     assert moment_of(694224000.0, "core_data") == stamp("2023-01-01")
     assert moment_of(13253932800000000, "webkit") == stamp("2021-01-01")
+
+
+def test_the_vectors_of_a_missing_module_are_judged_by_its_shadow_tables(any_url: str, tmp_path: Path) -> None:
+    path = next(specimen for specimen in ZOO if specimen.name == "vec0_tables_without_the_module").make(tmp_path)
+    columns = (ClaimedColumn("rowid", "rowid"), ClaimedColumn("embedding", "embedding"))
+    said = Claim((ClaimedTable("vec_memory", "public", "vec_memory", columns),))
+    with psycopg.connect(any_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE vec_memory(rowid bigint, embedding real[])")
+        for rowid, first, chunk in ((1, 0, 1), (2, 8, 1), (7, 0, 2)):
+            vector = [slot / 7 + chunk for slot in range(first, first + 4)]
+            connection.execute("INSERT INTO vec_memory VALUES(%s, %s::float8[]::real[])", (rowid, vector))
+        assert judge(path, any_url, said, only_rows=True) == []
+        connection.execute("UPDATE vec_memory SET embedding[4] = embedding[4] * 1.0000002 WHERE rowid = 2")
+    assert any("row 2" in complaint for complaint in judge(path, any_url, said, only_rows=True))

@@ -74,8 +74,8 @@ def _speaks_of(mention: Mention, words: tuple[str, ...], table: str | None) -> b
 def claim_of(report: MoveReport) -> Claim:
     """Read the claim out of exuvia's own report."""
     catalog = report.plan.catalog
-    # SQLite cannot read vec0 tables without the module, and what is put together of several tables only as those
-    readable = (table for table in catalog.virtual_tables if table.module.lower().startswith("fts"))
+    # What is put together of several tables is in the source only as those
+    readable = (table for table in catalog.virtual_tables if table.module.lower().startswith(("fts", "vec0")))
     stored = {table.name for table in catalog.tables} | {table.name for table in readable}
     tables = tuple(
         ClaimedTable(

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+from oracle.vectors import vector_columns, vector_rows
 
 
 class Text(bytes):
@@ -140,6 +143,9 @@ class Source:
 
     def rows(self, table: str, columns: tuple[str, ...]) -> list[tuple[int | None, tuple[Value, ...]]]:
         """Return every row of a table: its rowid (None where it has none that can be read) and its values."""
+        vectors = vector_columns(self._declaration(table))
+        if vectors is not None:
+            return self._vector_rows(table, columns, vectors)
         wanted = ", ".join(self._exact(quoted(column)) for column in columns)
         taken = {folded(column.name) for column in self.columns(table)}
         rowid = next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), "NULL")
@@ -148,6 +154,20 @@ class Source:
         except sqlite3.OperationalError:
             found = self._connection.execute(f"SELECT NULL, {wanted} FROM {quoted(table)}")
         return [(row[0], self._values(row[1:])) for row in found]
+
+    def is_vectors(self, table: str) -> bool:
+        """Tell whether a table is one of sqlite-vec's, which only its shadow tables show."""
+        return vector_columns(self._declaration(table)) is not None
+
+    def _declaration(self, table: str) -> str:
+        return next((entry.sql for entry in self.entries if entry.kind == "table" and entry.name == table), "")
+
+    def _vector_rows(
+        self, table: str, columns: tuple[str, ...], vectors: list[tuple[str, int]]
+    ) -> list[tuple[int | None, tuple[Value, ...]]]:
+        found = vector_rows(lambda query: self._connection.execute(query).fetchall(), table, vectors)
+        rows: list[Any] = [(row["rowid"], tuple(row[column] for column in columns)) for row in found]
+        return rows
 
     def _exact(self, column: str) -> str:
         """Return what to select: a UTF-16 database's text is taken raw, since SQLite garbles lone surrogates."""

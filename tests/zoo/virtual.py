@@ -95,12 +95,15 @@ def vec0_tables_without_the_module(db: Maker) -> None:
         CREATE TABLE vec_memory_info(key TEXT PRIMARY KEY, value ANY)
         """
     )
-    vectors = struct.pack("<8f", *range(8))
-    db.run("INSERT INTO vec_memory_chunks VALUES(1,1024,?,?)", (b"\x03", struct.pack("<2q", 1, 2)))
-    db.run("INSERT INTO vec_memory_vector_chunks00 VALUES(1,?)", (vectors,))
+    # Two chunks of eight slots; the second slot of the first was deleted.
+    for chunk, (validity, keys) in enumerate(((0b101, (1, 9, 2)), (0b1, (7,))), start=1):
+        rowids = struct.pack("<8q", *keys, *(0,) * (8 - len(keys)))
+        vectors = struct.pack("<32f", *(slot / 7 + chunk for slot in range(32)))
+        db.run("INSERT INTO vec_memory_chunks VALUES(?,8,?,?)", (chunk, bytes([validity]), rowids))
+        db.run("INSERT INTO vec_memory_vector_chunks00 VALUES(?,?)", (chunk, vectors))
     db.run(
         """
-        INSERT INTO vec_memory_rowids VALUES(1,NULL,1,0),(2,NULL,1,1);
+        INSERT INTO vec_memory_rowids VALUES(1,NULL,1,0),(2,NULL,1,2),(7,NULL,2,0);
         INSERT INTO vec_memory_info VALUES('CREATE_VERSION','v0.1.6')
         """
     )
