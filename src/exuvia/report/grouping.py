@@ -58,9 +58,10 @@ class Group(Generic[Item]):
 
     @property
     def table(self) -> str:
-        """The table that all of them belong to, empty when they differ."""
+        """The table that all of them belong to, empty when they differ or their names tell it."""
         tables = {item.table for item in self.items}
-        return self.first.table if len(tables) == 1 and self.first.table != self.first.name else ""
+        told = self.first.kind in _INSIDE or self.first.table == self.first.name
+        return self.first.table if len(tables) == 1 and not told else ""
 
     @property
     def size(self) -> int:

@@ -96,9 +96,9 @@ def to_html(report: MoveReport) -> str:
     )
 
 
-def listed(items: Sequence[Item], limit: int = MAX_LISTED) -> Listed:
-    """Return the first ``limit`` items with their total."""
-    return Listed(items[:limit], len(items))
+def listed(items: Sequence[Item]) -> Listed:
+    """Return the first ``MAX_LISTED`` items with their total."""
+    return Listed(items[:MAX_LISTED], len(items))
 
 
 def _objects(objects: Sequence[doc.ObjectDocument]) -> Listed:

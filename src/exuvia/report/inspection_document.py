@@ -137,7 +137,8 @@ class InspectedIndexDocument:
 
 @dataclass(frozen=True, slots=True)
 class InspectedTableDocument:
-    """A table. ``rows`` and ``bytes`` are null, and ``unreadable`` says why, when its rows could not be read."""
+    """A table. ``rows`` and ``bytes`` are null, and ``unreadable`` says why, when its rows could not be read.
+    ``derived`` ones are not stored as such: the rows of a virtual table, or documents put together."""
 
     name: str
     rows: int | None
@@ -155,6 +156,7 @@ class InspectedTableDocument:
     without_rowid: bool
     strict: bool
     sql: str
+    derived: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def inspection_document(inspection: Inspection) -> doc.InspectionDocument:
         seconds=profile.seconds,
         tables=[
             _table(table, profile.tables.get(table.name), profile.unreadable.get(table.name, ""))
-            for table in catalog.tables
+            for table in (*catalog.tables, *catalog.derived)
         ],
         objects=_objects(catalog),
     )
@@ -68,6 +68,7 @@ def _table(table: Table, found: TableProfile | None, unreadable: str) -> doc.Ins
         without_rowid=table.without_rowid,
         strict=table.strict,
         sql=table.sql,
+        derived=bool(table.query),
     )
 
 

@@ -20,18 +20,17 @@ def inspection_view(inspection: Inspection) -> RenderableType:
     """Return what a file holds: its tables with what each column really stores, its other objects, its notes."""
     catalog, profile = inspection.catalog, inspection.profile
     parts: list[RenderableType] = [_file(catalog, profile)]
-    found = [profile.tables.get(table.name) for table in catalog.tables]
-    lists = entries(
-        [_columns(table, seen) if seen else [] for table, seen in zip(catalog.tables, found, strict=True)],
-    )
-    for table, seen, columns in zip(catalog.tables, found, lists, strict=True):
+    tables = [*catalog.tables, *catalog.derived]
+    found = [profile.tables.get(table.name) for table in tables]
+    lists = entries([_columns(table, seen) if seen else [] for table, seen in zip(tables, found, strict=True)])
+    for table, seen, columns in zip(tables, found, lists, strict=True):
         parts.append(_title(table, seen))
         if seen:
             parts.append(columns)
         else:
             why = profile.unreadable.get(table.name, "its rows were not read")
             parts.append(indented(joined(Text("cannot be read: ", "yellow"), shown(why))))
-        parts += _constraints(table)
+        parts += [] if table.query else _constraints(table)
     parts += _objects(catalog)
     if catalog.notes:
         parts += [heading("Notes", f"{len(catalog.notes):,}"), *(shown(note) for note in catalog.notes)]
@@ -39,7 +38,7 @@ def inspection_view(inspection: Inspection) -> RenderableType:
 
 
 def _file(catalog: Catalog, profile: Profile) -> Text:
-    rows = sum(table.rows for table in profile.tables.values())
+    rows = sum(profile.tables[table.name].rows for table in catalog.tables if table.name in profile.tables)
     figures = f"{counted(len(catalog.tables), 'table')}, {counted(rows, 'row')}, {size(catalog.size_bytes)}"
     marks = [f"{catalog.encoding}, journal mode {catalog.journal_mode}"]
     marks += [f"application_id {catalog.application_id}"] if catalog.application_id else []
@@ -50,6 +49,7 @@ def _file(catalog: Catalog, profile: Profile) -> Text:
 def _title(table: SourceTable, found: TableProfile | None) -> Text:
     marks = [
         *([f"{counted(found.rows, 'row')}, {size(found.bytes)}"] if found else []),
+        *(["not stored as a table"] if table.query else []),
         *(["STRICT"] if table.strict else []),
         *(["WITHOUT ROWID"] if table.without_rowid else []),
         *([f"AUTOINCREMENT at {table.sequence or 0:,}"] if table.autoincrement else []),
@@ -71,7 +71,7 @@ def _declared(column: Column) -> Text:
 
 def _held(column: Column, found: TableProfile) -> Text:
     facts = found.columns.get(column.name)
-    return shown(held(facts)) if facts else Text("computed on read" if column.generated else "not read", "dim")
+    return shown(held(facts)) if facts else Text("not read", "dim")
 
 
 def _constraints(table: SourceTable) -> Iterator[RenderableType]:

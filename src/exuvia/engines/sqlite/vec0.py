@@ -163,8 +163,8 @@ def _items(found: Vec0, layout: _Layout) -> Iterator[tuple[Column, str]]:
         elif column.role is Role.VECTOR:
             alias = layout.join(f"vector_chunks{number:02}", "rowid", "chunk_id")
             length = _bytes(column)
-            declared = f"FLOAT[{column.size}]" if column.elements == "float32" else "BLOB"
-            yield Column(column.name, declared), f"substr({alias}.vectors, r.chunk_offset * {length} + 1, {length})"
+            type_name = f"FLOAT[{column.size}]" if column.elements == "float32" else "BLOB"
+            yield Column(column.name, type_name), f"substr({alias}.vectors, r.chunk_offset * {length} + 1, {length})"
         elif column.role is Role.PARTITION:
             alias = layout.join("chunks", "chunk_id", "chunk_id")
             yield _declared(column), f"{alias}.partition{number:02}"
