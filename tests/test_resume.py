@@ -51,16 +51,22 @@ def names(url: str) -> list[str]:
         return [name for (name,) in rows]
 
 
+def recorded(connection: psycopg.Connection, schema: str = "public") -> int:
+    row = connection.execute(f"SELECT count(*) FROM exuvia_staging_{schema}.exuvia_ledger".encode()).fetchone()
+    return int(row[0]) if row else 0
+
+
 def stopped_after(url: str, source: Path, chunks: int, schema: str = "public") -> None:
-    """Run a move and cut all its connections once so many chunks are copied."""
-    seen = 0
+    """Run a move and cut all its connections once so many chunks are in its ledger."""
+    over = False
 
     def cut(event: Progress) -> None:
-        nonlocal seen
-        seen += event.stage == "copy" and bool(event.table)
-        if seen == chunks:
-            seen += 1
-            with psycopg.connect(url, autocommit=True) as connection:
+        nonlocal over
+        if event.stage != "copy" or not event.table or over:
+            return
+        with psycopg.connect(url, autocommit=True) as connection:
+            over = recorded(connection, schema) == chunks
+            if over:
                 connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE application_name = 'exuvia' AND datname = current_database()"
@@ -80,8 +86,7 @@ def test_a_cut_connection_keeps_what_was_copied_and_the_next_run_goes_on(tmp_pat
     def watch(event: Progress) -> None:
         if event.stage == "create" and event.finished:
             with psycopg.connect(postgres_url) as connection:
-                row = connection.execute("SELECT count(*) FROM exuvia_staging_public.exuvia_ledger").fetchone()
-                copied.append(row[0] if row else 0)
+                copied.append(recorded(connection))
 
     report = migrate(source, postgres_url, listener=watch)
     assert copied == [2]
