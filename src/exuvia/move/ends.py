@@ -20,8 +20,8 @@ from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import ConfigError
 from exuvia.location import PostgresLocation, SqliteLocation, parse
 from exuvia.move.checks import tried
+from exuvia.move.clock import Clock
 from exuvia.move.events import Progress
-from exuvia.move.execution import Clock
 from exuvia.move.existing.fitting import Fitted
 from exuvia.move.existing.planning import plan_into
 from exuvia.move.existing.publish import IntoExisting, occupied

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import psycopg
 
@@ -14,9 +13,9 @@ from exuvia.engines.postgres.failures import explain_error, is_lost
 from exuvia.engines.postgres.staging import REPLACEABLE, Relation, staging_name
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import TargetError
+from exuvia.move.clock import Clock
 from exuvia.move.copying import Copier, CopyOptions
 from exuvia.move.creating import Staged, begin, go_on
-from exuvia.move.events import Listener, Progress, Stage
 from exuvia.move.existing.publish import IntoExisting
 from exuvia.move.finishing import Finished, Finisher
 from exuvia.move.lending import Lender
@@ -27,25 +26,6 @@ from exuvia.move.results import Proof, TableResult
 from exuvia.move.resuming import unfinished
 from exuvia.move.verify import ChunkId, Taken, Verifier
 from exuvia.move.workers import run
-
-
-@dataclass(slots=True)
-class Clock:
-    """Seconds spent per stage."""
-
-    listener: Listener
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: Stage) -> Iterator[None]:
-        """Time a stage, and tell the listener when it begins and ends."""
-        self.listener(Progress(name))
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
-        self.listener(Progress(name, finished=True))
 
 
 @dataclass(frozen=True, slots=True)

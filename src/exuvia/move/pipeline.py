@@ -15,6 +15,7 @@ from exuvia.engines.postgres.staging import staging_name
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import ConfigError, PlanError
 from exuvia.move.checks import as_found, verify_existing
+from exuvia.move.clock import Clock
 from exuvia.move.copying import CopyOptions
 from exuvia.move.ends import (
     Inspection,
@@ -29,7 +30,7 @@ from exuvia.move.ends import (
     source_of,
 )
 from exuvia.move.events import Listener, ignore, one_at_a_time
-from exuvia.move.execution import Clock, Execution, conflicts, taken
+from exuvia.move.execution import Execution, conflicts, taken
 from exuvia.move.existing.checks import refuse
 from exuvia.move.existing.fitting import as_published
 from exuvia.move.existing.publish import IntoExisting

@@ -28,8 +28,8 @@ from exuvia.move.back.finishing import acceptable, checked, finish
 from exuvia.move.back.plan import BackColumn, BackOptions, BackPlan, BackTable, build
 from exuvia.move.back.results import BackReport
 from exuvia.move.back.views import Views
+from exuvia.move.clock import Clock
 from exuvia.move.events import Listener, Progress, ignore
-from exuvia.move.execution import Clock
 from exuvia.move.prefetch import prefetch
 from exuvia.move.results import Difference, Proof, Server, TableProof
 from exuvia.move.workers import run

@@ -25,8 +25,8 @@ from exuvia.engines.sqlite.stored import INTERNAL, Definition, Stored, has_gaple
 from exuvia.errors import ConfigError, SourceError
 from exuvia.location import JsonlLocation, Location, ParquetLocation, parse
 from exuvia.move.back.plan import BackOptions
+from exuvia.move.clock import Clock
 from exuvia.move.events import Listener, Progress, ignore, one_at_a_time
-from exuvia.move.execution import Clock
 from exuvia.move.portable import jsonl, parquet
 from exuvia.move.portable.directory import make_partial, publish, refuse_existing, remove_strangers
 from exuvia.move.portable.files import Names, written

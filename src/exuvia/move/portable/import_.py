@@ -23,8 +23,8 @@ import apsw
 from exuvia.engines.postgres.connect import connect, resolve
 from exuvia.errors import ConfigError, TargetError
 from exuvia.location import JsonlLocation, Location, ParquetLocation, SqliteLocation, parse
+from exuvia.move.clock import Clock
 from exuvia.move.events import Listener, ignore, one_at_a_time
-from exuvia.move.execution import Clock
 from exuvia.move.pipeline import DEFAULT_TARGET, MoveOptions, migrate
 from exuvia.move.portable.export import copied_tables, portable_location
 from exuvia.move.portable.files import sync_directory

@@ -21,8 +21,8 @@ from exuvia.engines.sqlite.recreate import Recreation
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.engines.sqlite.stored import INTERNAL, stored
 from exuvia.errors import SourceError, VerifyError
+from exuvia.move.clock import Clock
 from exuvia.move.events import Progress
-from exuvia.move.execution import Clock
 from exuvia.move.portable import jsonl, parquet
 from exuvia.move.portable.files import check_all_there, check_digest
 from exuvia.move.portable.manifest import File, Manifest, PortableColumn, PortableTable
