@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bench import correctness, memory, speed
+from bench.contenders import compile_exuvia
 from bench.data import DATASETS
 from bench.facts import machine_facts
 from bench.server import SERVERS, Server, serving
@@ -37,6 +38,7 @@ def arguments() -> argparse.ArgumentParser:
 def main(given: list[str]) -> int:
     """Run what the command line asks for."""
     options = arguments().parse_args(given)
+    compile_exuvia()
     command = " ".join(["python -m bench", *given])
     with serving(options.server, options.url) as server:
         facts = machine_facts(server, command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -53,6 +55,13 @@ def timed(command: Sequence[str], directory: Path) -> Finished:
         text = output.read().decode(errors="replace")
     unit = 1 if sys.platform == "darwin" else 1024
     return Finished(seconds, usage.ru_maxrss * unit, process.returncode, text)
+
+
+def compile_exuvia() -> None:
+    """Compile exuvia's modules to bytecode, as pip does when it installs them."""
+    package = find_spec("exuvia")
+    for directory in package.submodule_search_locations or () if package else ():
+        compileall.compile_dir(directory, quiet=1)
 
 
 def exuvia(source: Path, url: str) -> Finished:

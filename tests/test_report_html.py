@@ -15,7 +15,8 @@ import pytest
 from exuvia.move.pipeline import migrate
 from exuvia.move.plan import Fate, ObjectPlan, Problem
 from exuvia.move.results import Difference, MoveReport, Rejection
-from exuvia.report import html, to_html
+from exuvia.report import html
+from exuvia.report.html import to_html
 from exuvia.values.facts import Example
 from report_samples import (
     Spec,

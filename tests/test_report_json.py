@@ -15,9 +15,11 @@ import pytest
 
 from exuvia.move.pipeline import inspect, plan
 from exuvia.move.results import MoveReport, Rejection
-from exuvia.report import document, inspection_document, inspection_to_json, plan_to_json, to_json
+from exuvia.report import document, inspection_document
 from exuvia.report.document import PlanDocument, ReportDocument
 from exuvia.report.inspection_document import InspectionDocument
+from exuvia.report.inspection_json import inspection_to_json
+from exuvia.report.json_report import plan_to_json, to_json
 from report_samples import different_report, dry_report, good_report, rejected_report
 
 # Version 1 promises these names; a field may be added, but none may be renamed or removed.

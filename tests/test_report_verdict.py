@@ -8,7 +8,7 @@ import pytest
 
 from exuvia.move.plan import Problem
 from exuvia.move.results import MoveReport
-from exuvia.report import verdict
+from exuvia.report.verdict import verdict
 from exuvia.report.words import beyond_declared, duration, literal, product, size, without_password
 from report_samples import different_report, dry_report, good_report, plan_of, rejected_report, report_of
 

@@ -97,7 +97,7 @@ def inspect(source: Source, jobs: Jobs = None, json: Json = False, quiet: Quiet 
     from exuvia.cli.output import interruptible, show
     from exuvia.cli.progress import progress
     from exuvia.move.pipeline import inspect as run
-    from exuvia.report import inspection_to_json
+    from exuvia.report.inspection_json import inspection_to_json
     from exuvia.report.terminal import inspection_view
 
     with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
@@ -131,7 +131,7 @@ def plan(
     from exuvia.cli.wishes import collect
     from exuvia.move.pipeline import plan as run
     from exuvia.move.planfile import dump
-    from exuvia.report import plan_to_json
+    from exuvia.report.json_report import plan_to_json
     from exuvia.report.terminal import plan_view
 
     wishes = collect(
@@ -379,7 +379,7 @@ def conclude(result: MoveReport, paths: Sequence[Path], *, json: bool, quiet: bo
     """Write and print a result, and end with its exit code."""
     from exuvia.cli.output import show
     from exuvia.cli.reports import write_reports
-    from exuvia.report import to_json
+    from exuvia.report.json_report import to_json
     from exuvia.report.terminal import summary
 
     write_reports(result, paths)

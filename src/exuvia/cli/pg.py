@@ -13,7 +13,6 @@ import typer
 from exuvia.cli.options import Json, Quiet, examples
 from exuvia.engines.postgres import embedded
 from exuvia.location import EMBEDDED_DATABASE
-from exuvia.settings import load
 
 app = typer.Typer(
     help="Run the PostgreSQL server that pip installed (extra 'embedded').",
@@ -104,6 +103,8 @@ def psql(context: typer.Context, data_dir: DataDir = None, database: Database = 
 
 
 def _place(data_dir: Path | None) -> Path | None:
+    from exuvia.settings import load
+
     return load(data_dir=data_dir).data_dir
 
 

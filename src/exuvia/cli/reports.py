@@ -8,9 +8,9 @@ from pathlib import Path
 from exuvia.cli.output import write_file
 from exuvia.errors import ConfigError
 from exuvia.move.results import MoveReport
-from exuvia.report import to_html, to_json
 
-_WRITERS = {".html": to_html, ".htm": to_html, ".json": to_json}
+_PAGES = (".html", ".htm")
+_ENDINGS = (*_PAGES, ".json")
 
 
 def check_names(paths: Sequence[Path]) -> None:
@@ -20,7 +20,7 @@ def check_names(paths: Sequence[Path]) -> None:
         ConfigError: A name ends neither in .html nor in .json, or is a directory.
     """
     for path in paths:
-        if path.suffix.lower() not in _WRITERS or path.is_dir():
+        if path.suffix.lower() not in _ENDINGS or path.is_dir():
             raise ConfigError(
                 f"{path} is no name for a report.", hint="Name a file that ends in .html or .json.", code="output"
             )
@@ -29,5 +29,17 @@ def check_names(paths: Sequence[Path]) -> None:
 def write_reports(report: MoveReport, paths: Sequence[Path]) -> list[Path]:
     """Write a report to each of the files and return them."""
     for path in paths:
-        write_file(path, _WRITERS[path.suffix.lower()](report))
+        write_file(path, _page(report) if path.suffix.lower() in _PAGES else _document(report))
     return list(paths)
+
+
+def _page(report: MoveReport) -> str:
+    from exuvia.report.html import to_html
+
+    return to_html(report)
+
+
+def _document(report: MoveReport) -> str:
+    from exuvia.report.json_report import to_json
+
+    return to_json(report)
