@@ -373,6 +373,35 @@ def test_keys_and_indexes_over_more_columns_than_postgresql_takes_are_left_out(m
     assert "at most 32" in messages(plan, "t.t_pkey")
 
 
+def test_only_a_generated_column_that_reads_another_one_is_told_so(make: Make) -> None:
+    plan = make(
+        "CREATE TABLE t(a INTEGER, doc TEXT, n AS (a + 1), k AS (doc ->> '$.n'), q AS (coalesce(n, a)));"
+        "INSERT INTO t(a, doc) VALUES(1, '{\"n\": 2}')"
+    ).plan()
+    assert "another generated column" not in messages(plan, "t.k")
+    assert "another generated column" in messages(plan, "t.q")
+
+
+def test_uuids_that_a_foreign_key_connects_stay_text_where_upper_case_tells_keys_apart(make: Make) -> None:
+    one = "6f1ed002-ab5d-4b4d-8e8e-3b8f6a0a9d11"
+    plan = make(
+        "CREATE TABLE b(id UUID PRIMARY KEY, a UUID REFERENCES a(id)); CREATE TABLE a(id UUID PRIMARY KEY);"
+        f"INSERT INTO a VALUES('{one}'), (upper('{one}')); INSERT INTO b VALUES('{one}', upper('{one}'))"
+    ).plan()
+    assert str(column(plan, "a.id").rule.type) == str(column(plan, "b.a").rule.type) == "text"
+    assert str(column(plan, "b.id").rule.type) == "uuid"
+    assert table(plan, "a").target.primary_key is not None
+    assert table(plan, "b").target.foreign_keys
+
+
+def test_times_of_one_spelling_are_compared_as_times(make: Make) -> None:
+    plan = make(
+        "CREATE TABLE t(at DATETIME CHECK (at > '2000-01-01 00:00:00'), till DATETIME, CHECK (till >= at));"
+        "INSERT INTO t VALUES('2024-05-06 07:08:09', '2024-05-06 07:08:10')"
+    ).plan()
+    assert len(table(plan, "t").target.checks) == 2
+
+
 def test_expressions_are_translated_or_left_out_with_their_reason(make: Make) -> None:
     plan = make(
         "CREATE TABLE t(a INTEGER DEFAULT 5 CHECK (a > 1), b TEXT DEFAULT (sqlite_version()), c AS (a + 1),"

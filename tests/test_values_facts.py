@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import numpy as np
@@ -185,3 +186,33 @@ def test_classes_and_nulls_of_a_mixed_column_keep_their_positions() -> None:
     assert [example.position for example in facts.null_examples] == [101, 103]
     assert facts.texts is not None
     assert [example.position for example in facts.texts.forms[TextForm.OTHER].examples] == [102, 104]
+
+
+@given(
+    st.lists(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=2))])), max_size=12),
+    st.sampled_from(["T", " "]),
+    st.sampled_from(["auto", "seconds", "milliseconds"]),
+)
+def test_texts_that_are_told_apart_by_their_spellings_are_different_moments(
+    moments: list[datetime], separator: str, precision: str
+) -> None:
+    texts = {moment.isoformat(separator, precision) for moment in moments}
+    texts |= {text.rstrip("0") for text in texts if "+" not in text}
+    spelled = text_facts([text.encode() for text in sorted(texts)] or [b"x"]).spellings
+    if spelled.tell_apart():
+        assert len({datetime.fromisoformat(text) for text in texts}) == len(texts)
+
+
+def test_the_spelling_of_a_moment_keeps_its_zone_and_no_digit() -> None:
+    assert text_facts([b"2024-05-06T07:08:09.120+02:00"]).spellings.one == "0000-00-00T00:00:00.000+02:00"
+    assert text_facts([b"2024-05-06 07:08:09 UTC"]).spellings.one == "0000-00-00 00:00:00 UTC"
+    assert text_facts([b"2024-05-06", b"x"]).spellings.one == "0000-00-00"
+    assert text_facts([b"07:08:09.5"]).spellings.one == "00:00:00.0"
+    assert text_facts([b"2024-05-06", b"2024-05-06 07:08"]).spellings.one is None
+
+
+def test_more_spellings_than_anyone_would_list_are_many() -> None:
+    zones: list[bytes | None] = [
+        f"2024-05-06T07:08:09+{hour:02d}:{minute:02d}".encode() for hour in range(10) for minute in (0, 30)
+    ]
+    assert text_facts(zones).spellings.forms is None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,19 @@ from exuvia.values import temporal, uuids
 from exuvia.values.facts import TextForm
 from exuvia.values.jsontext import check_json
 from exuvia.values.numbers import FLOAT_TEXT, fits_64_bits, shapes_of
-from exuvia.values.packed import BLOCK, LONGEST, Bytes, Mask, Offsets, Packed, first_lanes, offsets_and_data, text_word
+from exuvia.values.packed import (
+    BLOCK,
+    LONGEST,
+    Bytes,
+    Mask,
+    Offsets,
+    Packed,
+    Words,
+    first_lanes,
+    offsets_and_data,
+    text_word,
+)
+from exuvia.values.spellings import NO_SPELLINGS, Spellings, spellings_of_moments, spellings_of_uuids
 from exuvia.values.utf8 import holding_nul, malformed
 
 FORMS = tuple(TextForm)
@@ -61,6 +75,7 @@ class Forms:
         max_scale: Most digits behind the point among INTEGER and DECIMAL texts.
         max_integer_digits: Most digits before the point among them, leading zeros left out.
         canonical_integers: How many INTEGER texts are spelled as PostgreSQL prints the number.
+        spellings: How dates, times and UUIDs are spelled.
     """
 
     codes: NDArray[np.uint8]
@@ -68,6 +83,7 @@ class Forms:
     max_scale: int = 0
     max_integer_digits: int = 0
     canonical_integers: int = 0
+    spellings: Spellings = NO_SPELLINGS
 
 
 def forms_of(array: pa.Array) -> Forms:
@@ -83,6 +99,7 @@ def forms_of(array: pa.Array) -> Forms:
         max_scale=max((block.max_scale for block in blocks), default=0),
         max_integer_digits=max((block.max_integer_digits for block in blocks), default=0),
         canonical_integers=sum(block.canonical_integers for block in blocks),
+        spellings=reduce(or_, (block.spellings for block in blocks), NO_SPELLINGS),
     )
 
 
@@ -157,17 +174,24 @@ def _booleans(texts: Packed, _: Forms) -> NDArray[np.uint8]:
     return codes
 
 
-def _shaped(texts: Packed, _: Forms) -> NDArray[np.uint8]:
+def _shaped(texts: Packed, forms: Forms) -> NDArray[np.uint8]:
     """Find dates, times, timestamps and UUIDs with dashes."""
     codes = _nothing(texts)
     dashed = texts.lengths == 36
     if dashed.any():
         found, words = uuids.dashed_words(texts.pick(dashed))
-        codes[dashed] = np.where(found & uuids.hexadecimal(words), CODE[TextForm.UUID], _NONE)
+        codes[dashed] = _uuid_codes(found & uuids.hexadecimal(words), words, TextForm.UUID, forms)
         if dashed.all() and (codes != _NONE).all():
             return codes
-    dated = _MOMENTS[temporal.read_moments(texts).form]
+    moments = temporal.read_moments(texts)
+    forms.spellings |= spellings_of_moments(texts, moments)
+    dated = _MOMENTS[moments.form]
     return np.where(codes == _NONE, dated, codes) if dashed.any() else dated
+
+
+def _uuid_codes(found: Mask, words: tuple[Words, ...], form: TextForm, forms: Forms) -> NDArray[np.uint8]:
+    forms.spellings |= spellings_of_uuids(words if found.all() else tuple(word[found] for word in words))
+    return np.where(found, np.uint8(CODE[form]), np.uint8(_NONE))
 
 
 def _numbers(texts: Packed, forms: Forms) -> NDArray[np.uint8]:
@@ -189,17 +213,14 @@ def _numbers(texts: Packed, forms: Forms) -> NDArray[np.uint8]:
     return codes
 
 
-def _lettered_uuids(texts: Packed, _: Forms) -> NDArray[np.uint8]:
-    codes = _nothing(texts)
+def _lettered_uuids(texts: Packed, forms: Forms) -> NDArray[np.uint8]:
     words = uuids.plain_words(texts)
-    codes[uuids.hexadecimal(words) & uuids.lettered(words)] = CODE[TextForm.UUID_HEX]
-    return codes
+    return _uuid_codes(uuids.hexadecimal(words) & uuids.lettered(words), words, TextForm.UUID_HEX, forms)
 
 
-def _uuids(texts: Packed, _: Forms) -> NDArray[np.uint8]:
-    codes = _nothing(texts)
-    codes[uuids.hexadecimal(uuids.plain_words(texts))] = CODE[TextForm.UUID_HEX]
-    return codes
+def _uuids(texts: Packed, forms: Forms) -> NDArray[np.uint8]:
+    words = uuids.plain_words(texts)
+    return _uuid_codes(uuids.hexadecimal(words), words, TextForm.UUID_HEX, forms)
 
 
 def _json(array: pa.Array, kinds: NDArray[np.uint8], forms: Forms) -> None:

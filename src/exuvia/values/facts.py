@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from exuvia.values.spellings import NO_SPELLINGS, Spellings
+
 
 class TextForm(StrEnum):
     """The form of a text value; each value has exactly one, the first that applies in this order."""
@@ -86,7 +88,8 @@ class TextFacts:
     """TEXT values. Lengths are in characters, ``max_bytes`` in UTF-8 bytes. ``json_safe`` is how many of the JSON
     objects, arrays and scalars PostgreSQL's jsonb can hold (no \\u0000, no lone surrogate, no duplicate key);
     ``max_scale`` and ``max_integer_digits`` describe the INTEGER and DECIMAL forms; ``canonical_integers`` is how many
-    INTEGER texts are spelled as PostgreSQL prints the number (not ``007``, ``+5`` or ``-0``)."""
+    INTEGER texts are spelled as PostgreSQL prints the number (not ``007``, ``+5`` or ``-0``). ``spellings`` are those
+    of dates, times and UUIDs."""
 
     count: int
     min_length: int
@@ -97,6 +100,7 @@ class TextFacts:
     max_scale: int = 0
     max_integer_digits: int = 0
     canonical_integers: int = 0
+    spellings: Spellings = NO_SPELLINGS
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,7 @@ def _texts(array: pa.Array, start: int) -> TextFacts:
         max_scale=forms.max_scale,
         max_integer_digits=forms.max_integer_digits,
         canonical_integers=forms.canonical_integers,
+        spellings=forms.spellings,
     )
 
 

@@ -92,6 +92,7 @@ def _texts(a: TextFacts, b: TextFacts) -> TextFacts:
         max_scale=max(a.max_scale, b.max_scale),
         max_integer_digits=max(a.max_integer_digits, b.max_integer_digits),
         canonical_integers=a.canonical_integers + b.canonical_integers,
+        spellings=a.spellings | b.spellings,
     )
 
 

@@ -54,6 +54,16 @@ def lettered(words: tuple[Words, ...]) -> Mask:
     return mask
 
 
+def cases(words: tuple[Words, ...]) -> tuple[Mask, Mask]:
+    """Return which rows of hexadecimal digits hold a letter in upper case, and which one in lower case."""
+    upper, lower = np.zeros(len(words[0]), np.uint64), np.zeros(len(words[0]), np.uint64)
+    for word in words:
+        letter, small = word >> np.uint64(6), word >> np.uint64(5)
+        upper |= letter & ~small & _every(1)
+        lower |= letter & small & _every(1)
+    return upper != 0, lower != 0
+
+
 def sixteen_bytes(words: tuple[Words, ...]) -> NDArray[np.uint8]:
     """Return the 16 bytes that four words of hexadecimal digits spell, a row for each UUID."""
     found = np.empty((len(words[0]), len(words)), "<u4")

@@ -72,8 +72,10 @@ def decide(
             found = choose(column, facts, style=style, naive_time=naive_time, context=context)
             automatic[table.name, column.name] = found
             rowids |= {(table.name, column.name)} if is_rowid else set()
-    automatic |= unify(tables, _members(automatic, profile, rowids))
-    return _overridden(tables, profile, overrides, automatic=automatic, rowids=rowids, naive_time=naive_time)
+    automatic |= unify(tables, _members(automatic, profile, rowids, unique))
+    return _overridden(
+        tables, profile, overrides, automatic=automatic, rowids=rowids, unique=unique, naive_time=naive_time
+    )
 
 
 def _overridden(
@@ -83,6 +85,7 @@ def _overridden(
     *,
     automatic: Mapping[ColumnId, Choice],
     rowids: set[ColumnId],
+    unique: set[ColumnId],
     naive_time: NaiveTime,
 ) -> dict[ColumnId, Decision]:
     """Put a person's rules in the place of automatic ones; columns that they say nothing about follow along."""
@@ -102,12 +105,17 @@ def _overridden(
             problems = judge(rule, facts, where, misfits[table, name])
             choices[table, name] = Choice(rule, "given by the plan file", choice.evidence, problems)
     if changed:
-        choices |= unify(tables, _members(choices, profile, fixed))
+        choices |= unify(tables, _members(choices, profile, fixed, unique))
     return {column: Decision(choice, misfits[column]) for column, choice in choices.items()}
 
 
-def _members(choices: Mapping[ColumnId, Choice], profile: Profile, fixed: set[ColumnId]) -> dict[ColumnId, Member]:
-    return {column: Member(choice, facts_of(profile, *column), column in fixed) for column, choice in choices.items()}
+def _members(
+    choices: Mapping[ColumnId, Choice], profile: Profile, fixed: set[ColumnId], unique: set[ColumnId]
+) -> dict[ColumnId, Member]:
+    return {
+        column: Member(choice, facts_of(profile, *column), column in fixed, column in unique)
+        for column, choice in choices.items()
+    }
 
 
 def _rule(said: ColumnOverride, automatic: Rule, facts: ColumnFacts, where: str, naive_time: NaiveTime) -> Rule:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from exuvia.catalog.model import Table
 from exuvia.catalog.types import Base, SqlType
 from exuvia.move.plan import Problem
-from exuvia.move.planning.fit import fits
+from exuvia.move.planning.fit import fits, keeps_apart
 from exuvia.move.planning.policy import Choice
 from exuvia.move.planning.proposals import DOUBLE, NUMERIC, TEXT
 from exuvia.values.facts import ColumnFacts
@@ -26,11 +26,12 @@ _UNSURE = frozenset({Base.DOUBLE, Base.NUMERIC})
 @dataclass(frozen=True, slots=True)
 class Member:
     """A column that foreign keys connect with others. ``fixed`` columns keep their type: an alias of the rowid, or a
-    column whose type a person gave."""
+    column whose type a person gave. The values of ``unique`` ones have to stay apart."""
 
     choice: Choice
     facts: ColumnFacts
     fixed: bool
+    unique: bool = False
 
 
 def comparable(one: SqlType, other: SqlType) -> bool:
@@ -58,7 +59,7 @@ def unify(tables: Sequence[Table], members: Mapping[ColumnId, Member]) -> dict[C
         source, rule = rule_of
         name = next(".".join(column) for column, member in found.items() if member is source or source is None)
         for column, member in found.items():
-            if comparable(member.choice.rule.type, rule.type) or member.fixed or not _may_be(rule, member.facts):
+            if comparable(member.choice.rule.type, rule.type) or member.fixed or not _may_be(rule, member):
                 continue
             reason = f"a foreign key connects it with {name}, and {rule.type} holds the values of both"
             note = Problem("note", ".".join(column), f"It becomes {rule.type}: {reason}.")
@@ -76,17 +77,19 @@ def _common(members: Sequence[Member]) -> tuple[Member | None, Rule] | None:
         return fixed[0], fixed[0].choice.rule
     filled = [member for member in members if _values(member.facts)] or list(members)
     for member in filled:
-        if all(_may_be(member.choice.rule, other.facts) for other in filled):
+        if all(_may_be(member.choice.rule, other) for other in filled):
             return member, member.choice.rule
     for wider in (DOUBLE, NUMERIC, TEXT):
-        if all(_may_be(wider.rule, other.facts) for other in filled):
+        if all(_may_be(wider.rule, other) for other in filled):
             return None, wider.rule
     return None
 
 
-def _may_be(rule: Rule, facts: ColumnFacts) -> bool:
+def _may_be(rule: Rule, member: Member) -> bool:
     """Whether every value fits as it is written; of numbers as text, only integer types are sure to keep that."""
-    return fits(rule, facts) and (facts.texts is None or rule.type.base not in _UNSURE)
+    facts = member.facts
+    apart = not member.unique or keeps_apart(rule, facts)
+    return apart and fits(rule, facts) and (facts.texts is None or rule.type.base not in _UNSURE)
 
 
 def _values(facts: ColumnFacts) -> bool:

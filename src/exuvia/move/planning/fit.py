@@ -12,7 +12,7 @@ from exuvia.values.rules import Rule
 _JSON = (Base.JSON, Base.JSONB)
 _JSON_FORMS = (TextForm.JSON_OBJECT, TextForm.JSON_ARRAY, TextForm.JSON_SCALAR)
 _ANY_TEXT = frozenset(TextForm) - {TextForm.MALFORMED, TextForm.NUL}
-_ONE_SPELLING = (Base.UUID, Base.BOOLEAN, Base.DATE, Base.TIMESTAMP, Base.TIMESTAMPTZ)
+_ONE_SPELLING = (Base.UUID, Base.BOOLEAN, Base.DATE, Base.TIME, Base.TIMESTAMP, Base.TIMESTAMPTZ)
 _FLOAT_DIGITS = 15
 _UNSAFE = ("JSON text that jsonb cannot hold exactly", "JSON texts that jsonb cannot hold exactly")
 
@@ -69,15 +69,17 @@ def fits(rule: Rule, facts: ColumnFacts) -> bool:
 
 
 def keeps_apart(rule: Rule, facts: ColumnFacts) -> bool:
-    """Whether values that SQLite tells apart stay different, as far as their forms tell: a date and its midnight, a
-    UUID with and without dashes, or JSON with and without blanks would become one value of a key."""
+    """Whether values that SQLite tells apart surely stay different: a date and its midnight, a UUID in upper and in
+    lower case, or JSON with and without blanks would become one value of a key."""
+    texts = facts.texts
     if rule.type.base in _JSON:
-        return facts.texts is None or facts.texts.count <= 1
+        return texts is None or texts.count <= 1
     if rule.type.base not in _ONE_SPELLING:
         return True
-    forms = facts.texts.forms.values() if facts.texts is not None else ()
+    forms = texts.forms.values() if texts is not None else ()
     spellings = sum(form.count > 0 for form in forms)
-    return spellings + sum(part is not None for part in (facts.integers, facts.reals, facts.blobs)) <= 1
+    kinds = spellings + sum(part is not None for part in (facts.integers, facts.reals, facts.blobs))
+    return kinds <= 1 and (texts is None or texts.spellings.tell_apart())
 
 
 def _texts(rule: Rule, facts: TextFacts, trusted: bool) -> list[Misfit]:

@@ -135,7 +135,7 @@ def _not_wanted(column: Column, wanted: Proposal, taken: Proposal, facts: Column
     declared = f"declared {column.declared_type}" if column.declared_type else "without a declared type"
     values = f"{_what(found)} {_do(found)} not fit {wanted.rule.type}"
     if not found:
-        values = f"as {wanted.rule.type}, several spellings of one value would become equal in a key"
+        values = f"as {wanted.rule.type}, different spellings of one value could become equal in a key"
     message = f"The column is {declared}, but {values}: it becomes {taken.rule.type}."
     if (wanted.rule.type.base, taken.rule.type.base) in _WIDER:
         return Problem("note", where, message, _examples(found), _count(found))

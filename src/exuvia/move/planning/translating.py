@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from exuvia.catalog.model import Affinity, Column, IndexPart, Trigger, View
-from exuvia.catalog.names import fold
 from exuvia.catalog.types import SqlType
 from exuvia.engines.postgres.translate import (
     NamedColumn,
@@ -24,9 +22,10 @@ from exuvia.engines.postgres.translate import (
 from exuvia.move.planning.columns import classes_of
 from exuvia.move.planning.constraints import Shape
 from exuvia.move.planning.naming import Names as TargetNames
-from exuvia.values.facts import ColumnFacts
+from exuvia.move.planning.proposals import only_forms
+from exuvia.values.facts import ColumnFacts, TextForm
 
-_WORD = re.compile(r"\w+")
+_MOMENTS = (TextForm.DATE, TextForm.TIME, TextForm.TIMESTAMP, TextForm.TIMESTAMP_ZONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,11 @@ class Translator:
 
         In PostgreSQL it cannot read another generated column.
         """
-        others = self.computed[table] - {column}
-        relation = self.names.relations[table]
-        plain = {name: named for name, named in relation.columns.items() if name not in others}
+        found = translate_expression(expression, table, self.names, column=column)
+        relation, hidden = self.names.relations[table], self.computed[table] - {column}
+        plain = {name: named for name, named in relation.columns.items() if name not in hidden}
         names = replace(self.names, relations={**self.names.relations, table: replace(relation, columns=plain)})
-        found = translate_expression(expression, table, names, column=column)
-        if found.sql is None and {fold(name) for name in others} & {fold(word) for word in _WORD.findall(expression)}:
+        if translate_expression(expression, table, names, column=column) != found:
             return Translation(None, "it reads another generated column, which PostgreSQL does not allow")
         return found
 
@@ -103,7 +101,9 @@ def _relation(shape: Shape) -> Relation:
             shape.types[column.name],
             column.affinity,
             column.collation,
-            classes_of(shape.profile.columns.get(column.name, ColumnFacts())) or None,
+            classes_of(facts := shape.profile.columns.get(column.name, ColumnFacts())) or None,
+            facts.texts.spellings.one if facts.texts is not None and only_forms(facts, *_MOMENTS) else None,
+            generated=column.generated is not None,
         )
         for column in table.columns
         if column.name in shape.columns
