@@ -1,13 +1,17 @@
 """Finding the rows behind two digests that differ.
 
-Row hashes of both sides are compared as multisets, eight bytes a row; only rows whose hash stands alone are read
-again. Very large ranges are compared in several passes, so that memory stays bounded.
+Row hashes of both sides are compared as multisets; rows whose hash stands alone are paired by the hash of their key,
+and only those that are named are read again. Of a part with very many rows, keys are first dealt into buckets whose
+sums are compared, so that only buckets that differ have to be held: memory grows neither with the table nor with the
+number of differences. The sums are the first layer of an invertible Bloom lookup table (Goodrich and Mitzenmacher,
+"Invertible Bloom Lookup Tables", Allerton 2011).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,160 +20,182 @@ import pyarrow as pa
 from exuvia.engines.postgres.quarantine import storable
 from exuvia.engines.postgres.read import Reader as TargetReader
 from exuvia.engines.sqlite.read import Reader as SourceReader
-from exuvia.move.comparing import Range, lengths, source_rows, target_rows
+from exuvia.move.comparing import Range, conditions, lengths, primary_key, source_rows, target_rows
+from exuvia.move.naming_differences import Row, differences, row_of
 from exuvia.move.plan import TablePlan
-from exuvia.move.results import Difference
-from exuvia.values.digest import hash_rows, hash_values
+from exuvia.move.results import Difference, DifferingRows
+from exuvia.values.digest import Hashes, hash_rows, hash_values
 
-_ROWS_PER_PASS = 20_000_000
-_NAMED = 10_000
-_SHOWN = 100
-_WIDTH = 120
+ROWS_HELD = 2_000_000
+_BUCKETS = 1 << 20
+_EXCUSED = 100_000
+_NAMED = 100
 
-Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+_Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """What differs in a range.
+    """What differs in a range: how many rows, quarantined ones apart; how many of the source's rows are in quarantine
+    instead of the target; and the first differences."""
 
-    Args:
-        count: How many rows differ, quarantined rows apart.
-        quarantined: How many rows of the source are in quarantine instead of the target.
-        differences: The first differences.
-    """
-
-    count: int
+    rows: DifferingRows
     quarantined: int
     differences: tuple[Difference, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """A row that one side has and the other has not: its name (source only) and its values as text."""
+class _Hashed:
+    """Rows as hashes: of all their values, and of their key (of all values again where there is no key)."""
 
-    name: str
-    values: tuple[str, ...]
+    rows: Hashes
+    keys: Hashes
+
+    def where(self, mask: _Mask) -> _Hashed:
+        return _Hashed(self.rows[mask], self.keys[mask])
+
+    def among(self, keys: Hashes) -> _Mask:
+        return np.isin(self.keys, keys)
 
 
-def locate(
-    source: SourceReader, target: TargetReader, table: TablePlan, part: Range, quarantined: frozenset[str]
-) -> Located:
-    """Find the rows that differ in a range.
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Finds what differs in ranges of one table.
 
     Args:
         source: Reads the source.
         target: Reads the target.
         table: The table's plan.
-        part: The range.
         quarantined: Names of rows that were put into quarantine.
     """
-    only_source, only_target = _unpaired(source, target, table, part)
-    here = [row for row in _source_named(source, table, part, only_source) if storable(row.name) not in quarantined]
-    there = list(_target_named(target, table, part, only_target))
-    excused = min(len(only_source), _NAMED) - len(here)
-    count = max(len(only_source) - excused, len(only_target))
-    return Located(count, excused, tuple(_paired(table, here, there))[:_SHOWN])
 
+    source: SourceReader
+    target: TargetReader
+    table: TablePlan
+    quarantined: frozenset[str]
 
-def _unpaired(source: SourceReader, target: TargetReader, table: TablePlan, part: Range) -> tuple[Hashes, Hashes]:
-    """Return the row hashes that only the source and only the target has."""
-    rows = sum(chunk.rows for chunk in part.chunks)
-    passes = rows // _ROWS_PER_PASS + 1
-    ours: list[Hashes] = []
-    theirs: list[Hashes] = []
-    for number in range(passes):
-        left = _collect(_source_hashes(source, table, part), passes, number)
-        right = _collect(_target_hashes(target, table, part), passes, number)
-        hashes = np.concatenate([left, right])
-        signs = np.concatenate([np.ones(len(left), np.int64), np.full(len(right), -1, np.int64)])
-        unique, inverse = np.unique(hashes, return_inverse=True)
-        net = np.bincount(inverse, signs, len(unique)).astype(np.int64) if len(unique) else np.zeros(0, np.int64)
-        ours.append(np.repeat(unique[net > 0], net[net > 0]))
-        theirs.append(np.repeat(unique[net < 0], -net[net < 0]))
-    return np.concatenate(ours), np.concatenate(theirs)
+    def locate(self, part: Range) -> Located:
+        """Find the rows that differ in a range.
 
+        Raises:
+            SourceError: The source cannot be read.
+            TargetError: The target cannot be read.
+        """
+        wanted, unread = self._buckets(part)
+        held = self._held(self._ours(part), wanted), self._held(self._theirs(part), wanted)
+        ours, theirs = _alone(*held), _alone(*held[::-1])
+        del held
+        keys = np.intersect1d(ours.keys, theirs.keys) if self._key else np.zeros(0, np.uint64)
+        missing, excused = self._excuse(part, ours.where(~ours.among(keys)))
+        additional = theirs.where(~theirs.among(keys))
+        named = keys[:_NAMED]
+        here = np.concatenate([ours.where(ours.among(named)).rows, missing.rows[:_NAMED]])
+        there = np.concatenate([theirs.where(theirs.among(named)).rows, additional.rows[:_NAMED]])
+        found = differences(self.table, self._key, self._read_ours(part, here), self._read_theirs(part, there))
+        rows = DifferingRows(len(keys), len(missing.rows), len(additional.rows), unread)
+        return Located(rows, excused, tuple(islice(found, _NAMED)))
 
-def _collect(batches: Iterator[Hashes], passes: int, number: int) -> Hashes:
-    parts = [hashes[hashes % np.uint64(passes) == np.uint64(number)] for hashes in batches]
-    return np.concatenate(parts) if parts else np.zeros(0, np.uint64)
+    @property
+    def _key(self) -> tuple[int, ...]:
+        return primary_key(self.table)
 
+    def _hash(self, arrays: Sequence[pa.Array]) -> _Hashed:
+        columns = [hash_values(array) for array in arrays]
+        rows = hash_rows(columns, lengths(arrays))
+        return _Hashed(rows, hash_rows([columns[one] for one in self._key], lengths(arrays)) if self._key else rows)
 
-def _hash(arrays: Sequence[pa.Array]) -> Hashes:
-    return hash_rows([hash_values(array) for array in arrays], lengths(arrays))
+    def _ours(self, part: Range) -> Iterator[_Hashed]:
+        for chunk in part.chunks:
+            for rows in source_rows(self.source, self.table, chunk):
+                yield self._hash(rows.arrays)
 
+    def _theirs(self, part: Range) -> Iterator[_Hashed]:
+        for condition in conditions(self.source, self.table, part):
+            for arrays in target_rows(self.target, self.table, condition):
+                yield self._hash(arrays)
 
-def _source_hashes(reader: SourceReader, table: TablePlan, part: Range) -> Iterator[Hashes]:
-    for chunk in part.chunks:
-        for rows in source_rows(reader, table, chunk):
-            yield _hash(rows.arrays)
+    def _buckets(self, part: Range) -> tuple[_Mask | None, int]:
+        """Return which buckets to look into, None for all, and about how many rows are in others that differ."""
+        rows = sum(chunk.rows for chunk in part.chunks)
+        if rows <= ROWS_HELD:
+            return None, 0
+        sums = np.zeros(_BUCKETS, np.uint64)
+        for hashed in self._ours(part):
+            np.add.at(sums, _bucket(hashed), hashed.rows)
+        for hashed in self._theirs(part):
+            np.subtract.at(sums, _bucket(hashed), hashed.rows)
+        differing = np.flatnonzero(sums)
+        in_each = rows / _BUCKETS
+        wanted = np.zeros(_BUCKETS, bool)
+        wanted[differing[: int(ROWS_HELD / in_each)]] = True
+        return wanted, round((len(differing) - int(wanted.sum())) * in_each)
 
+    @staticmethod
+    def _held(batches: Iterator[_Hashed], wanted: _Mask | None) -> _Hashed:
+        parts = [hashed if wanted is None else hashed.where(wanted[_bucket(hashed)]) for hashed in batches]
+        nothing = np.zeros(0, np.uint64)
+        return _Hashed(
+            np.concatenate([nothing, *(part.rows for part in parts)]),
+            np.concatenate([nothing, *(part.keys for part in parts)]),
+        )
 
-def _target_hashes(reader: TargetReader, table: TablePlan, part: Range) -> Iterator[Hashes]:
-    for condition in part.conditions:
-        for arrays in target_rows(reader, table, condition):
-            yield _hash(arrays)
+    def _excuse(self, part: Range, missing: _Hashed) -> tuple[_Hashed, int]:
+        """Take out the rows that are in quarantine; return the others, and how many were taken out."""
+        if not self.quarantined or not len(missing.rows):
+            return missing, 0
+        excused: list[int] = []
+        looked = missing.rows[:_EXCUSED]
+        for chunk in part.chunks:
+            hits: dict[int, int] = {}
+            for rows in source_rows(self.source, self.table, chunk):
+                hashes = self._hash(rows.arrays).rows
+                found = np.flatnonzero(np.isin(hashes, looked))
+                hits |= dict(zip(rows.positions[found].tolist(), hashes[found].tolist(), strict=True))
+            names = self.source.keys(self.table.source, chunk, list(hits)) if hits else {}
+            excused += [hits[position] for position, name in names.items() if storable(name) in self.quarantined]
+        alone = _alone(missing, _Hashed(*(np.array(excused, np.uint64),) * 2))
+        return alone, len(missing.rows) - len(alone.rows)
 
-
-def _source_named(reader: SourceReader, table: TablePlan, part: Range, wanted: Hashes) -> Iterator[_Row]:
-    left = min(len(wanted), _NAMED)
-    for chunk in part.chunks:
-        found: list[tuple[int, tuple[str, ...]]] = []
-        for rows in source_rows(reader, table, chunk):
-            if left <= len(found):
+    def _read_ours(self, part: Range, wanted: Hashes) -> list[Row]:
+        found: list[Row] = []
+        for chunk in part.chunks:
+            if len(found) >= len(wanted):
                 break
-            hits = np.flatnonzero(np.isin(_hash(rows.arrays), wanted)).tolist()
-            found += [(int(rows.positions[hit]), _texts(rows.arrays, hit)) for hit in hits]
-        if found:
-            names = reader.keys(table.source, chunk, [position for position, _ in found])
-            yield from (_Row(names[position], values) for position, values in found[:left])
-            left -= len(found)
-        if left <= 0:
-            return
+            hits: list[tuple[int, Row]] = []
+            for rows in source_rows(self.source, self.table, chunk):
+                hashed = self._hash(rows.arrays)
+                at = np.flatnonzero(np.isin(hashed.rows, wanted))[: len(wanted)].tolist()
+                hits += [(int(rows.positions[one]), row_of(rows.arrays, one, int(hashed.keys[one]))) for one in at]
+            names = (
+                {} if self._key or not hits else self.source.keys(self.table.source, chunk, [one for one, _ in hits])
+            )
+            found += [row.called(names.get(one, "")) for one, row in hits]
+        return found[: len(wanted)]
+
+    def _read_theirs(self, part: Range, wanted: Hashes) -> list[Row]:
+        found: list[Row] = []
+        if not len(wanted):
+            return found
+        for condition in conditions(self.source, self.table, part):
+            for arrays in target_rows(self.target, self.table, condition):
+                hashed = self._hash(arrays)
+                hits = np.flatnonzero(np.isin(hashed.rows, wanted)).tolist()
+                found += [row_of(arrays, hit, int(hashed.keys[hit])) for hit in hits[: len(wanted) - len(found)]]
+        return found
 
 
-def _target_named(reader: TargetReader, table: TablePlan, part: Range, wanted: Hashes) -> Iterator[_Row]:
-    left = min(len(wanted), _NAMED)
-    for condition in part.conditions:
-        for arrays in target_rows(reader, table, condition):
-            hits = np.flatnonzero(np.isin(_hash(arrays), wanted)).tolist()[: max(left, 0)]
-            yield from (_Row("", _texts(arrays, hit)) for hit in hits)
-            left -= len(hits)
-            if left <= 0:
-                return
+def _bucket(hashed: _Hashed) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return (hashed.keys & np.uint64(_BUCKETS - 1)).astype(np.int64)
 
 
-def _texts(arrays: Sequence[pa.Array], row: int) -> tuple[str, ...]:
-    return tuple(_shown(array[row].as_py()) for array in arrays)
-
-
-def _shown(value: object) -> str:
-    text = "NULL" if value is None else value if isinstance(value, str) else repr(value)
-    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}… ({len(text):,} characters)"
-
-
-def _paired(table: TablePlan, here: list[_Row], there: list[_Row]) -> Iterator[Difference]:
-    """Pair rows by primary key and yield what differs, row by row."""
-    names = [column.target.name for column in table.columns]
-    key = table.target.primary_key.columns if table.target.primary_key else ()
-    numbers = [names.index(column) for column in key if column in names]
-
-    def key_of(row: _Row) -> tuple[str, ...]:
-        return tuple(row.values[number] for number in numbers)
-
-    unpaired = {key_of(row): row for row in there} if numbers else {}
-    for row in here:
-        other = unpaired.pop(key_of(row), None) if numbers else None
-        if other is None:
-            yield Difference(table.source.name, row.name, "", _row_text(names, row), "(no such row)")
-            continue
-        for name, ours, theirs in zip(names, row.values, other.values, strict=True):
-            if ours != theirs:
-                yield Difference(table.source.name, row.name, name, ours, theirs)
-    for row in unpaired.values() if numbers else there:
-        name = ", ".join(f"{names[number]}={row.values[number]}" for number in numbers)
-        yield Difference(table.source.name, name, "", "(no such row)", _row_text(names, row))
-
-
-def _row_text(names: Sequence[str], row: _Row) -> str:
-    return _shown(", ".join(f"{name}={value}" for name, value in zip(names, row.values, strict=True)))
+def _alone(some: _Hashed, others: _Hashed) -> _Hashed:
+    """Return the rows of ``some`` that ``others`` has not, each as often as it has more of it."""
+    rows, first, counts = np.unique(some.rows, return_index=True, return_counts=True)
+    there, there_counts = np.unique(others.rows, return_counts=True)
+    at = np.searchsorted(there, rows)
+    paired = np.zeros(len(rows), np.int64)
+    known = at < len(there)
+    known[known] = there[at[known]] == rows[known]
+    paired[known] = there_counts[at[known]]
+    more = np.maximum(counts - paired, 0)
+    return _Hashed(np.repeat(rows, more), np.repeat(some.keys[first], more))

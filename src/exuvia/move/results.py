@@ -49,10 +49,43 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class TableSample:
+    """How much of a table was compared: ``rows`` of the source's. ``counted`` says whether the numbers of rows in the
+    table are counts, which have to agree, or only estimates."""
+
+    rows: int
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DifferingRows:
+    """How many rows differ: ``changed`` ones are on both sides with other values, ``missing`` ones only in the source,
+    ``additional`` ones only in the target. There are more among about ``unread`` rows, which were not looked at one by
+    one. In a table without a key a changed row counts as missing and as additional."""
+
+    changed: int = 0
+    missing: int = 0
+    additional: int = 0
+    unread: int = 0
+
+    def __add__(self, other: DifferingRows) -> DifferingRows:
+        return DifferingRows(
+            self.changed + other.changed,
+            self.missing + other.missing,
+            self.additional + other.additional,
+            self.unread + other.unread,
+        )
+
+    def __bool__(self) -> bool:
+        return any((self.changed, self.missing, self.additional, self.unread))
+
+
+@dataclass(frozen=True, slots=True)
 class TableProof:
     """The comparison of one table. ``digest`` is the xxh3-128 of the source's canonical values and
     ``target_digest`` the target's; ``columns`` are the digests by target column; ``method`` says whether rows were
-    paired by key or compared as a multiset."""
+    paired by key or compared as a multiset. ``differences`` are the first of all that ``differing`` counts. ``sample``
+    is None where all rows were compared; else digests are those of the sample."""
 
     table: str
     schema: str
@@ -67,16 +100,20 @@ class TableProof:
     target_digest: str
     columns: Mapping[str, str]
     differences: tuple[Difference, ...] = ()
+    differing: DifferingRows = DifferingRows()
+    sample: TableSample | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The comparison of everything that was moved."""
+    """The comparison of everything that was moved. ``seed`` is None, except where only a sample was compared: then it
+    chose the rows, and ``equal`` is about those alone."""
 
     tables: tuple[TableProof, ...]
     values_compared: int
     equal: bool
     seconds: float
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +134,15 @@ class Server:
     database: str
 
 
+Status = Literal["planned", "moved", "moved with rejections", "different"]
+
+
 @dataclass(frozen=True, slots=True)
 class MoveReport:
     """Everything a move found, decided, did and proved. ``objects`` carries final fates: what the target refused is
     'left out' with the server's reason. ``proof`` is None when verification was switched off or for a dry run."""
 
-    status: Literal["planned", "moved", "moved with rejections", "different"]
+    status: Status
     source: str
     target: Server | None
     started: datetime
@@ -115,3 +155,22 @@ class MoveReport:
     proof: Proof | None
     estimate: Estimate | None = None
     quarantine_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JointReport:
+    """Several sources that moved, or were compared, together.
+
+    Args:
+        reports: What was done with each.
+        seconds: How long all took.
+    """
+
+    reports: tuple[MoveReport, ...]
+    seconds: float
+
+    @property
+    def status(self) -> Status:
+        """The gravest of all."""
+        gravest: tuple[Status, ...] = ("different", "planned", "moved with rejections", "moved")
+        return next(status for status in gravest if any(report.status == status for report in self.reports))

@@ -5,22 +5,34 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
 from typing import Literal
 
 import psycopg
 
 from exuvia.engines.postgres.quarantine import row_names
+from exuvia.engines.postgres.read import BEGIN_READING
 from exuvia.engines.postgres.read import Reader as TargetReader
 from exuvia.engines.sqlite.snapshot import Snapshot
-from exuvia.move.comparing import Range, key_column, lengths, place, ranges, source_rows, target_rows
-from exuvia.move.differences import Located, locate
+from exuvia.move.comparing import (
+    Range,
+    conditions,
+    key_column,
+    lengths,
+    place,
+    ranges,
+    sampled_ranges,
+    source_rows,
+    target_rows,
+)
+from exuvia.move.differences import Finder, Located
 from exuvia.move.events import Listener, Progress
 from exuvia.move.lending import Lender
 from exuvia.move.plan import TablePlan
 from exuvia.move.prefetch import prefetch
-from exuvia.move.results import Difference, Proof, TableProof
+from exuvia.move.results import DifferingRows, Proof, TableProof
 from exuvia.move.workers import run
 from exuvia.values.digest import Digest, digest, empty
 from exuvia.values.profile import Chunk
@@ -73,6 +85,7 @@ class Verifier:
         connections: Connections to the target, in autocommit mode.
         jobs: Parts compared at once.
         listener: Hears of progress.
+        sampled: Whether the tables' chunks are only some of their rows.
     """
 
     snapshot: Snapshot
@@ -80,6 +93,7 @@ class Verifier:
     connections: Lender[psycopg.Connection]
     jobs: int
     listener: Listener
+    sampled: bool = False
     _rows: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -94,17 +108,19 @@ class Verifier:
             known: Digests of the source that were taken as its values were read; None to read the source now.
         """
         started = time.perf_counter()
-        readers = Lender(lambda: TargetReader(self.target_url))
-        try:
-            cut = [ranges(table, self._pages(table), _PAGES_PER_PIECE) for table in tables]
-            sums = [[self._none(table) for _ in parts] for table, parts in zip(tables, cut, strict=True)]
-            for part in run(self._tasks(tables, cut, readers, known), jobs=self.jobs, stop=stop):
-                _add(sums[part.table][part.range], part)
-            proofs = tuple(
-                self._prove(table, parts, found, readers) for table, parts, found in zip(tables, cut, sums, strict=True)
-            )
-        finally:
-            readers.close()
+        with self.connections.lend() as connection, _one_moment(connection) as moment:
+            readers = Lender(lambda: TargetReader(self.target_url, moment))
+            try:
+                cut = [self._ranges(connection, table) for table in tables]
+                sums = [[self._none(table) for _ in parts] for table, parts in zip(tables, cut, strict=True)]
+                for part in run(self._tasks(tables, cut, readers, known), jobs=self.jobs, stop=stop):
+                    _add(sums[part.table][part.range], part)
+                proofs = tuple(
+                    self._prove(table, found, self._locate(connection, table, parts, found, readers))
+                    for table, parts, found in zip(tables, cut, sums, strict=True)
+                )
+            finally:
+                readers.close()
         values = sum(proof.values_compared for proof in proofs)
         return Proof(proofs, values, all(proof.equal for proof in proofs), time.perf_counter() - started)
 
@@ -112,10 +128,9 @@ class Verifier:
         nothing = empty(len(table.columns))
         return _Sums(nothing, nothing)
 
-    def _pages(self, table: TablePlan) -> int:
-        with self.connections.lend() as connection:
-            row = connection.execute("SELECT pg_relation_size(%s) / 8192", (place(table),)).fetchone()
-        return int(row[0]) if row else 0
+    def _ranges(self, connection: psycopg.Connection, table: TablePlan) -> tuple[Range, ...]:
+        row = connection.execute("SELECT pg_relation_size(%s) / 8192", (place(table),)).fetchone()
+        return (sampled_ranges if self.sampled else ranges)(table, int(row[0]) if row else 0, _PAGES_PER_PIECE)
 
     def _tasks(
         self,
@@ -128,7 +143,8 @@ class Verifier:
         for number, (table, parts) in enumerate(zip(tables, cut, strict=True)):
             for position, part in enumerate(parts):
                 ours = (self._source_task(table, number, position, chunk, known) for chunk in part.chunks if chunk.rows)
-                theirs = (self._target_task(table, number, position, where, readers) for where in part.conditions)
+                pieces = [part] if part.by_key else [replace(part, conditions=(one,)) for one in part.conditions]
+                theirs = (self._target_task(table, number, position, piece, readers) for piece in pieces)
                 yield from (task for task in chain.from_iterable(zip_longest(ours, theirs)) if task is not None)
 
     def _source_task(
@@ -151,14 +167,18 @@ class Verifier:
         return task
 
     def _target_task(
-        self, table: TablePlan, number: int, position: int, condition: str, readers: Lender[TargetReader]
+        self, table: TablePlan, number: int, position: int, piece: Range, readers: Lender[TargetReader]
     ) -> Callable[[], _Part]:
         def task() -> _Part:
             total = empty(len(table.columns))
-            with readers.lend() as reader, prefetch(target_rows(reader, table, condition), _BATCHES_AHEAD) as batches:
-                for arrays in batches:
-                    total += digest(arrays, lengths(arrays))
-                    self._tell(table, lengths(arrays))
+            with self.snapshot.reader() as source:
+                wheres = conditions(source, table, piece)
+            with readers.lend() as reader:
+                for where in wheres:
+                    with prefetch(target_rows(reader, table, where), _BATCHES_AHEAD) as batches:
+                        for arrays in batches:
+                            total += digest(arrays, lengths(arrays))
+                            self._tell(table, lengths(arrays))
             return _Part(number, position, "target", total, 0)
 
         return task
@@ -170,15 +190,10 @@ class Verifier:
         size = round(table.profile.bytes * done / max(table.profile.rows, 1))
         self.listener(Progress("verify", name, done, table.profile.rows, size, finished=done >= table.profile.rows))
 
-    def _prove(
-        self, table: TablePlan, parts: Sequence[Range], sums: Sequence[_Sums], readers: Lender[TargetReader]
-    ) -> TableProof:
+    def _prove(self, table: TablePlan, sums: Sequence[_Sums], located: Sequence[Located]) -> TableProof:
         source = sum((one.source for one in sums), empty(len(table.columns)))
         target = sum((one.target for one in sums), empty(len(table.columns)))
-        located = self._locate(table, parts, sums, readers)
-        differences: list[Difference] = []
-        for one in located:
-            differences += one.differences
+        differing = sum((one.rows for one in located), DifferingRows())
         names = [column.target.name for column in table.columns]
         return TableProof(
             table=table.source.name,
@@ -188,24 +203,50 @@ class Verifier:
             rows_target=target.rows,
             rows_rejected=sum(one.rejected for one in sums) + sum(one.quarantined for one in located),
             values_compared=min(source.rows, target.rows) * len(names),
-            equal=not any(one.count for one in located),
+            equal=not differing,
             method="keyed" if key_column(table) else "multiset",
             digest=source.hex(),
             target_digest=target.hex(),
             columns=_column_digests(names, source),
-            differences=tuple(differences[:_DIFFERENCES_SHOWN]),
+            differences=tuple(chain.from_iterable(one.differences for one in located))[:_DIFFERENCES_SHOWN],
+            differing=differing,
         )
 
     def _locate(
-        self, table: TablePlan, parts: Sequence[Range], sums: Sequence[_Sums], readers: Lender[TargetReader]
+        self,
+        connection: psycopg.Connection,
+        table: TablePlan,
+        parts: Sequence[Range],
+        sums: Sequence[_Sums],
+        readers: Lender[TargetReader],
     ) -> list[Located]:
-        differing = [part for part, one in zip(parts, sums, strict=True) if one.source != one.target]
+        """Find the rows that differ, range by range, until enough of them have names."""
+        differing = [(part, one) for part, one in zip(parts, sums, strict=True) if one.source != one.target]
         if not differing:
             return []
-        with self.connections.lend() as connection:
-            quarantined = row_names(connection, table.target.schema, table.quarantine)
+        quarantined = row_names(connection, table.target.schema, table.quarantine)
+        located: list[Located] = []
         with self.snapshot.reader() as source, readers.lend() as target:
-            return [locate(source, target, table, part, quarantined) for part in differing]
+            finder = Finder(source, target, table, quarantined)
+            for part, one in differing:
+                if sum(len(found.differences) for found in located) < _DIFFERENCES_SHOWN:
+                    located.append(finder.locate(part))
+                else:
+                    unread = DifferingRows(unread=max(one.source.rows, one.target.rows))
+                    located.append(Located(unread, 0, ()))
+        return located
+
+
+@contextmanager
+def _one_moment(connection: psycopg.Connection) -> Iterator[str]:
+    """Export a snapshot of the target, so that all connections see one moment of it while it is written to."""
+    connection.execute(BEGIN_READING)
+    try:
+        row = connection.execute("SELECT pg_export_snapshot()").fetchone()
+        yield str(row[0]) if row else ""
+    finally:
+        if not connection.closed:
+            connection.execute("ROLLBACK")
 
 
 def _column_digests(names: Sequence[str], total: Digest) -> Mapping[str, str]:

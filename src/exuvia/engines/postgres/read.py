@@ -19,6 +19,8 @@ from exuvia.engines.postgres.extensions import FIND
 from exuvia.errors import TargetError
 from exuvia.location import PostgresLocation
 
+BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
 _BATCH_BYTES = 2 * 2**20
 
 _AS_TEXT = (Base.NUMERIC, Base.JSON, Base.JSONB, Base.TEXT, Base.VARCHAR)
@@ -43,17 +45,22 @@ class Reader:
 
     Args:
         url: A libpq connection URL.
+        moment: A snapshot that another transaction exported and still holds; everything is read as it was then. Empty
+            for the state at each reading.
 
     Raises:
         TargetError: The server cannot be reached.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, moment: str = "") -> None:
         try:
             self._connection = adbc.connect(url, autocommit=True)
             with self._connection.cursor() as cursor:
                 cursor.execute(FIND)
                 cursor.fetchall()
+                if moment:
+                    cursor.execute(BEGIN_READING)
+                    cursor.execute(f"SET TRANSACTION SNAPSHOT '{moment}'")
         except adbc_driver_manager.Error as error:
             raise TargetError("The target cannot be read back.", hint=_first_line(error), code="read") from error
 

@@ -44,7 +44,7 @@ def cut(
         apsw.Error: SQLite cannot read the table's key.
     """
     source = from_clause(table)
-    count = _integer(connection, f"SELECT count(*) {source}")
+    count = integer(connection, f"SELECT count(*) {source}")
     order = order_of(connection, table)
     if not order.terms or count <= 1:
         return (Chunk(0, None, None, count),)
@@ -58,11 +58,11 @@ def cut(
         return (Chunk(0, None, None, count),)
     if order.by_rowid:
         key = order.terms[0]
-        low = _integer(connection, f"SELECT min({key}) {source}")
-        high = _integer(connection, f"SELECT max({key}) {source}")
+        low = integer(connection, f"SELECT min({key}) {source}")
+        high = integer(connection, f"SELECT max({key}) {source}")
         if high - low + 1 == count:
             return _from_bounds([(low - 1 + end,) for end in range(rows, count, rows)], rows, count)
-    return _Stepper(connection, table, order).cut(rows, count)
+    return Stepper(connection, table, order).cut(rows, count)
 
 
 def _from_bounds(bounds: list[Bound], rows: int, count: int) -> tuple[Chunk, ...]:
@@ -75,7 +75,7 @@ def _from_bounds(bounds: list[Bound], rows: int, count: int) -> tuple[Chunk, ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Stepper:
+class Stepper:
     """Walks through a table's key."""
 
     connection: apsw.Connection
@@ -83,11 +83,12 @@ class _Stepper:
     order: ReadOrder
 
     def cut(self, rows: int, count: int) -> tuple[Chunk, ...]:
+        """Cut the whole table into chunks of ``rows`` rows."""
         chunks: list[Chunk] = []
         lower: Bound | None = None
         left = count
         while left > rows:
-            upper, taken = self._bound_after(lower, rows, left)
+            upper, taken = self.bound_after(lower, rows, left)
             if upper is None:
                 break
             chunks.append(Chunk(len(chunks), lower, upper, taken))
@@ -96,7 +97,7 @@ class _Stepper:
         chunks.append(Chunk(len(chunks), lower, None, left))
         return tuple(chunks)
 
-    def _bound_after(self, lower: Bound | None, rows: int, left: int) -> tuple[Bound | None, int]:
+    def bound_after(self, lower: Bound | None, rows: int, left: int) -> tuple[Bound | None, int]:
         """Return the key of the row ``rows`` after ``lower``, and how many rows that is; a key that SQL cannot write
         down (malformed text, U+0000, a number that does not survive decimal) is passed over for the next."""
         conditions = self.order.where(Chunk(0, lower, None, 0))
@@ -117,7 +118,7 @@ class _Stepper:
         if any(isinstance(value, str) and "\0" in value for value in key):
             return False
         same = " AND ".join(f"{term} IS {literal(value)}" for term, value in zip(self.order.terms, key, strict=True))
-        return _integer(self.connection, f"SELECT count(*) {from_clause(self.table)} WHERE {same}") == 1
+        return integer(self.connection, f"SELECT count(*) {from_clause(self.table)} WHERE {same}") == 1
 
 
 def _average_bytes(connection: apsw.Connection, table: Table, order: ReadOrder) -> float:
@@ -125,8 +126,8 @@ def _average_bytes(connection: apsw.Connection, table: Table, order: ReadOrder) 
     starts = [""]
     if order.by_rowid:
         key = order.terms[0]
-        low = _integer(connection, f"SELECT min({key}) {from_clause(table)}")
-        high = _integer(connection, f"SELECT max({key}) {from_clause(table)}")
+        low = integer(connection, f"SELECT min({key}) {from_clause(table)}")
+        high = integer(connection, f"SELECT max({key}) {from_clause(table)}")
         step = (high - low) // _SAMPLE_PLACES
         starts = [f" WHERE {key} >= {low + place * step}" for place in range(_SAMPLE_PLACES if step else 1)]
     total = rows = 0
@@ -138,6 +139,7 @@ def _average_bytes(connection: apsw.Connection, table: Table, order: ReadOrder) 
     return total / rows if rows else 0.0
 
 
-def _integer(connection: apsw.Connection, sql: str) -> int:
+def integer(connection: apsw.Connection, sql: str) -> int:
+    """Return the one integer that a query gives, 0 for NULL."""
     row = connection.execute(sql).fetchone()
     return int(row[0]) if row and row[0] is not None else 0
