@@ -11,6 +11,7 @@ import decimal
 import json
 import os
 import random
+import re
 import sqlite3
 import uuid
 from collections import Counter
@@ -40,6 +41,7 @@ from test_any_database import SETTINGS, AnyTable, tables
 
 SEED = int(os.environ.get("EXUVIA_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
 EXAMPLES = int(os.environ.get("EXUVIA_EXAMPLES", "0")) or 10_000
+LEAP_YEAR = 2000
 
 _NUMBERS = (Base.SMALLINT, Base.INTEGER, Base.BIGINT, Base.DOUBLE, Base.NUMERIC, Base.BOOLEAN)
 _TEXTS = (Base.TEXT, Base.VARCHAR)
@@ -115,11 +117,14 @@ def moment(value: object, rule: Rule) -> object:
         kind = "integers" if isinstance(value, int) else "reals"
         (read_as,) = convert(Cells(1, **{kind: pa.array([value])}), rule).array.cast(pa.string()).to_pylist()
         value = value if read_as is None else read_as
+    year, rest = re.fullmatch(r"(?s)(\d{5,})?(.*)", str(value).strip()).groups()  # type: ignore[union-attr]
     try:
-        found = datetime.datetime.fromisoformat(str(value).strip())
+        found = datetime.datetime.fromisoformat(f"{LEAP_YEAR}{rest}" if year else rest)
     except ValueError:
         return str(value)
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+    found = found.astimezone(datetime.UTC) if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+    # Python's years end with 9999
+    return (int(year) + found.year - LEAP_YEAR, found.replace(year=LEAP_YEAR)) if year else found
 
 
 def complaints(source: Path, back: Path, plans: list[TablePlan], rejected: dict[str, int]) -> list[str]:

@@ -13,6 +13,9 @@ from typer.testing import CliRunner, Result
 
 from exuvia.cli.app import app
 from exuvia.errors import ConfigError, SourceError, TargetError
+from exuvia.report.document import ReportDocument
+from test_report_html import Page
+from test_report_json import conform
 
 
 @pytest.fixture(autouse=True)
@@ -58,14 +61,35 @@ def test_json_is_one_document_and_the_report_is_the_same(any_url: str) -> None:
     result = exuvia("migrate", any_url, "back.db", "--json", "--report", "move.json")
     found = json.loads(result.output)
     assert found == json.loads(Path("move.json").read_text())
-    assert found["status"] == "moved"
+    conform(found, ReportDocument)
+    assert (found["status"], found["direction"]) == ("moved", "to SQLite")
     assert [(one["column"], one["count"]) for one in found["not_exact"]] == [("i", 0), ("x", 1)]
     assert found["proof"]["equal"] is True
 
 
+def test_the_html_report_tells_types_losses_keys_and_the_proof(any_url: str) -> None:
+    fill(any_url)
+    with psycopg.connect(any_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE u (t_id int REFERENCES t, at timestamptz NOT NULL, tags text[])")
+    assert exuvia("migrate", any_url, "back.db", "--report", "move.html").exit_code == 0
+    page = Page(Path("move.html").read_text())
+    text = " ".join(" ".join(page.text).split())
+    assert "From PostgreSQL" in text
+    assert "To SQLite" in text
+    assert "Every value arrived" in text
+    assert "Not exactly as in PostgreSQL" in text
+    assert "NaN becomes NULL: SQLite has no NaN" in text
+    assert "TIMESTAMP WITH TIME ZONE" in text
+    assert "2 tables, 1 foreign key, all columns." in text
+    assert json.loads(exuvia("verify", any_url, "back.db", "--json").output)["proof"]["tables"][0]["digest"] in text
+    assert not [value for name in ("src", "action") for value in page.values(name)]
+    assert all(value.startswith("#") for value in page.values("href"))
+
+
 def test_a_dry_run_and_a_refusal_write_nothing(any_url: str) -> None:
     fill(any_url)
-    assert exuvia("migrate", any_url, "back.db", "--dry-run").exit_code == 0
+    assert exuvia("migrate", any_url, "back.db", "--dry-run", "--report", "plan.html").exit_code == 0
+    assert "Ready to move" in Path("plan.html").read_text()
     assert not Path("back.db").exists()
     Path("back.db").write_text("mine")
     refused = exuvia("migrate", any_url, "back.db")
@@ -79,7 +103,7 @@ def test_a_dry_run_and_a_refusal_write_nothing(any_url: str) -> None:
     [
         (("back.db", "--style", "native"), "--style"),
         (("back.db", "--into-existing"), "--into-existing"),
-        (("back.db", "--report", "move.html"), "move.html"),
+        (("back.db", "--report", "move.pdf"), "move.pdf"),
         ((), "nowhere"),
         (("postgresql://127.0.0.1:1/x",), "SQLite file"),
     ],

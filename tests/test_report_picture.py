@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exuvia.catalog.target import TargetTable
+from exuvia.report.document import TablePlanDocument
+from exuvia.report.json_report import plan_document
 from exuvia.report.layout import LOOP, Box, Edge, Layout, Node, Point, arrange
 from exuvia.report.picture import MAX_TABLES, draw
 from report_samples import Spec, chinook, plan_of, wide
@@ -89,8 +91,8 @@ def test_an_arrow_joins_its_two_ports_and_runs_through_no_other_box(graph: tuple
             assert not any(crosses(start, end, box) for box in others)
 
 
-def tables_of(specs: dict[str, Spec]) -> list[TargetTable]:
-    return [table.target for table in plan_of(specs).tables]
+def tables_of(specs: dict[str, Spec]) -> Sequence[TablePlanDocument]:
+    return plan_document(plan_of(specs)).tables
 
 
 def test_every_table_and_foreign_key_is_drawn_and_a_self_reference_is_a_loop() -> None:
@@ -109,7 +111,7 @@ def test_every_table_and_foreign_key_is_drawn_and_a_self_reference_is_a_loop() -
 def test_a_constraint_kept_not_valid_is_dashed_and_explained() -> None:
     tables = tables_of(chinook())
     loose = [
-        replace(table, foreign_keys=tuple(replace(key, validate=False) for key in table.foreign_keys))
+        replace(table, foreign_keys=[replace(key, validated=False) for key in table.foreign_keys])
         if table.name == "Album"
         else table
         for table in tables

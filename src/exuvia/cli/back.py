@@ -44,7 +44,7 @@ def way_back(
         include: Globs of tables to take.
         exclude: Globs of tables to leave out.
         unsuited: Options that say nothing about this direction, by name, with what was given.
-        reports: Where to write reports; JSON only.
+        reports: Where to write reports.
         json: Print JSON.
         quiet: Print nothing.
         drop_existing: Replace a file of that name.
@@ -54,24 +54,20 @@ def way_back(
     Raises:
         ConfigError: The destination is no file, or an option does not fit.
     """
-    from exuvia.cli.output import interruptible, show, write_file
+    from exuvia.cli.output import interruptible, show
     from exuvia.cli.progress import progress
+    from exuvia.cli.reports import check_names, write_documents
     from exuvia.location import EmbeddedLocation, PostgresLocation, SqliteLocation, parse
     from exuvia.move.back import pipeline
     from exuvia.move.back.plan import BackOptions
-    from exuvia.report.back import back_to_json, back_view
+    from exuvia.report.back import back_view
+    from exuvia.report.back_document import back_document, back_to_json
     from exuvia.settings import load
 
     given = [name for name, value in unsuited.items() if value]
     if given:
         raise ConfigError(f"{given[0]} is for the way to PostgreSQL, not for the way back.", code="options")
-    for path in reports:
-        if path.suffix.lower() != ".json":
-            raise ConfigError(
-                f"{path} is no name for a report of the way back.",
-                hint="Name a file that ends in .json.",
-                code="output",
-            )
+    check_names(reports)
     target = parse(destination) if destination is not None else None
     location = parse(source)
     if not isinstance(target, SqliteLocation) or not isinstance(location, PostgresLocation | EmbeddedLocation):
@@ -89,10 +85,11 @@ def way_back(
     run = pipeline.migrate_back if action == "migrate" else pipeline.verify_back
     with interruptible("No file was made."), progress(hidden=json or quiet) as listener:
         report = run(location, target, options=options, listener=listener, data_dir=settings.data_dir)
-    for path in reports:
-        write_file(path, back_to_json(report))
+    write_documents(back_document(report), reports)
     if json:
         typer.echo(back_to_json(report), nl=False)
     elif not quiet:
         show(back_view(report))
+        for path in reports:
+            typer.echo(f"Report: {path}")
     raise typer.Exit(VerifyError.exit_code if report.status == "different" else 0)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exuvia.cli.output import write_file
 from exuvia.errors import ConfigError
-from exuvia.move.results import MoveReport
+
+if TYPE_CHECKING:
+    from exuvia.move.results import MoveReport
+    from exuvia.report.document import ReportDocument
 
 _PAGES = (".html", ".htm")
 _ENDINGS = (*_PAGES, ".json")
@@ -28,18 +32,26 @@ def check_names(paths: Sequence[Path]) -> None:
 
 def write_reports(report: MoveReport, paths: Sequence[Path]) -> list[Path]:
     """Write a report to each of the files and return them."""
-    for path in paths:
-        write_file(path, _page(report) if path.suffix.lower() in _PAGES else _document(report))
+    if paths:
+        from exuvia.report.json_report import report_document
+
+        write_documents(report_document(report), paths)
     return list(paths)
 
 
-def _page(report: MoveReport) -> str:
-    from exuvia.report.html import to_html
+def write_documents(document: ReportDocument, paths: Sequence[Path]) -> None:
+    """Write a report of either direction to each of the files."""
+    for path in paths:
+        write_file(path, _page(document) if path.suffix.lower() in _PAGES else _text(document))
 
-    return to_html(report)
+
+def _page(document: ReportDocument) -> str:
+    from exuvia.report.html import page
+
+    return page(document)
 
 
-def _document(report: MoveReport) -> str:
-    from exuvia.report.json_report import to_json
+def _text(document: ReportDocument) -> str:
+    from exuvia.report.json_report import dump
 
-    return to_json(report)
+    return dump(document)

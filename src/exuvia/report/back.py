@@ -1,20 +1,15 @@
-"""Reports of the way back: JSON for programs, the terminal for people."""
+"""The way back in the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.metadata import version
-from typing import Literal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from exuvia.move.back.results import BackReport, Loss
-from exuvia.move.plan import ObjectPlan
-from exuvia.move.results import Proof, TableResult
-from exuvia.report.json_report import dump
+from exuvia.move.back.results import BackReport
+from exuvia.report.back_document import back_verdict
 from exuvia.report.terminal_parts import (
     difference_lines,
     heading,
@@ -24,97 +19,13 @@ from exuvia.report.terminal_parts import (
     shown,
     verdict_line,
 )
-from exuvia.report.verdict import Verdict
 from exuvia.report.words import counted, duration, size, without_password
 
-FORMAT = 1
 _MAX_TABLES = 40
 _MAX_LOSSES = 24
 _MAX_LEFT_OUT = 12
 _MAX_DIFFERENCES = 12
 _VALUE_WIDTH = 68
-
-
-@dataclass(frozen=True, slots=True)
-class BackDocument:
-    """The way back as JSON.
-
-    Args:
-        format: Version of this document's form.
-        exuvia: exuvia's version.
-        status: ``planned``, ``moved`` or ``different``.
-        verdict: The outcome in a sentence.
-        source: The PostgreSQL database, without a password.
-        schema: Its schema.
-        target: The SQLite file.
-        started: When, in ISO 8601.
-        seconds: How long.
-        stages: Seconds by stage.
-        tables: What was copied.
-        objects: What became of everything else.
-        not_exact: Everything that SQLite cannot hold as PostgreSQL does.
-        notes: What else to know.
-        proof: The comparison, null without one.
-    """
-
-    format: int
-    exuvia: str
-    status: Literal["planned", "moved", "different"]
-    verdict: str
-    source: str
-    schema: str
-    target: str
-    started: str
-    seconds: float
-    stages: dict[str, float]
-    tables: tuple[TableResult, ...]
-    objects: tuple[ObjectPlan, ...]
-    not_exact: tuple[Loss, ...]
-    notes: tuple[str, ...]
-    proof: Proof | None
-
-
-def back_to_json(report: BackReport) -> str:
-    """Return the way back's report as one JSON document (``BackDocument``)."""
-    return dump(
-        BackDocument(
-            format=FORMAT,
-            exuvia=version("exuvia"),
-            status=report.status,
-            verdict=back_verdict(report).sentence,
-            source=without_password(report.source.url),
-            schema=report.schema,
-            target=report.target,
-            started=report.started.isoformat(),
-            seconds=report.seconds,
-            stages=dict(report.stages),
-            tables=report.tables,
-            objects=report.objects,
-            not_exact=report.losses,
-            notes=report.notes,
-            proof=report.proof,
-        )
-    )
-
-
-def back_verdict(report: BackReport) -> Verdict:
-    """Judge a report; nothing but compared values makes a verdict good."""
-    proof = report.proof
-    if report.status == "planned":
-        inexact = counted(len(report.losses), "thing")
-        return Verdict("good", "Ready to move", f"{inexact} that SQLite holds otherwise; nothing was written")
-    if proof is None:
-        rows = sum(table.rows_copied for table in report.tables)
-        return Verdict("attention", f"{counted(rows, 'row')} moved", "values were not compared")
-    if report.status == "different":
-        wrong = sum(not table.equal for table in proof.tables)
-        verb = "differs" if wrong == 1 else "differ"
-        detail = f"{counted(proof.values_compared, 'value')} compared"
-        unwritten = "; the file was not made" if report.tables else ""
-        return Verdict("bad", f"{wrong:,} of {counted(len(proof.tables), 'table')} {verb}", detail + unwritten)
-    rows = sum(table.rows_source for table in proof.tables)
-    detail = f"{counted(rows, 'row')}, {counted(proof.values_compared, 'value')} compared, 0 differences"
-    return Verdict("good", "Every value arrived", detail)
 
 
 def back_view(report: BackReport) -> RenderableType:
@@ -133,7 +44,7 @@ def back_view(report: BackReport) -> RenderableType:
 def _ends(report: BackReport) -> Text:
     source = shown(f"{without_password(report.source.url)} {report.schema}", "bold")
     version_ = Text(f"  {report.source.version}", "dim")
-    return joined(source, version_, " → ", shown(report.target, "bold"))
+    return joined(source, version_, " → ", shown(report.target.url, "bold"))
 
 
 def _figures(report: BackReport) -> Table:

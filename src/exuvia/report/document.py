@@ -147,7 +147,7 @@ class VerdictDocument:
 
 @dataclass(frozen=True, slots=True)
 class ServerDocument:
-    """The target; ``url`` without a password."""
+    """A server, ``url`` without a password; or the SQLite file of the way back, with SQLite's version."""
 
     url: str
     version: str
@@ -238,10 +238,25 @@ class EstimateDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportDocument:
-    """``exuvia migrate --json``, ``exuvia verify --json`` and ``--report FILE.json``.
+class NotExactDocument:
+    """What SQLite holds otherwise than PostgreSQL: of a column, or with ``column`` empty of the table. ``count`` is 0
+    when it is not about single values."""
 
-    ``objects`` are final fates; those of ``plan.objects`` were the intention.
+    table: str
+    column: str
+    type: str
+    stored: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDocument:
+    """``exuvia migrate --json``, ``exuvia verify --json`` and ``--report FILE.json``, in either direction.
+
+    ``objects`` are final fates; those of ``plan.objects`` were the intention. On the way to SQLite ``source_server``
+    and ``source_schema`` say more about the source than ``plan.source`` does, and ``not_exact`` lists everything that
+    SQLite holds otherwise; on the way to PostgreSQL they are null and empty.
     """
 
     format: Literal["exuvia.report"]
@@ -261,3 +276,7 @@ class ReportDocument:
     proof: ProofDocument | None
     estimate: EstimateDocument | None
     plan: PlanDocument
+    direction: Literal["to PostgreSQL", "to SQLite"]
+    source_server: ServerDocument | None
+    source_schema: str
+    not_exact: Sequence[NotExactDocument]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -21,7 +21,7 @@ from exuvia.report import words
 from exuvia.report.grouping import Group, full_name, grouped
 from exuvia.report.json_report import report_document
 from exuvia.report.picture import draw
-from exuvia.report.verdict import rows_rejected, verdict
+from exuvia.report.verdict import rows_rejected
 
 MAX_LISTED = 1_000
 MAX_COLUMNS = 20_000
@@ -59,37 +59,55 @@ class TableView:
         return self.result.rows_source if self.result else self.proof.rows_source if self.proof else self.plan.rows
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a move: its engine, where it is, and what else to know of it."""
+
+    engine: Literal["SQLite", "PostgreSQL"]
+    what: str
+    more: str
+
+
 def to_html(report: MoveReport) -> str:
-    """Return the report as one self-contained HTML page.
+    """Return a move's report as one self-contained HTML page; see ``page``."""
+    return page(report_document(report))
+
+
+def page(document: doc.ReportDocument) -> str:
+    """Return a report of either direction as one self-contained HTML page.
 
     Names and values are escaped, control characters are made visible, and a Content-Security-Policy forbids every
     request and every script but the page's own. Lists are cut at ``MAX_LISTED`` entries, and the page says so.
     """
-    document = report_document(report)
     tables = _tables(document)
     anchors = {(table.plan.schema, table.plan.name): table.anchor for table in tables}
     script = _asset("report.js")
-    page = _environment().get_template("template.html.j2")
     objects = document.objects
-    return page.render(
+    source, target = _ends(document)
+    template = _environment().get_template("template.html.j2")
+    return template.render(
         report=document,
-        verdict=verdict(report),
-        started=_when(report.started),
+        verdict=document.verdict,
+        started=_when(datetime.fromisoformat(document.started)),
+        source=source,
+        target=target,
+        types_lead=_types_lead(document),
         tables=tables,
-        totals=_totals(report, tables),
+        totals=_totals(document, tables),
         stages=_stages(document),
         problems=_by_level(document.plan.problems),
         not_moved=_objects([item for item in objects if item.fate == "left out"]),
         translated=_objects([item for item in objects if item.fate in ("translated", "replaced")]),
         moved=listed([item for item in objects if item.fate == "moved"]),
         rejections=listed(document.rejections),
-        rejected=rows_rejected(report),
+        rejected=rows_rejected(document),
+        not_exact=listed(document.not_exact),
         differences=listed([item for table in document.proof.tables for item in table.differences])
         if document.proof
         else listed([]),
         column_count=sum(len(table.plan.columns) for table in tables),
         columns_open=sum(len(table.plan.columns) for table in tables) <= 120,
-        picture=draw([table.target for table in report.plan.tables], anchors) if report.plan.tables else None,
+        picture=draw(document.plan.tables, anchors) if document.plan.tables else None,
         style=_asset("report.css"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -119,9 +137,39 @@ def _tables(document: doc.ReportDocument) -> list[TableView]:
     return views
 
 
-def _totals(report: MoveReport, tables: Sequence[TableView]) -> dict[str, Any]:
+def _ends(document: doc.ReportDocument) -> tuple[End, End]:
+    """Return where the rows came from and where they went."""
+    found, server, target = document.plan.source, document.source_server, document.target
+    if document.direction == "to SQLite":
+        version = words.product(server.version) if server else ""
+        file = "Nothing was written." if document.status == "planned" else target.version if target else ""
+        source = End("PostgreSQL", document.source, f"{version}, schema {document.source_schema}")
+        return source, End("SQLite", target.url if target else "", file)
+    more = f"{words.size(found.size_bytes)}, {found.encoding}, journal mode {found.journal_mode}"
+    file_end = End("SQLite", document.source, more)
+    if target is None:
+        return file_end, End("PostgreSQL", "no target yet", "Nothing was written.")
+    return file_end, End("PostgreSQL", target.url, f"{words.product(target.version)}, database {target.database}")
+
+
+def _types_lead(document: doc.ReportDocument) -> str:
+    """Return how types were chosen, in a sentence or two."""
+    if document.direction == "to SQLite":
+        return (
+            "A column is declared as it was in SQLite where it came from there, else as PostgreSQL's type asks for."
+            " Where SQLite would have changed a value under that type, the column got one that keeps every value."
+        )
+    zones = {
+        "local": "; times without a zone are local time",
+        "utc": "; times without a zone are UTC where a zone is needed",
+    }
+    style = f"Style {document.plan.style}{zones.get(document.plan.naive_time, '')}."
+    return f"Each type was chosen from the declared type and from all values of the column. {style}"
+
+
+def _totals(report: doc.ReportDocument, tables: Sequence[TableView]) -> dict[str, Any]:
     copied = sum(table.rows_copied for table in report.tables)
-    seconds = report.stages.get("copy", 0.0)
+    seconds = sum(stage.seconds for stage in report.stages if stage.stage == "copy")
     return {
         "rows": sum(table.rows for table in tables),
         "copied": copied,
@@ -184,7 +232,6 @@ def _environment() -> Environment:
         "count": words.count,
         "size": words.size,
         "duration": words.duration,
-        "product": words.product,
         "values_json": _values,
         "sql": _sql,
     }

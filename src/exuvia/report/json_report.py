@@ -13,7 +13,7 @@ import orjson
 
 from exuvia.catalog.model import Catalog
 from exuvia.move.plan import ColumnPlan, ObjectPlan, Plan, Problem, TablePlan
-from exuvia.move.results import MoveReport, Proof, Rejection, TableProof
+from exuvia.move.results import MoveReport, Proof, Rejection, Server, TableProof, TableResult
 from exuvia.report import document as doc
 from exuvia.report.verdict import verdict
 from exuvia.report.words import without_password
@@ -66,32 +66,24 @@ def report_document(report: MoveReport) -> doc.ReportDocument:
         status=report.status,
         verdict=doc.VerdictDocument(judged.level, judged.headline, judged.detail),
         source=without_password(report.source),
-        target=doc.ServerDocument(without_password(server.url), server.version, server.database) if server else None,
+        target=server_document(server) if server else None,
         started=report.started.isoformat(),
         seconds=report.seconds,
-        stages=[doc.StageDocument(stage, seconds) for stage, seconds in report.stages.items()],
-        tables=[
-            doc.TableResultDocument(
-                table.source,
-                table.schema,
-                table.name,
-                table.rows_source,
-                table.rows_copied,
-                table.rows_rejected,
-                table.bytes,
-                table.seconds,
-            )
-            for table in report.tables
-        ],
-        objects=[_object(item) for item in report.objects],
+        stages=stage_documents(report.stages),
+        tables=[result_document(table) for table in report.tables],
+        objects=[object_document(item) for item in report.objects],
         rejections=[
             doc.RejectionDocument(row.table, row.row, row.column, row.reason, _values(row), row.stored)
             for row in report.rejections
         ],
         quarantine_file=report.quarantine_file,
-        proof=_proof(report.proof) if report.proof else None,
+        proof=proof_document(report.proof) if report.proof else None,
         estimate=doc.EstimateDocument(estimate.rows, estimate.bytes, estimate.seconds) if estimate else None,
         plan=plan_document(report.plan),
+        direction="to PostgreSQL",
+        source_server=None,
+        source_schema="",
+        not_exact=[],
     )
 
 
@@ -104,7 +96,7 @@ def plan_document(plan: Plan) -> doc.PlanDocument:
         style=plan.style,
         naive_time=plan.naive_time,
         tables=[_table(table) for table in plan.tables],
-        objects=[_object(item) for item in plan.objects],
+        objects=[object_document(item) for item in plan.objects],
         problems=[_problem(problem) for problem in plan.problems],
     )
 
@@ -178,7 +170,32 @@ def _column(column: ColumnPlan) -> doc.ColumnDocument:
     )
 
 
-def _object(item: ObjectPlan) -> doc.ObjectDocument:
+def server_document(server: Server) -> doc.ServerDocument:
+    """Return the stable form of one end of a move."""
+    return doc.ServerDocument(without_password(server.url), server.version, server.database)
+
+
+def stage_documents(stages: Mapping[str, float]) -> list[doc.StageDocument]:
+    """Return the stable form of the seconds of each stage."""
+    return [doc.StageDocument(stage, seconds) for stage, seconds in stages.items()]
+
+
+def result_document(table: TableResult) -> doc.TableResultDocument:
+    """Return the stable form of a table's copy."""
+    return doc.TableResultDocument(
+        table.source,
+        table.schema,
+        table.name,
+        table.rows_source,
+        table.rows_copied,
+        table.rows_rejected,
+        table.bytes,
+        table.seconds,
+    )
+
+
+def object_document(item: ObjectPlan) -> doc.ObjectDocument:
+    """Return the stable form of an object's fate."""
     return doc.ObjectDocument(
         item.kind, item.name, item.table, item.fate.value, item.reason, item.source_sql, item.target_sql
     )
@@ -194,7 +211,8 @@ def _problem(problem: Problem) -> doc.ProblemDocument:
     return doc.ProblemDocument(problem.level, problem.where, problem.message, problem.count, rows, problem.choices)
 
 
-def _proof(proof: Proof) -> doc.ProofDocument:
+def proof_document(proof: Proof) -> doc.ProofDocument:
+    """Return the stable form of a proof."""
     tables = [_table_proof(table) for table in proof.tables]
     return doc.ProofDocument(proof.equal, proof.values_compared, proof.seconds, tables)
 

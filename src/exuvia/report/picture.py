@@ -9,7 +9,7 @@ from typing import Literal
 from markupsafe import Markup
 from rich.cells import cell_len, set_cell_size
 
-from exuvia.catalog.target import TargetTable
+from exuvia.report.document import TablePlanDocument
 from exuvia.report.layout import LOOP, Edge, Layout, Node, Point, arrange
 from exuvia.report.words import counted, one_line
 
@@ -55,7 +55,7 @@ class _Shape:
     height: float
 
 
-def draw(tables: Sequence[TargetTable], anchors: Mapping[tuple[str, str], str] | None = None) -> Picture:
+def draw(tables: Sequence[TablePlanDocument], anchors: Mapping[tuple[str, str], str] | None = None) -> Picture:
     """Draw tables with arrows from each foreign key to what it refers to.
 
     All columns are shown in a small database, keys only in a middling one, names only in a large one. Beyond
@@ -84,45 +84,45 @@ def draw(tables: Sequence[TargetTable], anchors: Mapping[tuple[str, str], str] |
     return Picture(svg + Markup("").join(parts) + Markup("</svg>"), caption, width, height)
 
 
-def _most_connected(tables: Sequence[TargetTable]) -> list[TargetTable]:
+def _most_connected(tables: Sequence[TablePlanDocument]) -> list[TablePlanDocument]:
     if len(tables) <= MAX_TABLES:
         return list(tables)
     degree = {(table.schema, table.name): len(table.foreign_keys) for table in tables}
     for table in tables:
         for key in table.foreign_keys:
-            if (key.schema, key.table) in degree:
-                degree[key.schema, key.table] += 1
+            if (key.target_schema, key.target_table) in degree:
+                degree[key.target_schema, key.target_table] += 1
     kept = sorted(tables, key=lambda table: -degree[table.schema, table.name])[:MAX_TABLES]
     names = {(table.schema, table.name) for table in kept}
     return [table for table in tables if (table.schema, table.name) in names]
 
 
-def _detail(tables: Sequence[TargetTable]) -> Detail:
+def _detail(tables: Sequence[TablePlanDocument]) -> Detail:
     rows = sum(min(len(table.columns), MAX_ROWS) for table in tables)
     if len(tables) <= 16 and rows <= 220:
         return "columns"
     return "keys" if len(tables) <= 80 else "names"
 
 
-def _shape(table: TargetTable, detail: Detail, with_schema: bool) -> _Shape:
+def _shape(table: TablePlanDocument, detail: Detail, with_schema: bool) -> _Shape:
     name = f"{table.schema}.{table.name}" if with_schema else table.name
     title = _fit(name, 30)
     primary = set(table.primary_key.columns) if table.primary_key else set()
     foreign = {column for key in table.foreign_keys for column in key.columns}
-    listed = [column for column in table.columns if detail == "columns" or column.name in primary | foreign]
+    listed = [column for column in table.columns if detail == "columns" or column.target in primary | foreign]
     listed = [] if detail == "names" else listed
     if len(listed) > MAX_ROWS:
-        keyed = [column for column in listed if column.name in primary | foreign]
-        rest = [column for column in listed if column.name not in primary | foreign]
-        keep = {column.name for column in [*keyed, *rest][:MAX_ROWS]}
-        listed = [column for column in listed if column.name in keep]
+        keyed = [column for column in listed if column.target in primary | foreign]
+        rest = [column for column in listed if column.target not in primary | foreign]
+        keep = {column.target for column in [*keyed, *rest][:MAX_ROWS]}
+        listed = [column for column in listed if column.target in keep]
     rows = []
     ports = {}
     for number, column in enumerate(listed):
-        marks = ["PK"] if column.name in primary else []
-        marks += ["FK"] if column.name in foreign else []
-        rows.append(_Row(_fit(column.name, 26), " ".join(marks), str(column.type) if detail == "columns" else ""))
-        ports[column.name] = _HEADER + _ROW * number + _ROW / 2 + 2
+        marks = ["PK"] if column.target in primary else []
+        marks += ["FK"] if column.target in foreign else []
+        rows.append(_Row(_fit(column.target, 26), " ".join(marks), column.type if detail == "columns" else ""))
+        ports[column.target] = _HEADER + _ROW * number + _ROW / 2 + 2
     hidden = len(table.columns) - len(listed)
     if hidden and detail != "names":
         rows.append(_Row(f"{hidden} more" if rows else counted(hidden, "column"), faint=True))
@@ -143,17 +143,17 @@ def _fit(name: str, cells: int) -> str:
 
 
 def _edges(
-    tables: Sequence[TargetTable], shapes: Mapping[tuple[str, str], _Shape]
+    tables: Sequence[TablePlanDocument], shapes: Mapping[tuple[str, str], _Shape]
 ) -> tuple[list[Edge], frozenset[int]]:
     edges: list[Edge] = []
     dashed = set()
     for table in tables:
         source = shapes[table.schema, table.name]
         for key in table.foreign_keys:
-            target = shapes.get((key.schema, key.table))
+            target = shapes.get((key.target_schema, key.target_table))
             if target is None:
                 continue
-            if not key.validate:
+            if not key.validated:
                 dashed.add(len(edges))
             start = next((source.ports[name] for name in key.columns if name in source.ports), _HEADER / 2)
             end = next((target.ports[name] for name in key.target_columns if name in target.ports), _HEADER / 2)
@@ -162,7 +162,11 @@ def _edges(
 
 
 def _caption(
-    tables: Sequence[TargetTable], chosen: Sequence[TargetTable], edges: Sequence[Edge], detail: Detail, dashed: bool
+    tables: Sequence[TablePlanDocument],
+    chosen: Sequence[TablePlanDocument],
+    edges: Sequence[Edge],
+    detail: Detail,
+    dashed: bool,
 ) -> str:
     shown = {"columns": "all columns", "keys": "key columns only", "names": "names only"}[detail]
     text = f"{counted(len(chosen), 'table')}, {counted(len(edges), 'foreign key')}, {shown}."
@@ -228,4 +232,4 @@ def _box(shape: _Shape, layout: Layout, anchor: str) -> Markup:
 
 
 def _label(key: str) -> str:
-    return one_line(key.replace("\0", "."))
+    return one_line(key.removeprefix("\0").replace("\0", "."))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from exuvia.move.results import MoveReport, Proof
+from exuvia.report.document import ReportDocument
 from exuvia.report.words import counted
 
 Level = Literal["good", "attention", "bad"]
@@ -47,7 +48,7 @@ def verdict(report: MoveReport) -> Verdict:
     return Verdict("good", "Every value arrived", detail)
 
 
-def rows_rejected(report: MoveReport) -> int:
+def rows_rejected(report: MoveReport | ReportDocument) -> int:
     """Return how many rows stayed behind, by the copy's count or the proof's where there was no copy."""
     if report.tables:
         return sum(table.rows_rejected for table in report.tables)

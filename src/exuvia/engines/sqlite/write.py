@@ -167,6 +167,11 @@ def attempt(path: Path, sql: str) -> str:
     return ""
 
 
+def sqlite_version() -> str:
+    """Return the version of the SQLite that finishes and checks new files."""
+    return apsw.sqlite_lib_version()
+
+
 def require_absent(path: Path, *, replace: bool) -> None:
     """Make sure that a new file can have this name.
 

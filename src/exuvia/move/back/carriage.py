@@ -47,6 +47,7 @@ class Carriage:
         odd_reason: What is not the same about those values.
         loss: What is not the same about every value, empty if nothing is.
         fallback: What to do where SQLite turns out to change a value.
+        reason: Why the column is declared so, where PostgreSQL's type does not say it.
     """
 
     declared: str
@@ -62,6 +63,7 @@ class Carriage:
     odd_reason: str = ""
     loss: str = ""
     fallback: Carriage | None = None
+    reason: str = ""
 
     def chain(self) -> Iterator[Carriage]:
         """Yield this carriage and its fallbacks."""
@@ -229,7 +231,8 @@ def _restored(own: Carriage, column: PgColumn, origin: OriginColumn) -> Carriage
     name = column.type.name
     held = affinity(origin.declared)
     collation = origin.collation if origin.collation in ("BINARY", "NOCASE", "RTRIM") else "BINARY"
-    went = replace(own, declared=origin.declared, collation=collation, loss="" if name == "numeric" else own.loss)
+    loss = "" if name == "numeric" else own.loss
+    went = replace(own, declared=origin.declared, collation=collation, loss=loss, reason="declared so before it moved")
     if name == "uuid" and origin.kind == "blob":
         went = replace(went, sent="uuid_send({c})", classes=_BLOB)
     elif name == "uuid" and origin.hex_uuid:

@@ -16,8 +16,7 @@ from exuvia.engines.sqlite.create_ddl import create_table
 from exuvia.engines.sqlite.order import quote
 from exuvia.engines.sqlite.write import Writer
 from exuvia.move.back.carriage import Carriage
-from exuvia.move.back.plan import BackColumn, BackTable, select
-from exuvia.move.back.results import Loss
+from exuvia.move.back.plan import BackColumn, BackTable, Loss, select
 from exuvia.move.events import Listener, Progress
 from exuvia.move.prefetch import prefetch
 from exuvia.move.results import TableResult

@@ -18,7 +18,7 @@ from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.fetch import Fetcher, Moment
 from exuvia.engines.sqlite.inspect import inspect as inspect_sqlite
 from exuvia.engines.sqlite.snapshot import Snapshot
-from exuvia.engines.sqlite.write import NewFile, attempt, require_absent
+from exuvia.engines.sqlite.write import NewFile, attempt, require_absent, sqlite_version
 from exuvia.errors import SourceError
 from exuvia.location import EmbeddedLocation, PostgresLocation, SqliteLocation
 from exuvia.move.back.asking import asking
@@ -184,7 +184,7 @@ class _Back:
             notes = checked(file.path, tables)
         status: Literal["moved", "different"] = "moved" if proof is None or proof.equal else "different"
         report = self._report(opened, status, proof=proof, copied=list(copied.values()))
-        return replace(report, objects=report.objects + left_out + views, notes=notes)
+        return replace(report, plan=tuple(tables), objects=report.objects + left_out + views, notes=notes)
 
     def _copied(self, opened: _Opened, file: NewFile, tables: Sequence[BackTable]) -> dict[str, Copied]:
         with self._clock.stage("copy"), closing(file.writer()) as writer:
@@ -219,10 +219,11 @@ class _Back:
             status=status,
             source=opened.server,
             schema=self._options.schema,
-            target=str(self._target),
+            target=Server(str(self._target), f"SQLite {sqlite_version()}", self._target.path.name),
             started=self._started,
             seconds=time.perf_counter() - self._begun,
             stages=self._clock.seconds,
+            plan=opened.plan.tables,
             tables=tuple(one.result for one in copied),
             objects=opened.plan.objects,
             losses=opened.plan.losses + counted,
@@ -317,7 +318,9 @@ def _other_way(column: BackColumn) -> BackColumn:
         return replace(column, target=replace(column.target, generated=None))
     if way is None:
         return column
+    held = column.target.declared_type or "no type"
     target = replace(column.target, declared_type=way.declared, collation=way.collation)
+    way = replace(way, reason=f"SQLite would have changed values under {held}, which it was declared as")
     return replace(column, target=target, carriage=way)
 
 

@@ -13,7 +13,6 @@ from exuvia.engines.sqlite.affinity import affinity
 from exuvia.move.back.carriage import Carriage, carriage
 from exuvia.move.back.expressions import Names, NotExactError, translate
 from exuvia.move.back.origin import Origin, OriginColumn, read
-from exuvia.move.back.results import Loss
 from exuvia.move.plan import Fate, ObjectPlan
 
 _WHOLE = frozenset({"int2", "int4", "int8"})
@@ -64,6 +63,27 @@ class BackTable:
         """The table as SQL: partitions are part of it, tables that inherit from it are not."""
         only = "" if self.source.partitioned else "ONLY "
         return f"{only}{qualify(self.source.schema, self.source.name)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something that SQLite cannot hold exactly as PostgreSQL does.
+
+    Args:
+        table: The PostgreSQL table.
+        column: Its column, empty when it is about the table.
+        type: The column's type in PostgreSQL.
+        stored: How it is held in SQLite.
+        reason: What is not the same.
+        count: Values that are concerned; 0 when it is about the column as a whole.
+    """
+
+    table: str
+    column: str
+    type: str
+    stored: str
+    reason: str
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from exuvia.errors import ConfigError, VerifyError
 from exuvia.location import EmbeddedLocation, Location, PostgresLocation, SqliteLocation, parse
 from exuvia.move.back.pipeline import migrate_back
-from exuvia.move.back.plan import BackOptions
-from exuvia.move.back.results import BackReport, Loss
+from exuvia.move.back.plan import BackOptions, Loss
+from exuvia.move.back.results import BackReport
 from exuvia.move.events import Listener
 from exuvia.move.plan import Fate
 from exuvia.move.portable.manifest import LeftOut
