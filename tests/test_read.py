@@ -397,7 +397,7 @@ def test_rows_are_named_and_returned_by_position(tmp_path: Path) -> None:
         chunk = Chunk(1, (10,), None, 4)
         assert reader.keys(tables["r"], chunk, [3, 0]) == {0: "rowid=20", 3: "rowid=50"}
         rows = reader.rows_at(tables["r"], chunk, [2, 0, 1, 3])
-        assert rows == [{"v": 2.5}, {"v": b"\xff"}, {"v": b"\0"}, {"v": None}]
+        assert rows == [{"v": 2.5}, {"v": "\udcff"}, {"v": b"\0"}, {"v": None}]
         chunk = Chunk(1, ("a", "en"), ("b", "en"), 2)
         names = reader.keys(tables["w"], chunk, [0, 1])
         assert names == {0: "id='a', lang='it''s'", 1: "id='b', lang='en'"}

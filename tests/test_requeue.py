@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import sqlite3
 from pathlib import Path
 
@@ -79,12 +81,51 @@ def test_the_plan_can_say_that_such_values_become_null(source: Path, any_url: st
     assert rows(any_url, "SELECT a FROM t WHERE id IN (2, 3)") == [(None,), (None,)]
 
 
+def test_text_that_is_not_utf8_is_quarantined_as_text_and_a_blob_as_a_blob(tmp_path: Path, any_url: str) -> None:
+    path = tmp_path / "s.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b BLOB)")
+    connection.execute(
+        "INSERT INTO t VALUES (1, CAST(x'61ff' AS TEXT), x'61ff'), (2, x'62ff', 'b'), (3, 'fine', NULL),"
+        "(4, 'good', NULL), (5, 'well', NULL)"
+    )
+    connection.commit()
+    connection.close()
+    report = migrate(path, any_url)
+    first, second = (dict(one.values) for one in report.rejections)
+    assert first == {"id": 1, "a": {"text": "Yf8="}, "b": {"blob": "Yf8="}}
+    assert second == {"id": 2, "a": {"blob": "Yv8="}, "b": "b"}
+    listed = [json.loads(line) for line in Path(report.quarantine_file).read_text().splitlines()]
+    assert [row["values"] for row in listed] == [first, second]
+    (found,) = requeue(path, any_url, origin="quarantine")
+    assert [reason for _, reason in found.remaining] == [
+        "a: malformed UTF-8 at byte 1",
+        "a: a BLOB of 2 bytes that is not text",
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+def test_half_a_surrogate_pair_is_quarantined_as_text(encoding: str, tmp_path: Path, postgres_url: str) -> None:
+    path = tmp_path / "s.db"
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA encoding = '{encoding}'")
+    half = "d800" if encoding.endswith("be") else "00d8"
+    connection.execute("CREATE TABLE t (a TEXT, b BLOB, n INTEGER PRIMARY KEY)")
+    connection.execute(f"INSERT INTO t VALUES (CAST(x'{half}' AS TEXT), x'{half}', 1), ('fine', NULL, 2)")
+    connection.commit()
+    connection.close()
+    (rejection,) = migrate(path, postgres_url).rejections
+    assert rejection.values["a"] == {"text": base64.b64encode(b"\xed\xa0\x80").decode()}
+    assert rejection.values["b"] == {"blob": base64.b64encode(bytes.fromhex(half)).decode()}
+
+
 @given(
     st.none()
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False)
     | st.text(st.characters(codec="utf-8"))
     | st.binary()
+    | st.binary().map(lambda data: data.decode("utf-8", "surrogateescape"))
 )
 def test_a_stored_value_is_the_value(value: int | float | str | bytes | None) -> None:
     restored = stored_value(json_value(value))

@@ -36,7 +36,7 @@ def json_value(value: Value) -> object:
     """Return a source value as JSON can carry it, so that it can be told apart and restored.
 
     Integers, finite reals, NULL and clean text stand for themselves; a BLOB is ``{"blob": base64}``, text that
-    PostgreSQL or JSON cannot hold ``{"text": base64 of its bytes}``, an infinity ``{"real": "Infinity"}``.
+    PostgreSQL or JSON cannot hold ``{"text": base64 of its UTF-8}``, an infinity ``{"real": "Infinity"}``.
     """
     if isinstance(value, bytes):
         return {"blob": base64.b64encode(value).decode()}

@@ -172,7 +172,7 @@ class Reader:
     def rows_at(self, table: Table, chunk: Chunk, positions: Sequence[int]) -> list[dict[str, KeyValue]]:
         """Return whole rows with their original values, in the order of ``positions``.
 
-        Text that is not valid in the database's encoding comes as bytes.
+        Text comes as its UTF-8, in which bytes that are none are lone surrogates (``surrogateescape``, PEP 383).
         """
         names = [column.name for column in table.columns]
         order = self.order(table)
@@ -287,12 +287,7 @@ class Reader:
         return value if self._codec == "utf-8" else utf16.value_to_utf8(value, self._codec)
 
     def _text(self, value: KeyValue) -> KeyValue:
-        if not isinstance(value, bytes):
-            return value
-        try:
-            return value.decode(self._codec)
-        except UnicodeDecodeError:
-            return value
+        return self._to_utf8(value).decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
     def _query(self, table: Table, sql: str) -> tuple[KeyValue, ...]:
         try:
@@ -347,5 +342,7 @@ def _joined(pieces: list[list[pa.Array]]) -> list[pa.Array]:
 
 
 def _shown(value: KeyValue) -> str:
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        value = value.encode("utf-8", "surrogateescape")
     text = literal(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
