@@ -119,7 +119,7 @@ def test_unfinished_moves_are_listed_and_can_be_removed(tmp_path: Path, any_url:
     source = make(tmp_path / "s.db", 300_000)
     stopped_after(any_url, source, 1)
     (found,) = unfinished(parse(any_url))
-    assert (found.source, found.schemas, found.running) == (str(source), ("public",), False)
+    assert (found.sources, found.schemas, found.running) == ((str(source),), ("public",), False)
     assert (found.chunks_done, found.chunks, found.rows_done) == (1, 3, 250_000)
     seen: list[bool] = []
 

@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from exuvia.cli.app import app
-from exuvia.errors import ConfigError, PlanError, TargetError
-from exuvia.move.events import Progress
+from exuvia.errors import ConfigError, PlanError
 from exuvia.move.pipeline import MoveOptions
 from exuvia.move.planfile import load
 from exuvia.move.planner import PlanOptions
+from exuvia.move.results import JointReport
 from exuvia.move.several import migrate_several, parts, verify_several
 
 Make = Callable[..., str]
@@ -71,16 +71,20 @@ def tables(url: str) -> list[str]:
     return [str(name) for (name,) in rows]
 
 
+def statuses(report: JointReport) -> list[str]:
+    return [one.status for one in report.reports]
+
+
 def planned(text: str) -> PlanOptions:
     return PlanOptions(overrides=load(text))
 
 
 def test_each_file_gets_a_schema_of_its_own(make: Make, postgres_url: str) -> None:
     pieces = parts([make("a.db"), make("b.db")], PlanOptions(), prefixed=False)
-    reports = migrate_several(pieces, postgres_url)
-    assert [report.status for report in reports] == ["moved", "moved"]
+    report = migrate_several(pieces, postgres_url)
+    assert statuses(report) == ["moved", "moved"]
     assert tables(postgres_url) == ["a.dear", "a.item", "a.kind", "b.dear", "b.item", "b.kind"]
-    assert [report.status for report in verify_several(pieces, postgres_url)] == ["moved", "moved"]
+    assert statuses(verify_several(pieces, postgres_url)) == ["moved", "moved"]
 
 
 def test_schemas_are_legal_and_differ(make: Make) -> None:
@@ -91,15 +95,15 @@ def test_schemas_are_legal_and_differ(make: Make) -> None:
 
 def test_with_a_prefix_tables_views_keys_and_indexes_share_one_schema(make: Make, postgres_url: str) -> None:
     pieces = parts([make("a.db"), make("b.db")], PlanOptions(), prefixed=True)
-    reports = migrate_several(pieces, postgres_url)
-    assert [report.status for report in reports] == ["moved", "moved"]
+    report = migrate_several(pieces, postgres_url)
+    assert statuses(report) == ["moved", "moved"]
     names = [f"public.{name}" for name in ("a_dear", "a_item", "a_kind", "b_dear", "b_item", "b_kind")]
     assert tables(postgres_url) == names
     assert fetch(postgres_url, "SELECT id FROM b_dear") == [(2,)]
     indexes = fetch(postgres_url, "SELECT indexname FROM pg_indexes WHERE tablename LIKE 'b%' ORDER BY 1")
     assert indexes == [("b_by_price",), ("b_item_pkey",), ("b_kind_pkey",), ("b_one_name",)]
-    assert not any(problem.level == "warning" for report in reports for problem in report.plan.problems)
-    assert [report.status for report in verify_several(pieces, postgres_url)] == ["moved", "moved"]
+    assert not any(problem.level == "warning" for one in report.reports for problem in one.plan.problems)
+    assert statuses(verify_several(pieces, postgres_url)) == ["moved", "moved"]
 
 
 def test_the_plan_file_says_where_a_file_goes_and_by_which_plan(make: Make, tmp_path: Path, any_url: str) -> None:
@@ -145,46 +149,10 @@ def test_an_error_in_one_plan_keeps_all_files_out(make: Make, tmp_path: Path, an
 
 def test_a_dry_run_writes_nothing(make: Make, any_url: str) -> None:
     pieces = parts([make("a.db"), make("b.db")], PlanOptions(), prefixed=False)
-    reports = migrate_several(pieces, any_url, options=MoveOptions(dry_run=True))
-    assert [report.status for report in reports] == ["planned", "planned"]
+    report = migrate_several(pieces, any_url, options=MoveOptions(dry_run=True))
+    assert statuses(report) == ["planned", "planned"]
+    assert all(one.estimate is not None and one.estimate.rows == 4 for one in report.reports)
     assert tables(any_url) == []
-
-
-def test_after_a_failure_the_next_run_compares_what_is_there_and_moves_the_rest(make: Make, any_url: str) -> None:
-    pieces = parts([make("a.db"), make("b.db", MANY)], PlanOptions(), prefixed=False)
-
-    def cut(event: Progress) -> None:
-        if event.stage == "copy" and event.table == "n":
-            with psycopg.connect(any_url, autocommit=True) as connection:
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE application_name = 'exuvia' AND datname = current_database()"
-                )
-
-    with pytest.raises(TargetError) as error:
-        migrate_several(pieces, any_url, options=MoveOptions(jobs=1), listener=cut)
-    assert error.value.message.startswith("b.db: ")
-    assert "a.db: moved already" in error.value.hint
-    copied: list[str] = []
-
-    def watch(event: Progress) -> None:
-        if event.stage == "copy" and event.table:
-            copied.append(event.table)
-
-    reports = migrate_several(pieces, any_url, options=MoveOptions(jobs=1), listener=watch)
-    assert [report.status for report in reports] == ["moved", "moved"]
-    assert all(report.proof is not None and report.proof.equal for report in reports)
-    assert set(copied) <= {"n"}
-    assert fetch(any_url, "SELECT count(*) FROM b.n") == [(50_000,)]
-
-
-def test_tables_that_hold_something_else_are_not_taken_for_moved(make: Make, any_url: str) -> None:
-    pieces = parts([make("a.db"), make("b.db")], PlanOptions(), prefixed=False)
-    migrate_several(pieces, any_url)
-    with psycopg.connect(any_url, autocommit=True) as connection:
-        connection.execute("UPDATE b.kind SET name = 'other' WHERE id = 1")
-    with pytest.raises(TargetError, match=r"b\.db: The target already has"):
-        migrate_several(pieces, any_url)
 
 
 def test_a_file_cannot_come_twice(make: Make) -> None:
@@ -195,8 +163,7 @@ def test_a_file_cannot_come_twice(make: Make) -> None:
 def test_rejected_rows_of_each_file_have_a_list_of_their_own(make: Make, tmp_path: Path, any_url: str) -> None:
     spoiled = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'x' || char(0)), (2, 'y')"
     pieces = parts([make("x/app.db", spoiled), make("y/app.db", spoiled)], PlanOptions(), prefixed=False)
-    reports = migrate_several(pieces, any_url)
-    assert [report.status for report in reports] == ["moved with rejections"] * 2
+    assert statuses(migrate_several(pieces, any_url)) == ["moved with rejections"] * 2
     assert {path.name for path in tmp_path.glob("*.jsonl")} == {"app.quarantine.jsonl", "app_2.quarantine.jsonl"}
 
 
@@ -208,7 +175,9 @@ def test_the_command_line_reports_all_files_in_one_document(make: Make, tmp_path
     moved = runner.invoke(app, ["migrate", "a.db", "b.db", any_url, "--json", *reports])
     assert moved.exit_code == 0, moved.output
     document = json.loads(moved.stdout)
-    assert [one["source"] for one in document] == ["a.db", "b.db"]
+    assert [one["source"] for one in document["reports"]] == ["a.db", "b.db"]
+    assert (document["status"], document["verdict"]["headline"]) == ("moved", "Every value arrived")
+    assert document["verdict"]["detail"].startswith("2 files, 8 rows, 20 values compared")
     assert json.loads((tmp_path / "all.json").read_text()) == document
     page = (tmp_path / "all.html").read_text()
     assert page.count("<iframe") == 2

@@ -121,7 +121,7 @@ def _tell(found: tuple[Unfinished, ...], *, json: bool, none: str, heading: str 
     for one in found:
         state = "running" if one.running else "interrupted"
         typer.echo(
-            f"{one.source} into {', '.join(one.schemas)}: {state}, begun {one.started}, "
+            f"{', '.join(one.sources) or 'A move'} into {', '.join(one.schemas)}: {state}, begun {one.started}, "
             f"{count(one.rows_done)} of {count(one.rows)} rows in {one.chunks_done} of {one.chunks} chunks"
         )
     if not found:

@@ -97,7 +97,7 @@ class _Bars:
             self._live.remove_task(self._stage)
             self._stage = None
         if not event.finished:
-            self._stage = self._live.add_task(_VERBS[event.stage], total=None)
+            self._stage = self._live.add_task(_stage(event), total=None)
 
     def _table(self, event: Event) -> None:
         if event.finished:
@@ -134,4 +134,9 @@ class _Lines:
             self._last = now
         total = f" of {count(event.rows_total)}" if event.rows_total is not None else ""
         table = f" {one_line(event.table, _WIDTH)}: {count(event.rows_done)}{total} rows" if event.table else ""
-        sys.stderr.write(f"{_VERBS[event.stage]}{table or '…'}\n")
+        sys.stderr.write(f"{_stage(event)}{table or '…'}\n")
+
+
+def _stage(event: Event) -> str:
+    """A stage in words, with the file where there are several."""
+    return f"{event.source}: {_VERBS[event.stage]}" if event.source else _VERBS[event.stage]

@@ -12,7 +12,7 @@ from exuvia.errors import PlanError, VerifyError
 
 if TYPE_CHECKING:
     from exuvia.move.pipeline import MoveOptions
-    from exuvia.move.results import MoveReport
+    from exuvia.move.results import JointReport
 
 _QUARANTINED = 8
 
@@ -65,35 +65,27 @@ def run_several(
     directory = plan_file.parent if plan_file is not None else None
     pieces = parts(sources, options.plan, prefixed=prefixed, directory=directory)
     run = migrate_several if action == "migrate" else verify_several
-    what = (
-        "Files that had arrived stay; the others are as they were." if action == "migrate" else "Nothing was changed."
-    )
+    what = "The target is as it was." if action == "migrate" else "Nothing was changed."
     with interruptible(what), progress(hidden=json or quiet) as listener:
-        results = run(pieces, target, options=options, listener=listener)
-    _conclude(results, reports, json=json, quiet=quiet)
+        result = run(pieces, target, options=options, listener=listener)
+    _conclude(result, reports, json=json, quiet=quiet)
 
 
-def _conclude(results: Sequence[MoveReport], paths: Sequence[Path], *, json: bool, quiet: bool) -> None:
+def _conclude(result: JointReport, paths: Sequence[Path], *, json: bool, quiet: bool) -> None:
     from exuvia.cli.output import show, write_file
-    from exuvia.report.several import all_to_html, all_to_json
-    from exuvia.report.terminal import summary
+    from exuvia.report.several import joint_summary, joint_to_html, joint_to_json
 
     for path in paths:
-        write_file(path, all_to_json(results) if path.suffix.lower() == ".json" else all_to_html(results))
+        write_file(path, joint_to_json(result) if path.suffix.lower() == ".json" else joint_to_html(result))
     if json:
-        typer.echo(all_to_json(results), nl=False)
+        typer.echo(joint_to_json(result), nl=False)
     elif not quiet:
-        for result in results:
-            show(summary(result))
-        for path in paths:
-            typer.echo(f"Report: {path}")
-    raise typer.Exit(_code(results))
+        show(joint_summary(result, paths))
+    raise typer.Exit(_code(result))
 
 
-def _code(results: Sequence[MoveReport]) -> int:
-    if any(result.status == "different" for result in results):
-        return VerifyError.exit_code
-    planned = [result for result in results if result.status == "planned"]
-    if any(problem.level == "error" for result in planned for problem in result.plan.problems):
+def _code(result: JointReport) -> int:
+    plans = [report.plan for report in result.reports if report.status == "planned"]
+    if any(problem.level == "error" for plan in plans for problem in plan.problems):
         return PlanError.exit_code
-    return _QUARANTINED if any(result.status == "moved with rejections" for result in results) else 0
+    return {"different": VerifyError.exit_code, "moved with rejections": _QUARANTINED}.get(result.status, 0)

@@ -177,7 +177,7 @@ class Copier:
             if found:
                 self._put_aside(connection, table, found)
             copied = passage.read - len(found)
-            entry = Entry(table.source.name, chunk.number, copied, len(found), size, passage.digest)
+            entry = Entry(self.move.source, table.source.name, chunk.number, copied, len(found), size, passage.digest)
             record(connection, self.move.header, entry)
         return ChunkResult(table, entry)
 

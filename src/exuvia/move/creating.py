@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import psycopg
 
@@ -25,42 +26,52 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """The tables of a move in their staging schemas, what was left out of them, and the move's ledger."""
+    """The tables of one source in their staging schemas, what was left out of them, and the move's ledger."""
 
     tables: tuple[TablePlan, ...]
     objects: tuple[ObjectPlan, ...]
     begun: Begun
 
 
-def begin(connection: psycopg.Connection, plan: Plan, schemas: Sequence[str]) -> Staged:
+def begin(connection: psycopg.Connection, plans: Sequence[Plan], schemas: Sequence[str]) -> tuple[Staged, ...]:
     """Make staging schemas, tables and ledger, all or none, discarding what a dead move left there.
 
     Args:
         connection: A connection in autocommit mode.
-        plan: The plan.
-        schemas: The target schemas, sorted.
+        plans: The plans of the move's sources.
+        schemas: The target schemas of all of them, sorted.
+
+    Returns:
+        What was made, by plan.
     """
     for schema in schemas:
         staging.discard(connection, schema)
     with connection.transaction():
         for schema in schemas:
             staging.create(connection, schema)
-        created = [create(connection, staged(table, staging_name)) for table in plan.tables]
-        for made in created:
+        created = [[create(connection, staged(table, staging_name)) for table in plan.tables] for plan in plans]
+        for made in chain.from_iterable(created):
             connection.execute(ddl.comment(made.table.target, origin.comment(made.table)).encode())
-        plain = sorted({one.table for table in created for one in table.objects})
-        header = header_of(plan, schemas, plain)
+        plain = [sorted({one.table for table in tables for one in table.objects}) for tables in created]
+        header = header_of(plans, schemas, plain)
         ledger.begin(connection, header)
+    return tuple(
+        _staged(tables, Begun(header, plan.catalog.label, {})) for plan, tables in zip(plans, created, strict=True)
+    )
+
+
+def _staged(created: Sequence[Created], begun: Begun) -> Staged:
     objects = tuple(one for table in created for one in table.objects)
-    return Staged(tuple(one.table for one in created), objects, Begun(header, {}))
+    return Staged(tuple(one.table for one in created), objects, begun)
 
 
 def go_on(plan: Plan, begun: Begun) -> Staged:
-    """Return the tables of a move that was interrupted."""
+    """Return the tables of a source whose move was interrupted."""
+    made_plain = {name for one in begun.header.sources if one.source == begun.source for name in one.plain}
     tables: list[TablePlan] = []
     objects: list[ObjectPlan] = []
     for table in plan.tables:
-        is_plain = table.source.name in begun.header.plain
+        is_plain = table.source.name in made_plain
         if is_plain:
             objects += _left_out(table, "PostgreSQL refused the expression; the values are copied")
         tables.append(staged(_without_expressions(table) if is_plain else table, staging_name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Stage = Literal["check", "inspect", "profile", "plan", "create", "copy", "finish", "verify"]
@@ -22,6 +22,8 @@ class Progress:
         bytes_done: Bytes of values done of this table.
         finished: True once, when the table (or, with ``table`` empty, the stage) is done.
         detail: A few words for people, such as the name of an index being built.
+        source: Which of several sources it is about, by the name of its file; empty when there is only one, or it is
+            about all.
     """
 
     stage: Stage
@@ -31,6 +33,7 @@ class Progress:
     bytes_done: int = 0
     finished: bool = False
     detail: str = ""
+    source: str = ""
 
 
 Listener = Callable[[Progress], None]
@@ -49,3 +52,8 @@ def one_at_a_time(listener: Listener) -> Listener:
             listener(event)
 
     return hear
+
+
+def about_source(listener: Listener, source: str) -> Listener:
+    """Return a listener whose events are about one of several sources."""
+    return lambda event: listener(replace(event, source=source))

@@ -1,244 +1,151 @@
-"""Carrying out a plan: create, copy, finish, verify, publish. All or nothing, and nothing left behind."""
+"""Carrying out plans: create, copy, finish, verify, publish. All or nothing, and nothing left behind.
+
+Several sources are carried one after the other, and published together once the last is proved.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import psycopg
 
 from exuvia.engines.postgres import extensions, staging
 from exuvia.engines.postgres.failures import explain_error, is_lost
-from exuvia.engines.postgres.staging import REPLACEABLE, Relation, staging_name
-from exuvia.engines.sqlite.snapshot import Snapshot
-from exuvia.errors import TargetError
+from exuvia.errors import ExuviaError, TargetError
 from exuvia.move.clock import Clock
-from exuvia.move.copying import Copier, CopyOptions
+from exuvia.move.conflicts import conflicts, refuse_conflicts
+from exuvia.move.copying import CopyOptions
 from exuvia.move.creating import Staged, begin, go_on
-from exuvia.move.existing.publish import IntoExisting
-from exuvia.move.finishing import Finished, Finisher
+from exuvia.move.existing.publish import publish_into
 from exuvia.move.lending import Lender
-from exuvia.move.plan import ObjectPlan, Plan, Problem, TablePlan
+from exuvia.move.plan import Plan, Problem
 from exuvia.move.publishing import publish_all
-from exuvia.move.quarantine import Collected, Quarantine
-from exuvia.move.results import Proof, TableResult
 from exuvia.move.resuming import unfinished
-from exuvia.move.verify import ChunkId, Taken, Verifier
-from exuvia.move.workers import run
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What carrying out a plan gave."""
-
-    tables: tuple[TableResult, ...]
-    objects: tuple[ObjectPlan, ...]
-    problems: tuple[Problem, ...]
-    rejected: Collected
-    proof: Proof | None
-    published: bool
+from exuvia.move.shipment import Connections, Means, Outcome, Shipment
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One plan on its way into one target.
+    """The plans of one or more sources on their way into one target.
 
     Args:
-        plan: The plan; it has no error.
-        snapshot: The source.
+        shipments: The sources with their plans, which want no name twice; all go into existing tables, or none.
         connect: Opens a connection to the target, in autocommit mode.
         target_url: The target for ADBC, with its secrets.
-        quarantine: Where rejected rows go.
         copy_options: How to copy.
         replace_existing: Whether relations of the same names give way.
         verify: Whether to compare every value before publishing.
         restart: Whether to begin anew where an interrupted move could be continued.
-        clock: Times the stages.
-        into: Puts the rows into tables that the target has; None to publish the tables themselves.
+        clock: Times the stages that all sources have in common.
     """
 
-    plan: Plan
-    snapshot: Snapshot
+    shipments: Sequence[Shipment]
     connect: Callable[[], psycopg.Connection]
     target_url: str
-    quarantine: Quarantine
     copy_options: CopyOptions
     replace_existing: bool
     verify: bool
     restart: bool
     clock: Clock
-    into: IntoExisting | None = None
 
-    def run(self) -> Outcome:
-        """Carry out the plan.
+    def run(self) -> tuple[Outcome, ...]:
+        """Carry out the plans.
+
+        Returns:
+            What each gave. None is published when the values of one differ.
 
         Raises:
             TargetError: The target refuses, is busy, or already has relations of these names; nothing was changed.
             RejectedError: A value could not go and the options say to stop; nothing was changed.
         """
-        schemas = sorted({table.target.schema for table in self.plan.tables} or {self.plan.schema})
+        schemas = sorted(frozenset().union(*(one.schemas for one in self.shipments)))
         connections = Lender(self.connect)
         try:
             with connections.lend() as main, staging.lock(main, schemas):
                 try:
-                    outcome = self._carry_out(main, connections, schemas)
+                    outcomes = self._carry_out(main, connections, schemas)
                 except BaseException as error:
                     if is_lost(error):
                         raise _to_be_continued(error) from error
                     _abandon(main, self.connect, schemas)
                     raise
                 _discard(main, schemas)
-                return outcome
+                return outcomes
         except psycopg.Error as error:
             raise explain_error(error) from error
         finally:
             connections.close()
 
+    @property
+    def _plans(self) -> list[Plan]:
+        return [one.plan for one in self.shipments]
+
     def _carry_out(
-        self, main: psycopg.Connection, connections: Lender[psycopg.Connection], schemas: Sequence[str]
-    ) -> Outcome:
-        with self.clock.stage("create"):
-            if self.into is None:
-                refuse_conflicts(main, self.plan, replace_existing=self.replace_existing)
-            extensions.ensure(main, extensions.needed(table.target for table in self.plan.tables))
-            begun = unfinished(main, self.plan, schemas, restart=self.restart)
-            staging_tables = begin(main, self.plan, schemas) if begun is None else go_on(self.plan, begun)
-        tables = staging_tables.tables
-        if begun is not None:
-            self.quarantine.adopt(main, tables)
-        results, taken_down = self._copy(connections, staging_tables)
-        collected = self.quarantine.collect(main, tables, self._quarantine_place)
-        finished = self._finish(connections, tables, resumed=begun is not None)
-        proof = self._verify(connections, tables, taken_down) if self.verify else None
-        objects, published = self.plan.objects, proof is None or proof.equal
-        told: tuple[Problem, ...] = ()
-        if published and self.into is not None:
+        self, main: psycopg.Connection, connections: Connections, schemas: Sequence[str]
+    ) -> tuple[Outcome, ...]:
+        made, resumed = self._create(main, schemas)
+        means = Means(connections, self.target_url, self.copy_options, resumed, self.verify)
+        outcomes: list[Outcome] = []
+        for shipment, tables in zip(self.shipments, made, strict=True):
+            with self._naming(shipment):
+                outcomes.append(shipment.carry(tables, main, means))
+        if all(one.proof is None or one.proof.equal for one in outcomes):
             with self.clock.stage("finish"):
-                told = self.into.publish(main, self._quarantines(tables))
-        elif published:
-            with self.clock.stage("finish"):
-                staging.drop_table(main, schemas[0], staging_tables.begun.header.name)
-                objects = publish_all(main, self.plan, self._published(tables), conflicts(main, self.plan))
-        left_out = staging_tables.objects + finished.objects
-        return Outcome(results, objects + left_out, finished.problems + told, collected, proof, published)
-
-    def _copy(
-        self, connections: Lender[psycopg.Connection], staged_tables: Staged
-    ) -> tuple[tuple[TableResult, ...], Mapping[ChunkId, Taken]]:
-        taken_down: dict[ChunkId, Taken] = {}
-        with self.clock.stage("copy"):
-            copier = Copier(
-                self.snapshot,
-                connections,
-                self.quarantine,
-                self.copy_options,
-                self.clock.listener,
-                staged_tables.begun,
-            )
-            stop = _stopper(self.snapshot, connections)
-            for result in run(copier.tasks(staged_tables.tables), jobs=self.copy_options.jobs, stop=stop):
-                copier.done(result)
-                entry = result.entry
-                taken_down[entry.table, entry.chunk] = Taken(entry.digest, entry.rejected)
-            results = copier.results(staged_tables.tables)
-        schemas = {table.source.name: table.target.schema for table in self.plan.tables}
-        return tuple(replace(one, schema=schemas[one.source]) for one in results), taken_down
-
-    def _finish(
-        self, connections: Lender[psycopg.Connection], tables: Sequence[TablePlan], *, resumed: bool
-    ) -> Finished:
-        jobs, stop = self.copy_options.jobs, _stopper(self.snapshot, connections)
-        with self.clock.stage("finish"):
-            finisher = Finisher(connections, self.clock.listener, resumed)
-            found = list(run(finisher.table_tasks(tables), jobs=jobs, stop=stop))
-            found += finisher.add_foreign_keys(tables)
-            found += run(finisher.validation_tasks(tables), jobs=jobs, stop=stop)
-        return Finished(
-            tuple(one for part in found for one in part.objects), tuple(one for part in found for one in part.problems)
+                return self._publish(main, schemas, made, outcomes)
+        return tuple(
+            replace(outcome, objects=shipment.plan.objects + outcome.objects)
+            for shipment, outcome in zip(self.shipments, outcomes, strict=True)
         )
 
-    def _verify(
-        self,
-        connections: Lender[psycopg.Connection],
-        tables: Sequence[TablePlan],
-        taken_down: Mapping[ChunkId, Taken],
-    ) -> Proof:
-        with self.clock.stage("verify"):
-            verifier = Verifier(
-                self.snapshot, self.target_url, connections, self.copy_options.jobs, self.clock.listener
-            )
-            proof = verifier.verify(tables, _stopper(self.snapshot, connections), taken_down)
-        schemas = {table.source.name: table.target.schema for table in self.plan.tables}
-        return replace(proof, tables=tuple(replace(one, schema=schemas[one.table]) for one in proof.tables))
+    def _create(self, main: psycopg.Connection, schemas: Sequence[str]) -> tuple[tuple[Staged, ...], bool]:
+        """Make the staging tables, or find those of an interrupted move; tell whether there was one."""
+        with self.clock.stage("create"):
+            if all(one.into is None for one in self.shipments):
+                refuse_conflicts(main, self._plans, replace_existing=self.replace_existing)
+            extensions.ensure(main, extensions.needed(table.target for plan in self._plans for table in plan.tables))
+            begun = unfinished(main, self._plans, schemas, restart=self.restart)
+            if begun is None:
+                return begin(main, self._plans, schemas), False
+            return tuple(go_on(plan, one) for plan, one in zip(self._plans, begun, strict=True)), True
 
-    def _quarantines(self, tables: Sequence[TablePlan]) -> Iterator[tuple[str, str]]:
-        """Yield target schema and name of each quarantine that was made."""
-        for final, table in zip(self.plan.tables, tables, strict=True):
-            if (table.target.schema, table.quarantine) in self.quarantine.made:
-                yield final.target.schema, table.quarantine
+    def _publish(
+        self, main: psycopg.Connection, schemas: Sequence[str], made: Sequence[Staged], outcomes: Sequence[Outcome]
+    ) -> tuple[Outcome, ...]:
+        pairs = list(zip(self.shipments, made, strict=True))
+        objects = [plan.objects for plan in self._plans]
+        told: list[tuple[Problem, ...]] = [()] * len(pairs)
+        intos = [one.into for one in self.shipments if one.into is not None]
+        if intos:
+            quarantines = [place for shipment, tables in pairs for place in shipment.quarantines(tables.tables)]
+            told = publish_into(main, intos, quarantines)
+        else:
+            places = [place for shipment, tables in pairs for place in shipment.published(tables.tables)]
+            names = {schema: [name for other, name in places if other == schema] for schema in schemas}
+            with main.transaction():
+                staging.drop_table(main, schemas[0], made[0].begun.header.name)
+                objects = publish_all(main, objects, names, conflicts(main, self._plans))
+        return tuple(
+            replace(outcome, objects=final + outcome.objects, problems=outcome.problems + more, published=True)
+            for outcome, final, more in zip(outcomes, objects, told, strict=True)
+        )
 
-    def _published(self, tables: Sequence[TablePlan]) -> Mapping[str, Sequence[str]]:
-        """Return what was staged, by target schema: tables, and the quarantines that were made."""
-        found: dict[str, list[str]] = {} if self.plan.tables else {self.plan.schema: []}
-        for final, table in zip(self.plan.tables, tables, strict=True):
-            names = found.setdefault(final.target.schema, [])
-            names.append(table.target.name)
-            if (table.target.schema, table.quarantine) in self.quarantine.made:
-                names.append(table.quarantine)
-        return found
-
-    def _quarantine_place(self, table: TablePlan) -> str:
-        schemas = {staging_name(one.target.schema): one.target.schema for one in self.plan.tables}
-        return f"{schemas[table.target.schema]}.{table.quarantine}"
-
-
-def conflicts(connection: psycopg.Connection, plan: Plan) -> tuple[Relation, ...]:
-    """Return the relations of the target whose names the plan needs."""
-    names: dict[str, list[str]] = {}
-    for table in plan.tables:
-        target = table.target
-        keys = [key.name for key in (target.primary_key, *target.uniques, *target.indexes) if key is not None]
-        names.setdefault(target.schema, []).extend([target.name, table.quarantine, *keys])
-    for one in plan.objects:
-        if one.target is not None:
-            names.setdefault(one.target[0], []).append(one.target[1])
-    found = staging.existing(connection, names)
-    tables = {(relation.schema, relation.name) for relation in found if relation.kind == "table"}
-    return tuple(relation for relation in found if (relation.schema, relation.owner) not in tables)
+    @contextmanager
+    def _naming(self, shipment: Shipment) -> Iterator[None]:
+        """Say in an error which of several sources it is about."""
+        try:
+            yield
+        except ExuviaError as error:
+            if len(self.shipments) == 1:
+                raise
+            raise about(shipment.plan.catalog.label, error) from error
 
 
-def refuse_conflicts(connection: psycopg.Connection, plan: Plan, *, replace_existing: bool) -> None:
-    """Refuse a plan whose names are taken in the target.
-
-    Raises:
-        TargetError: They are, and those relations are not to give way, or cannot.
-    """
-    found = conflicts(connection, plan)
-    refused = [one for one in found if not (replace_existing and one.kind in REPLACEABLE)]
-    if refused:
-        raise taken(refused)
-
-
-def taken(relations: Sequence[Relation]) -> TargetError:
-    """Return the error for names that are taken in the target."""
-    shown = ", ".join(str(relation) for relation in relations[:5])
-    more = f" and {len(relations) - 5} more" if len(relations) > 5 else ""
-    return TargetError(
-        f"The target already has {shown}{more}. Nothing was changed.",
-        hint="Choose another schema with --schema NAME, or replace what is there with --drop-existing.",
-        code="exists",
-    )
-
-
-def _stopper(snapshot: Snapshot, connections: Lender[psycopg.Connection]) -> Callable[[], None]:
-    def stop() -> None:
-        snapshot.interrupt()
-        for connection in connections.each():
-            with suppress(psycopg.Error):
-                connection.cancel_safe(timeout=5)
-
-    return stop
+def about(source: str, error: ExuviaError) -> ExuviaError:
+    """Return an error that names the source which it is about."""
+    code = error.code.removeprefix(error.family).removeprefix(".")
+    return type(error)(f"{source}: {error.message}", hint=error.hint, code=code)
 
 
 def _abandon(main: psycopg.Connection, connect: Callable[[], psycopg.Connection], schemas: Sequence[str]) -> None:

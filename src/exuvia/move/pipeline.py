@@ -6,43 +6,32 @@ Each function opens the source as one read-only snapshot and hands plain values 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from exuvia.engines.postgres.connect import require_create
-from exuvia.engines.postgres.staging import staging_name
-from exuvia.engines.sqlite.snapshot import Snapshot
-from exuvia.errors import ConfigError, PlanError
 from exuvia.move.checks import as_found, verify_existing
 from exuvia.move.clock import Clock
-from exuvia.move.copying import CopyOptions
 from exuvia.move.ends import (
     Inspection,
-    Reached,
     fit_plan,
     for_server,
     look_at,
     make_plan,
     opened,
-    prepare_existing,
     reach,
     source_of,
 )
 from exuvia.move.events import Listener, ignore, one_at_a_time
-from exuvia.move.execution import Execution, conflicts, taken
 from exuvia.move.existing.checks import refuse
 from exuvia.move.existing.fitting import as_published
-from exuvia.move.existing.publish import IntoExisting
 from exuvia.move.lending import Lender
+from exuvia.move.moving import Part, move
 from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Source, Target, default_jobs
 from exuvia.move.plan import Plan, TablePlan
 from exuvia.move.planner import PlanOptions
-from exuvia.move.quarantine import Quarantine
 from exuvia.move.requeue import Origin, Requeued
 from exuvia.move.requeue import requeue as requeue_table
 from exuvia.move.results import MoveReport
-from exuvia.move.trial import estimate
 from exuvia.move.verify import Verifier
 
 __all__ = [
@@ -124,37 +113,9 @@ def migrate(
         RejectedError: A row cannot go and ``on_error`` is 'stop'.
     """
     options = options or MoveOptions()
-    if options.into_existing and options.drop_existing:
-        raise ConfigError("Tables cannot be both filled and replaced.", hint="Drop one of the options.", code="options")
-    started, clock = datetime.now(UTC), Clock(one_at_a_time(listener))
-    begun = time.perf_counter()
-    with opened(source, options.jobs) as snapshot:
-        server = reach(target, options)
-        into = prepare_existing(snapshot, source, server, options, clock) if options.into_existing else None
-        wanted = for_server(server, options.plan)
-        planned = into.found.plan if into is not None else make_plan(snapshot, source, wanted, options.jobs, clock)
-        report = MoveReport(
-            status="planned",
-            source=str(source_of(source)),
-            target=server.described,
-            started=started,
-            seconds=0.0,
-            stages=clock.seconds,
-            plan=planned,
-            tables=(),
-            objects=planned.objects,
-            rejections=(),
-            proof=None,
-        )
-        _require_rights(server, planned, into)
-        if options.dry_run:
-            report = _tried(report, snapshot, server, options)
-        else:
-            if into is not None:
-                refuse(planned.problems)
-            _refuse_errors(planned)
-            report = _moved(report, snapshot, server, options, clock, into=into)
-    return replace(report, seconds=time.perf_counter() - begun)
+    quarantine = options.quarantine_file or Path(f"{source_of(source).path.stem}.quarantine.jsonl")
+    (report,) = move([Part(source, "", options.plan, quarantine)], target, options, listener)
+    return report
 
 
 def verify(
@@ -248,66 +209,3 @@ def requeue(
                 requeue_table(connection, reader, table, origin) for table in found if isinstance(table, TablePlan)
             ]
     return tuple(one for one in outcomes if one is not None)
-
-
-def _refuse_errors(plan: Plan) -> None:
-    errors = [problem for problem in plan.problems if problem.level == "error"]
-    if errors:
-        first = errors[0]
-        more = f" ({len(errors) - 1} more errors: see exuvia plan.)" if len(errors) > 1 else ""
-        raise PlanError(f"{first.where}: {first.message}{more}", hint=" ".join(first.choices), code="refused")
-
-
-def _moved(
-    report: MoveReport,
-    snapshot: Snapshot,
-    server: Reached,
-    options: MoveOptions,
-    clock: Clock,
-    *,
-    into: IntoExisting | None,
-) -> MoveReport:
-    name = Path(report.source).stem
-    quarantine = Quarantine(options.quarantine_file or Path(f"{name}.quarantine.jsonl"))
-    outcome = Execution(
-        plan=report.plan,
-        snapshot=snapshot,
-        connect=server.connect,
-        target_url=server.url,
-        quarantine=quarantine,
-        copy_options=CopyOptions(options.jobs, options.batch_rows, options.on_error == "stop"),
-        replace_existing=options.drop_existing,
-        verify=options.verify,
-        restart=options.restart,
-        clock=clock,
-        into=into,
-    ).run()
-    rejected = any(table.rows_rejected for table in outcome.tables)
-    return replace(
-        report,
-        status="different" if not outcome.published else "moved with rejections" if rejected else "moved",
-        plan=replace(report.plan, problems=report.plan.problems + outcome.problems),
-        tables=outcome.tables,
-        objects=outcome.objects,
-        rejections=outcome.rejected.rejections,
-        proof=outcome.proof,
-        quarantine_file=outcome.rejected.path,
-    )
-
-
-def _require_rights(server: Reached, plan: Plan, into: IntoExisting | None) -> None:
-    """Make sure that the target's schemas, and the staging schemas beside them, can be made and filled."""
-    with server.connect() as connection:
-        for schema in sorted({table.target.schema for table in plan.tables}):
-            if into is None:
-                require_create(connection, schema)
-            require_create(connection, staging_name(schema))
-
-
-def _tried(report: MoveReport, snapshot: Snapshot, server: Reached, options: MoveOptions) -> MoveReport:
-    if not options.into_existing:
-        with server.connect() as connection:
-            found = conflicts(connection, report.plan)
-        if found and not options.drop_existing:
-            raise taken(found)
-    return replace(report, estimate=estimate(snapshot, report.plan))

@@ -8,33 +8,33 @@ from dataclasses import replace
 import psycopg
 
 from exuvia.engines.postgres.staging import Relation, publish
-from exuvia.move.plan import Fate, ObjectPlan, Plan
+from exuvia.move.plan import Fate, ObjectPlan
 
 
 def publish_all(
     connection: psycopg.Connection,
-    plan: Plan,
+    objects: Sequence[Sequence[ObjectPlan]],
     tables: Mapping[str, Sequence[str]],
     replaced: Sequence[Relation],
-) -> tuple[ObjectPlan, ...]:
-    """Publish staged tables and make the plan's views and triggers.
+) -> list[tuple[ObjectPlan, ...]]:
+    """Publish staged tables and make the plans' views and triggers.
 
     Args:
         connection: A connection in autocommit mode.
-        plan: The plan; its objects with a ``target_sql`` are made here.
+        objects: The objects of each plan; those with a ``target_sql`` are made here.
         tables: Names of the staged tables by target schema.
         replaced: Relations of the target that give way.
 
     Returns:
-        The plan's objects with their final fates.
+        The objects of each plan with their final fates.
 
     Raises:
         TargetError: Something depends on a relation that was to give way; nothing was published.
     """
     with connection.transaction():
         publish(connection, tables, replaced)
-        made = dict(_make(connection, [one for one in plan.objects if one.target_sql]))
-    return tuple(made.get(id(one), one) for one in plan.objects)
+        made = dict(_make(connection, [one for group in objects for one in group if one.target_sql]))
+    return [tuple(made.get(id(one), one) for one in group) for group in objects]
 
 
 def _make(connection: psycopg.Connection, objects: list[ObjectPlan]) -> Iterator[tuple[int, ObjectPlan]]:

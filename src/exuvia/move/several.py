@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from exuvia.catalog.names import assign, fold
-from exuvia.errors import ConfigError, ExuviaError, PlanError, TargetError
+from exuvia.errors import ConfigError, ExuviaError, PlanError
 from exuvia.location import SqliteLocation, parse
-from exuvia.move.events import Listener, ignore
-from exuvia.move.pipeline import DEFAULT_TARGET, MoveOptions, Target, migrate, verify
-from exuvia.move.plan import Plan
+from exuvia.move.events import Listener, about_source, ignore
+from exuvia.move.execution import about
+from exuvia.move.moving import Part, move
+from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Target
+from exuvia.move.pipeline import verify
 from exuvia.move.planfile import load
 from exuvia.move.planner import PlanOptions
 from exuvia.move.planning.overrides import Overrides, SourceOverride, at, did_you_mean
-from exuvia.move.results import MoveReport
+from exuvia.move.results import JointReport, MoveReport
 
-_EXISTS = "target.exists"
 _RESERVED = re.compile(r"pg_|information_schema$|exuvia_staging_")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One of several files: the file, a name of its own, and how it is planned."""
-
-    source: str
-    label: str
-    options: PlanOptions
 
 
 def parts(sources: Sequence[str], options: PlanOptions, *, prefixed: bool, directory: Path | None = None) -> list[Part]:
@@ -66,7 +58,8 @@ def parts(sources: Sequence[str], options: PlanOptions, *, prefixed: bool, direc
         shared = prefixed or own.prefix is not None or options.target_schema != "public"
         default = options.target_schema if shared else label
         schema = own.schema or (plan.schema if plan else None) or default
-        found.append(Part(source, label, replace(options, schema=schema, prefix=prefix, overrides=plan)))
+        planned = replace(options, schema=schema, prefix=prefix, overrides=plan)
+        found.append(Part(source, label, planned, Path(f"{label}.quarantine.jsonl")))
     return found
 
 
@@ -76,12 +69,12 @@ def migrate_several(
     *,
     options: MoveOptions | None = None,
     listener: Listener = ignore,
-) -> list[MoveReport]:
+) -> JointReport:
     """Move several SQLite files into one PostgreSQL database and prove each.
 
-    All files are planned before anything is written, so that a name that two of them want, and an error in any plan,
-    is told first. Each file then appears in the target as a whole. When a later one fails, those before it are there;
-    the next run compares them with their files instead of moving them again.
+    All files are planned, then all are copied and proved beside the target's tables, then all appear together in one
+    transaction. A failure in any of them leaves the target as it was for all; a move whose process was killed, or
+    whose connection was lost, goes on where it stopped when it is called again in the same way.
 
     Args:
         pieces: The files, as ``parts`` gives them.
@@ -90,32 +83,17 @@ def migrate_several(
         listener: Hears of progress.
 
     Returns:
-        One report per file. With ``dry_run`` they say what would be done.
+        What was done. With ``dry_run`` it says what would be done.
 
     Raises:
-        PlanError: Two files want the same name, or a plan has an error; nothing was written.
-        TargetError: The target refuses a file; the message says which ones are there.
+        SourceError: A file cannot be read.
+        PlanError: Files want the same names, or plans have errors; the message lists all of them.
+        TargetError: The target cannot be reached, lacks rights, or has tables of the same names.
+        RejectedError: A row cannot go and ``on_error`` is 'stop'.
     """
-    options = options or MoveOptions()
-    if options.into_existing and any(part.options.prefix for part in pieces):
-        raise ConfigError(
-            "Names with a prefix are for tables that exuvia makes.",
-            hint="Name a schema for each file in the plan file, or leave --into-existing out.",
-            code="options",
-        )
-    tried = [_tried(part, target, options, listener) for part in pieces]
-    _refuse_collisions(pieces, [report.plan for report in tried])
-    if options.dry_run:
-        return tried
-    _refuse_errors(pieces, tried)
-    done: list[MoveReport] = []
-    for part, report in zip(pieces, tried, strict=True):
-        if report.status != "planned":
-            done.append(report)
-            continue
-        with _named(part, [one.source for one in done]):
-            done.append(migrate(part.source, target, options=_for(part, options), listener=listener))
-    return done
+    begun = time.perf_counter()
+    reports = move(_with_quarantines(pieces, options), target, options or MoveOptions(), listener)
+    return JointReport(reports, time.perf_counter() - begun)
 
 
 def verify_several(
@@ -124,7 +102,7 @@ def verify_several(
     *,
     options: MoveOptions | None = None,
     listener: Listener = ignore,
-) -> list[MoveReport]:
+) -> JointReport:
     """Compare several SQLite files with the PostgreSQL database that they were moved into.
 
     Args:
@@ -132,89 +110,29 @@ def verify_several(
         target: The PostgreSQL database.
         options: As they were for the move; ``plan`` is each part's own.
         listener: Hears of progress.
+
+    Raises:
+        SourceError: A file cannot be read.
+        TargetError: The target cannot be reached or read.
     """
+    begun = time.perf_counter()
     options = options or MoveOptions()
-    return [verify(part.source, target, options=_for(part, options), listener=listener) for part in pieces]
-
-
-def _for(part: Part, options: MoveOptions) -> MoveOptions:
-    """The options for one file; its rejected rows go to a file of its own."""
-    quarantine = Path(f"{part.label}.quarantine.jsonl")
-    if options.quarantine_file is not None:
-        given = options.quarantine_file
-        quarantine = given.with_name(f"{given.stem}.{part.label}{given.suffix}")
-    return replace(options, plan=part.options, quarantine_file=quarantine)
-
-
-def _tried(part: Part, target: Target, options: MoveOptions, listener: Listener) -> MoveReport:
-    """A dry run of one file; where its tables are in the target already and hold its values, their comparison."""
-    own = _for(part, options)
-    with _named(part, []):
+    reports: list[MoveReport] = []
+    for part in pieces:
+        heard = about_source(listener, part.label)
         try:
-            return migrate(part.source, target, options=replace(own, dry_run=True), listener=listener)
-        except TargetError as error:
-            if error.code != _EXISTS:
-                raise
-            there = verify(part.source, target, options=own, listener=listener)
-            if there.status == "different":
-                raise
-            return there
+            reports.append(verify(part.source, target, options=replace(options, plan=part.options), listener=heard))
+        except ExuviaError as error:
+            raise about(str(part.source), error) from error
+    return JointReport(tuple(reports), time.perf_counter() - begun)
 
 
-def _refuse_collisions(pieces: Sequence[Part], plans: Sequence[Plan]) -> None:
-    owners: dict[tuple[str, str], tuple[Part, str]] = {}
-    found: list[str] = []
-    for part, plan in zip(pieces, plans, strict=True):
-        for schema, name, what in _names(plan):
-            other = owners.setdefault((schema, name), (part, what))
-            if other[0] is not part:
-                found.append(f"{schema}.{name}: {other[1]} of {other[0].source} and {what} of {part.source}")
-    if found:
-        more = f", and {len(found) - 5} more" if len(found) > 5 else ""
-        raise PlanError(
-            f"Several files want the same names: {'; '.join(found[:5])}{more}. Nothing was written.",
-            hint='Give each file a schema or a prefix: --prefix, or [sources."a.db"] schema = "…" in the plan file.',
-            code="collision",
-        )
-
-
-def _names(plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """Schema, name and kind of every relation that a plan makes."""
-    for table in plan.tables:
-        target = table.target
-        yield target.schema, target.name, f"table {table.source.name}"
-        yield target.schema, table.quarantine, f"the quarantine of {table.source.name}"
-        for key in (target.primary_key, *target.uniques):
-            if key is not None:
-                yield target.schema, key.name, f"a key of {table.source.name}"
-        for index in target.indexes:
-            yield target.schema, index.name, f"an index of {table.source.name}"
-    for one in plan.objects:
-        if one.target is not None:
-            yield (*one.target, f"{one.kind} {one.name}")
-
-
-def _refuse_errors(pieces: Sequence[Part], reports: Sequence[MoveReport]) -> None:
-    for part, report in zip(pieces, reports, strict=True):
-        errors = [problem for problem in report.plan.problems if problem.level == "error"]
-        if errors and report.status == "planned":
-            first = errors[0]
-            raise PlanError(
-                f"{part.source}: {first.where}: {first.message} Nothing was written.",
-                hint=" ".join(first.choices),
-                code="refused",
-            )
-
-
-@contextmanager
-def _named(part: Part, done: Sequence[str]) -> Iterator[None]:
-    """Say in an error which file it is about, and which ones are in the target."""
-    try:
-        yield
-    except ExuviaError as error:
-        there = f" {', '.join(done)}: moved already; the next run compares them." if done else ""
-        code = error.code.removeprefix(error.family).removeprefix(".")
-        raise type(error)(f"{part.source}: {error.message}", hint=f"{error.hint}{there}".strip(), code=code) from error
+def _with_quarantines(pieces: Sequence[Part], options: MoveOptions | None) -> list[Part]:
+    """Each part with a list of rejected rows of its own beside the one that the options name."""
+    given = options.quarantine_file if options is not None else None
+    if given is None:
+        return list(pieces)
+    return [replace(one, quarantine=given.with_name(f"{given.stem}.{one.label}{given.suffix}")) for one in pieces]
 
 
 def _said(sources: Sequence[str], said: Overrides) -> dict[str, SourceOverride]:

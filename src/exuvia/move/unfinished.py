@@ -17,7 +17,7 @@ class Unfinished:
     """A move on its way, or one that was interrupted.
 
     Args:
-        source: The source, as it was named.
+        sources: The sources, as they were named; empty when another version of exuvia began the move.
         schemas: The target schemas.
         started: When it began, ISO 8601 in UTC.
         running: Whether a process is at work on it now.
@@ -27,7 +27,7 @@ class Unfinished:
         rows: Rows in all.
     """
 
-    source: str
+    sources: tuple[str, ...]
     schemas: tuple[str, ...]
     started: str
     running: bool
@@ -73,9 +73,9 @@ def abort(target: Location, schema: str | None = None) -> tuple[Unfinished, ...]
 
 
 def _described(connection: psycopg.Connection, header: ledger.Header) -> Unfinished:
-    entries = ledger.entries(connection, header)
+    entries = ledger.entries(connection, header) if header.version == ledger.VERSION else []
     return Unfinished(
-        source=header.source,
+        sources=tuple(one.source for one in header.sources),
         schemas=header.schemas,
         started=header.started,
         running=staging.is_locked(connection, header.schemas[0]),

@@ -1,15 +1,25 @@
-"""One document for several moves: a JSON array of reports, or one HTML file that holds each report's page."""
+"""One report for several sources that went together: JSON, one HTML file, or the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
 
-from exuvia.move.results import MoveReport
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from exuvia.move.results import JointReport, MoveReport, Status
+from exuvia.report import document as doc
 from exuvia.report.html import to_html
-from exuvia.report.json_report import to_json
-from exuvia.report.verdict import verdict
-from exuvia.report.words import counted, plain
+from exuvia.report.json_report import dump, report_document
+from exuvia.report.terminal import summary
+from exuvia.report.terminal_parts import verdict_line
+from exuvia.report.verdict import Level, Verdict, verdict
+from exuvia.report.words import counted, duration, plain
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -30,6 +40,7 @@ body {{ background: #16181d; color: #e6e6e6; }}
 </head>
 <body>
 <h1>{title}</h1>
+<p><strong class="{level}">{headline}</strong>: {detail}</p>
 {parts}
 </body>
 </html>
@@ -40,15 +51,81 @@ _PART = """<details{open}>
 </details>"""
 
 
-def all_to_json(reports: Sequence[MoveReport]) -> str:
-    """Return the reports as one JSON array of documents."""
-    return "[\n" + ",\n".join(to_json(report).rstrip("\n") for report in reports) + "\n]\n"
+_GRAVITY: tuple[Level, ...] = ("good", "attention", "bad")
 
 
-def all_to_html(reports: Sequence[MoveReport]) -> str:
-    """Return one self-contained page with a verdict and the whole report of each move; what went wrong is open."""
-    parts = [_part(report) for report in reports]
-    return _PAGE.format(title=counted(len(reports), "database"), parts="\n".join(parts))
+@dataclass(frozen=True, slots=True)
+class JointDocument:
+    """``exuvia migrate --json``, ``exuvia verify --json`` and ``--report FILE.json`` with several sources."""
+
+    format: Literal["exuvia.reports"]
+    version: int
+    exuvia: str
+    status: Status
+    verdict: doc.VerdictDocument
+    seconds: float
+    reports: Sequence[doc.ReportDocument]
+
+
+def joint_verdict(report: JointReport) -> Verdict:
+    """Judge all sources together: by the gravest verdict of any, with the figures of all."""
+    judged = [verdict(one) for one in report.reports]
+    gravest = max(judged, key=lambda one: _GRAVITY.index(one.level))
+    same = [one.source for one, found in zip(report.reports, judged, strict=True) if found.headline == gravest.headline]
+    where = f" ({', '.join(same)})" if len(same) < len(judged) else ""
+    return Verdict(gravest.level, f"{gravest.headline}{where}", ", ".join(_figures(report)))
+
+
+def _figures(report: JointReport) -> Iterator[str]:
+    yield counted(len(report.reports), "file")
+    yield counted(sum(table.profile.rows for one in report.reports for table in one.plan.tables), "row")
+    proofs = [one.proof for one in report.reports if one.proof is not None]
+    if proofs:
+        yield f"{counted(sum(proof.values_compared for proof in proofs), 'value')} compared"
+    yield duration(report.seconds)
+
+
+def joint_summary(report: JointReport, files: Sequence[str | Path] = ()) -> RenderableType:
+    """Return the outcome of each source, and last the verdict on all.
+
+    Args:
+        report: The outcome.
+        files: Where reports were written, to be named at the end.
+    """
+    parts: list[RenderableType] = []
+    for one in report.reports:
+        parts += [summary(one), Text()]
+    parts.append(verdict_line(joint_verdict(report)))
+    parts += [Text(f"Report: {file}") for file in files]
+    return Group(*parts)
+
+
+def joint_to_json(report: JointReport) -> str:
+    """Return one JSON document: the verdict on all sources, and the report of each."""
+    judged = joint_verdict(report)
+    return dump(
+        JointDocument(
+            format="exuvia.reports",
+            version=doc.VERSION,
+            exuvia=version("exuvia"),
+            status=report.status,
+            verdict=doc.VerdictDocument(judged.level, judged.headline, judged.detail),
+            seconds=report.seconds,
+            reports=[report_document(one) for one in report.reports],
+        )
+    )
+
+
+def joint_to_html(report: JointReport) -> str:
+    """Return one self-contained page with a verdict and the whole report of each source; what went wrong is open."""
+    judged = joint_verdict(report)
+    return _PAGE.format(
+        title=counted(len(report.reports), "database"),
+        level=judged.level,
+        headline=escape(plain(judged.headline)),
+        detail=escape(judged.detail),
+        parts="\n".join(_part(one) for one in report.reports),
+    )
 
 
 def _part(report: MoveReport) -> str:

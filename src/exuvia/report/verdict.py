@@ -75,6 +75,9 @@ def _planned(report: MoveReport) -> Verdict:
 
 def _different(report: MoveReport, proof: Proof, rejected: int) -> Verdict:
     wrong = [table for table in proof.tables if not table.equal]
+    if not wrong:
+        detail = f"{counted(proof.values_compared, 'value')} compared, 0 differences, but another source differs"
+        return Verdict("bad", "Not published", f"{detail}; the target is as it was")
     listed = sum(len(table.differences) for table in wrong)
     detail = f"{counted(proof.values_compared, 'value')} compared, {counted(listed, 'difference')} listed"
     if rejected:

@@ -7,8 +7,9 @@ staging schema says what is moving, so that an unfinished move can be told from 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import psycopg
 
@@ -17,9 +18,24 @@ from exuvia.engines.postgres.ddl import literal
 from exuvia.engines.postgres.staging import staging_name
 from exuvia.values.digest import Digest
 
-VERSION = 1
+VERSION = 2
 
 _MARK = "exuvia: tables on their way; see exuvia status, exuvia abort\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """One source of a move.
+
+    Args:
+        source: The source, as it was named.
+        plan: Fingerprint of its plan, the source's chunks included.
+        plain: Its tables whose generated columns were made ordinary ones.
+    """
+
+    source: str
+    plan: str
+    plain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +44,29 @@ class Header:
 
     Args:
         version: The ledger's format.
-        source: The source, as it was named.
-        plan: Fingerprint of the plan, the source's chunks included.
+        sources: The sources; empty when the ledger has another format.
         started: When the move began, ISO 8601 in UTC.
         chunks: How many chunks there are.
         rows: How many rows.
         schemas: The target schemas.
         name: The ledger's table.
-        plain: Source tables whose generated columns were made ordinary ones.
     """
 
     version: int
-    source: str
-    plan: str
+    sources: tuple[Moving, ...]
     started: str
     chunks: int
     rows: int
     schemas: tuple[str, ...]
     name: str
-    plain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A committed chunk: rows copied, rows rejected, bytes sent, and the digest of what was copied."""
+    """A committed chunk of a table of a source: rows copied, rows rejected, bytes sent, and the digest of what was
+    copied."""
 
+    source: str
     table: str
     chunk: int
     rows: int
@@ -77,13 +91,14 @@ def begin(connection: psycopg.Connection, header: Header) -> None:
     connection.execute(
         f"""
         CREATE TABLE {_place(header)} (
+            source text NOT NULL,
             source_table text NOT NULL,
             chunk bigint NOT NULL,
             rows bigint NOT NULL,
             rejected bigint NOT NULL,
             bytes bigint NOT NULL,
             digest json NOT NULL,
-            PRIMARY KEY (source_table, chunk)
+            PRIMARY KEY (source, source_table, chunk)
         )
         """
     )
@@ -108,17 +123,19 @@ def record(connection: psycopg.Connection, header: Header, entry: Entry) -> None
     """Record a chunk, in the transaction that copies it."""
     digest = json.dumps([entry.digest.rows, entry.digest.low, entry.digest.high, list(entry.digest.columns)])
     connection.execute(
-        f"INSERT INTO {_place(header)} VALUES (%s, %s, %s, %s, %s, %s)",
-        (entry.table, entry.chunk, entry.rows, entry.rejected, entry.bytes, digest),
+        f"INSERT INTO {_place(header)} VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (entry.source, entry.table, entry.chunk, entry.rows, entry.rejected, entry.bytes, digest),
     )
 
 
 def entries(connection: psycopg.Connection, header: Header) -> list[Entry]:
     """Return the committed chunks."""
-    found = connection.execute(f"SELECT source_table, chunk, rows, rejected, bytes, digest FROM {_place(header)}")
+    found = connection.execute(
+        f"SELECT source, source_table, chunk, rows, rejected, bytes, digest FROM {_place(header)}"
+    )
     return [
-        Entry(table, chunk, copied, rejected, size, Digest(rows, low, high, tuple(columns)))
-        for table, chunk, copied, rejected, size, (rows, low, high, columns) in found
+        Entry(source, table, chunk, copied, rejected, size, Digest(rows, low, high, tuple(columns)))
+        for source, table, chunk, copied, rejected, size, (rows, low, high, columns) in found
     ]
 
 
@@ -129,7 +146,14 @@ def _place(header: Header) -> str:
 def _read(comment: str | None) -> Header | None:
     if comment is None or not comment.startswith(_MARK):
         return None
-    fields = json.loads(comment.removeprefix(_MARK))
-    fields["schemas"], fields["plain"] = tuple(fields["schemas"]), tuple(fields.get("plain", ()))
-    known = {name: fields[name] for name in Header.__dataclass_fields__ if name in fields}
-    return Header(**known)
+    fields: Mapping[str, Any] = json.loads(comment.removeprefix(_MARK))
+    sources = tuple(Moving(one["source"], one["plan"], tuple(one["plain"])) for one in fields.get("sources", ()))
+    return Header(
+        version=fields["version"],
+        sources=sources if fields["version"] == VERSION else (),
+        started=fields["started"],
+        chunks=fields["chunks"],
+        rows=fields["rows"],
+        schemas=tuple(fields["schemas"]),
+        name=fields["name"],
+    )

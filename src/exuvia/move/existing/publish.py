@@ -82,42 +82,19 @@ class IntoExisting:
     found: Fitted
     on_conflict: OnConflict
 
-    def publish(self, connection: psycopg.Connection, quarantines: Iterable[tuple[str, str]]) -> tuple[Problem, ...]:
-        """Check the staged rows and put them where they belong, in one transaction.
+    @property
+    def tables(self) -> tuple[FittedTable, ...]:
+        """The tables that are filled."""
+        return self.found.tables
+
+    def fill(self, connection: psycopg.Connection) -> list[Problem]:
+        """Put the staged rows where they belong; call it in a transaction that has locked the tables.
 
         Tables are filled in the order of the target's foreign keys; those that refer to each other in a circle are
         filled by one statement, at whose end PostgreSQL looks at foreign keys, so that none has to be deferrable.
-        Triggers of the application do not fire. Sequences are set last: what setval does is not undone by a rollback.
-
-        Args:
-            connection: A connection in autocommit mode.
-            quarantines: Target schema and name of each quarantine table that goes along.
-
-        Returns:
-            What a person should know about it.
-
-        Raises:
-            PlanError: Rows break a constraint of the target; nothing was changed.
-            TargetError: The target changed in the meantime, or does not hold what was inserted; nothing was changed.
+        Triggers of the application do not fire.
         """
-        tables = self.found.tables
-        told = list(check_values(connection, tables))
-        try:
-            with connection.transaction():
-                told += self._fill(connection, tables)
-                for schema, name in quarantines:
-                    connection.execute(f"ALTER TABLE {qualify(staging_name(schema), name)} SET SCHEMA {quote(schema)}")
-                for schema in {table.target.schema for table in tables}:
-                    # From here on nothing is left to be continued: rows must not go in a second time.
-                    connection.execute(f"COMMENT ON SCHEMA {quote(staging_name(schema))} IS '{_DONE}'")
-        except psycopg.Error as error:
-            raise explain_error(error, doing="the rows; the target is as it was") from error
-        for table in tables:
-            connection.execute(f"ANALYZE {table.target.place}")
-        return tuple(told)
-
-    def _fill(self, connection: psycopg.Connection, tables: Sequence[FittedTable]) -> list[Problem]:
-        self._lock(connection, tables)
+        tables = self.tables
         self._unchanged(connection, tables)
         refuse([*occupied(connection, self.found, self.on_conflict)])
         refuse(check_relations(connection, tables, self.on_conflict))
@@ -134,16 +111,7 @@ class IntoExisting:
             for trigger in table.target.triggers:
                 action = _FIRES[trigger.enabled]
                 connection.execute(f"ALTER TABLE {table.target.place} {action} {quote(trigger.name)}")
-        for table in tables:
-            told += _set_sequences(connection, table)
         return told
-
-    def _lock(self, connection: psycopg.Connection, tables: Sequence[FittedTable]) -> None:
-        """Keep others from writing until the end; without the rights for it, from altering the tables."""
-        for table in sorted(tables, key=lambda table: table.target.place):
-            may = table.target.owned or "UPDATE" in table.target.rights
-            mode = "SHARE ROW EXCLUSIVE" if may else "ROW EXCLUSIVE"
-            connection.execute(f"LOCK TABLE {table.target.place} IN {mode} MODE")
 
     def _unchanged(self, connection: psycopg.Connection, tables: Sequence[FittedTable]) -> None:
         schemas = {table.target.schema for table in tables}
@@ -208,6 +176,74 @@ class IntoExisting:
                 code="changes_values",
             )
         yield from _told(table, rows, met[place], before[place])
+
+
+def publish_into(
+    connection: psycopg.Connection, moves: Sequence[IntoExisting], quarantines: Iterable[tuple[str, str]]
+) -> list[tuple[Problem, ...]]:
+    """Check the staged rows of all sources and put them where they belong, in one transaction.
+
+    A source is filled after those whose tables its own refer to. Sequences are set last: what setval does is not
+    undone by a rollback.
+
+    Args:
+        connection: A connection in autocommit mode.
+        moves: What goes where, by source.
+        quarantines: Target schema and name of each quarantine table that goes along.
+
+    Returns:
+        What a person should know about it, by source.
+
+    Raises:
+        PlanError: Rows break a constraint of the target; nothing was changed.
+        TargetError: The target changed in the meantime, or does not hold what was inserted; nothing was changed.
+    """
+    tables = [table for one in moves for table in one.tables]
+    told = [list(check_values(connection, one.tables)) for one in moves]
+    try:
+        with connection.transaction():
+            _lock(connection, tables)
+            for number in _source_order(moves):
+                told[number] += moves[number].fill(connection)
+            for schema, name in quarantines:
+                connection.execute(f"ALTER TABLE {qualify(staging_name(schema), name)} SET SCHEMA {quote(schema)}")
+            for one, notes in zip(moves, told, strict=True):
+                notes += [note for table in one.tables for note in _set_sequences(connection, table)]
+            for schema in {table.target.schema for table in tables}:
+                # From here on nothing is left to be continued: rows must not go in a second time.
+                connection.execute(f"COMMENT ON SCHEMA {quote(staging_name(schema))} IS '{_DONE}'")
+    except psycopg.Error as error:
+        raise explain_error(error, doing="the rows; the target is as it was") from error
+    for table in tables:
+        connection.execute(f"ANALYZE {table.target.place}")
+    return [tuple(notes) for notes in told]
+
+
+def _lock(connection: psycopg.Connection, tables: Iterable[FittedTable]) -> None:
+    """Keep others from writing until the end; without the rights for it, from altering the tables."""
+    for table in sorted(tables, key=lambda table: table.target.place):
+        may = table.target.owned or "UPDATE" in table.target.rights
+        mode = "SHARE ROW EXCLUSIVE" if may else "ROW EXCLUSIVE"
+        connection.execute(f"LOCK TABLE {table.target.place} IN {mode} MODE")
+
+
+def _source_order(moves: Sequence[IntoExisting]) -> Iterator[int]:
+    owner = {
+        (table.target.schema, table.target.name): number for number, one in enumerate(moves) for table in one.tables
+    }
+    graph = [
+        sorted(
+            {
+                owner[key.schema, key.table]
+                for table in one.tables
+                for key in table.target.foreign_keys
+                if (key.schema, key.table) in owner
+            }
+        )
+        for one in moves
+    ]
+    for group in load_groups(graph):
+        yield from group
 
 
 def _told(table: FittedTable, rows: int, met: int, before: int) -> Iterator[Problem]:
