@@ -1,0 +1,1 @@
+"""Looking at a SQLite database that others use, without being in their way: locks, processes, sizes, samples."""

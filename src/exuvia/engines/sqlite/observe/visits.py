@@ -1,0 +1,130 @@
+"""Reading a database in short visits, so that its writers never wait long.
+
+Outside WAL mode a reader keeps every writer from committing. So a visit ends after a while, writers get a pause to go
+ahead, and a question that takes longer than a whole visit stays unanswered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from exuvia.catalog.model import Catalog
+from exuvia.engines.sqlite.errors import source_error
+from exuvia.engines.sqlite.inspect import inspect
+from exuvia.engines.sqlite.snapshot import Snapshot
+
+JOURNAL_HOLD: Final = 0.1
+"""Seconds for which writers may have to wait, outside WAL mode."""
+
+WAL_HOLD: Final = 10.0
+"""Seconds for which a checkpoint may have to wait, in WAL mode; writers do not."""
+
+_PAUSE: Final = 0.05
+_STEPS: Final = 1000
+
+
+class Visits:
+    """Reads a database, one short snapshot after another.
+
+    Args:
+        path: The database.
+        hold: Seconds that a visit lasts at most; None for 0.1, or 10 in WAL mode.
+    """
+
+    def __init__(self, path: Path, hold: float | None = None) -> None:
+        self._path = path
+        self._snapshot = Snapshot.open(path, readers=0)
+        self._until = 0.0
+        try:
+            self.wal = next(iter(self._snapshot.connection.execute("PRAGMA main.journal_mode")))[0] == "wal"
+            self.hold = hold if hold is not None else WAL_HOLD if self.wal else JOURNAL_HOLD
+            self._begin()
+        except BaseException:
+            self._snapshot.close()
+            raise
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """The connection of the present visit."""
+        return self._snapshot.connection
+
+    @property
+    def size_bytes(self) -> int:
+        """The file's size, without its WAL."""
+        return self._snapshot.size_bytes
+
+    def ask(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]] | None:
+        """Run a SELECT or a PRAGMA that reads.
+
+        Args:
+            sql: The statement.
+            parameters: Its values.
+
+        Returns:
+            The rows; None where they take longer than a visit may last.
+
+        Raises:
+            SourceError: SQLite cannot answer.
+        """
+        started = time.monotonic()
+        fresh = started + self.hold - self._until < self.hold / 10
+        answer = self._try(sql, parameters)
+        if answer is None and not fresh:
+            self.renew()
+            answer = self._try(sql, parameters)
+        if time.monotonic() >= self._until:
+            self.renew()
+        return answer
+
+    def describe(self, label: str) -> Catalog:
+        """Read the schema; however long that takes.
+
+        Args:
+            label: The database's name for people.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        self.connection.set_progress_handler(None)
+        found = inspect(self.connection, label)
+        self.renew()
+        return found
+
+    def renew(self) -> None:
+        """End the visit, let writers go ahead, and begin another."""
+        self._snapshot.close()
+        time.sleep(min(_PAUSE, self.hold))
+        self._snapshot = Snapshot.open(self._path, readers=0)
+        self._begin()
+
+    def close(self) -> None:
+        """End the last visit."""
+        self._snapshot.close()
+
+    def _begin(self) -> None:
+        self._until = time.monotonic() + self.hold
+        self.connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
+
+    def _try(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]] | None:
+        try:
+            return list(self.connection.execute(sql, tuple(parameters)))
+        except apsw.InterruptError:
+            return None
+        except apsw.Error as error:
+            raise source_error(error, str(self._path)) from error
+
+
+@contextmanager
+def visiting(path: Path, hold: float | None = None) -> Iterator[Visits]:
+    """Open a database for short visits; arguments and errors as for ``Visits`` and ``Snapshot.open``."""
+    visits = Visits(path, hold)
+    try:
+        yield visits
+    finally:
+        visits.close()

@@ -1,0 +1,1 @@
+"""Operating a database: advice."""
