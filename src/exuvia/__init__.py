@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         VerifyError,
     )
     from exuvia.move.events import Listener, Progress
-    from exuvia.move.pipeline import Inspection, MoveOptions, inspect, migrate, plan, requeue, verify
+    from exuvia.move.pipeline import Inspection, MoveOptions, Sample, inspect, migrate, plan, requeue, verify
     from exuvia.move.plan import Plan
     from exuvia.move.planfile import dump, load
     from exuvia.move.planner import PlanOptions
@@ -52,7 +52,7 @@ _HOMES = {
         "VerifyError",
     ),
     "exuvia.move.events": ("Listener", "Progress"),
-    "exuvia.move.pipeline": ("Inspection", "MoveOptions", "inspect", "migrate", "plan", "requeue", "verify"),
+    "exuvia.move.pipeline": ("Inspection", "MoveOptions", "Sample", "inspect", "migrate", "plan", "requeue", "verify"),
     "exuvia.move.plan": ("Plan",),
     "exuvia.move.planfile": ("dump", "load"),
     "exuvia.move.planner": ("PlanOptions",),
@@ -81,6 +81,7 @@ __all__ = [
     "Progress",
     "Proof",
     "RejectedError",
+    "Sample",
     "SourceError",
     "TargetError",
     "VerifyError",

@@ -15,7 +15,7 @@ from exuvia.errors import PlanError
 from exuvia.move.existing.bridges import bridge, parsed
 from exuvia.move.lending import Lender
 from exuvia.move.plan import ColumnPlan, Plan, TablePlan
-from exuvia.move.results import Difference, Proof, TableProof
+from exuvia.move.results import Difference, DifferingRows, Proof, TableProof
 from exuvia.move.trial import misfits
 from exuvia.move.verify import Verifier
 from exuvia.values.facts import ColumnFacts
@@ -43,6 +43,21 @@ def verify_existing(verifier: Verifier, connections: Lender[psycopg.Connection],
         connections: Connections to the target.
         plan: Names of tables and columns, and how values are converted.
     """
+    found, missing = found_in(connections, plan)
+    proof = verifier.verify(found, verifier.snapshot.interrupt)
+    return replace(proof, tables=(*proof.tables, *missing), equal=proof.equal and not missing)
+
+
+def found_in(connections: Lender[psycopg.Connection], plan: Plan) -> tuple[list[TablePlan], list[TableProof]]:
+    """Return a plan's tables with the types that the target has, and the proofs of those that it lacks.
+
+    Args:
+        connections: Connections to the target.
+        plan: Names of tables and columns, and how values are converted.
+
+    Raises:
+        PlanError: A column has a type that exuvia does not know.
+    """
     found: list[TablePlan] = []
     missing: list[TableProof] = []
     with connections.lend() as connection:
@@ -52,8 +67,7 @@ def verify_existing(verifier: Verifier, connections: Lender[psycopg.Connection],
                 found.append(adopted)
             else:
                 missing.append(_missing(table, adopted))
-    proof = verifier.verify(found, verifier.snapshot.interrupt)
-    return replace(proof, tables=(*proof.tables, *missing), equal=proof.equal and not missing)
+    return found, missing
 
 
 def as_found(connection: psycopg.Connection, table: TablePlan, *, read_only: bool = False) -> TablePlan | list[str]:
@@ -123,4 +137,5 @@ def _missing(table: TablePlan, columns: Sequence[str]) -> TableProof:
         target_digest="",
         columns={},
         differences=(Difference(table.source.name, "", "", f"{table.profile.rows:,} rows", f"(no {what} in {place})"),),
+        differing=DifferingRows(missing=table.profile.rows),
     )

@@ -9,6 +9,7 @@ number of differences. The sums are the first layer of an invertible Bloom looku
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -125,7 +126,7 @@ class Finder:
         for hashed in self._theirs(part):
             np.subtract.at(sums, _bucket(hashed), hashed.rows)
         differing = np.flatnonzero(sums)
-        in_each = rows / _BUCKETS
+        in_each = rows / (-math.expm1(-rows / _BUCKETS) * _BUCKETS)  # on average, of those that are not empty
         wanted = np.zeros(_BUCKETS, bool)
         wanted[differing[: int(ROWS_HELD / in_each)]] = True
         return wanted, round((len(differing) - int(wanted.sum())) * in_each)

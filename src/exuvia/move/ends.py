@@ -15,6 +15,7 @@ from exuvia.engines.postgres.connect import connect, resolve
 from exuvia.engines.postgres.extensions import TRIGRAMS, VECTOR
 from exuvia.engines.postgres.read import connection_url
 from exuvia.engines.sqlite.inspect import inspect as inspect_sqlite
+from exuvia.engines.sqlite.profile import Choose
 from exuvia.engines.sqlite.profile import profile as profile_sqlite
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import ConfigError
@@ -94,8 +95,8 @@ def for_server(server: Reached, options: PlanOptions) -> PlanOptions:
     return replace(options, abilities=server.abilities)
 
 
-def look_at(snapshot: Snapshot, source: Source, jobs: int, clock: Clock) -> Inspection:
-    """Read the schema, and every value."""
+def look_at(snapshot: Snapshot, source: Source, jobs: int, clock: Clock, choose: Choose | None = None) -> Inspection:
+    """Read the schema, and every value, or those of the chunks that are chosen."""
     with clock.stage("inspect"):
         catalog = inspect_sqlite(snapshot.connection, str(source_of(source)))
     listener = clock.listener
@@ -104,7 +105,7 @@ def look_at(snapshot: Snapshot, source: Source, jobs: int, clock: Clock) -> Insp
         listener(Progress("profile", table, rows, total, size, finished=rows == total))
 
     with clock.stage("profile"):
-        return Inspection(catalog, profile_sqlite(snapshot, catalog, jobs=jobs, on_progress=tell))
+        return Inspection(catalog, profile_sqlite(snapshot, catalog, jobs=jobs, on_progress=tell, choose=choose))
 
 
 def make_plan(snapshot: Snapshot, source: Source, options: PlanOptions, jobs: int, clock: Clock) -> Plan:

@@ -26,18 +26,20 @@ from exuvia.move.existing.checks import refuse
 from exuvia.move.existing.fitting import as_published
 from exuvia.move.lending import Lender
 from exuvia.move.moving import Part, move
-from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Source, Target, default_jobs
+from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Sample, Source, Target, default_jobs
 from exuvia.move.plan import Plan, TablePlan
 from exuvia.move.planner import PlanOptions
 from exuvia.move.requeue import Origin, Requeued
 from exuvia.move.requeue import requeue as requeue_table
 from exuvia.move.results import MoveReport
+from exuvia.move.sampling import verify_sample
 from exuvia.move.verify import Verifier
 
 __all__ = [
     "DEFAULT_TARGET",
     "Inspection",
     "MoveOptions",
+    "Sample",
     "Source",
     "Target",
     "default_jobs",
@@ -132,7 +134,8 @@ def verify(
     Args:
         source: The SQLite file.
         target: The PostgreSQL database.
-        options: ``plan`` and ``into_existing`` as they were for the move; ``jobs`` and ``data_dir``.
+        options: ``plan`` and ``into_existing`` as they were for the move; ``jobs`` and ``data_dir``; ``sample`` for a
+            quick look at some rows of every table, which proves nothing about the others.
         listener: Hears of progress.
 
     Raises:
@@ -140,6 +143,8 @@ def verify(
         TargetError: The target cannot be reached or read.
     """
     options = options or MoveOptions()
+    if options.sample is not None:
+        return verify_sample(source, target, options, options.sample, listener)
     started, clock = datetime.now(UTC), Clock(one_at_a_time(listener))
     begun = time.perf_counter()
     with opened(source, options.jobs) as snapshot:

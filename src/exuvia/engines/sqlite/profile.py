@@ -28,6 +28,7 @@ from exuvia.values.facts_of import facts_of, merge
 from exuvia.values.profile import Chunk, Profile, TableProfile
 
 OnProgress = Callable[[str, int, int | None, int], None]
+Choose = Callable[[apsw.Connection, Table], tuple[Chunk, ...]]
 
 _NUMBER_BYTES = 8
 _USUAL_ROW_BYTES = 64 << 10  # one chunk's giant row does not make the others be read in small steps
@@ -71,6 +72,7 @@ def profile(
     jobs: int = 2,
     chunk_rows: int = CHUNK_ROWS,
     on_progress: OnProgress | None = None,
+    choose: Choose | None = None,
 ) -> Profile:
     """Read every value of every ordinary and derived table once and return what they are.
 
@@ -84,13 +86,19 @@ def profile(
         jobs: Threads, each with a reader of the snapshot.
         chunk_rows: Rows per chunk at most.
         on_progress: Called with table, rows done, rows in all, bytes done; from any thread, one call at a time.
+        choose: Says which chunks of a table to look at, for a profile of only some rows; None for all. Called from any
+            thread.
 
     Raises:
         CancelledError: The snapshot was interrupted.
     """
     started = time.monotonic()
     work = [_Work(table) for table in (*catalog.tables, *catalog.derived) if tables is None or table.name in tables]
-    profiler = _Profiler(snapshot, chunk_rows, on_progress)
+
+    def all_of(connection: apsw.Connection, table: Table) -> tuple[Chunk, ...]:
+        return cut(connection, table, chunk_rows=chunk_rows, size_bytes=snapshot.size_bytes)
+
+    profiler = _Profiler(snapshot, choose or all_of, on_progress)
     with ThreadPoolExecutor(jobs, thread_name_prefix="exuvia-profile") as pool:
         try:
             _all(pool.submit(profiler.prepare, each) for each in work)
@@ -111,9 +119,9 @@ def _all(futures: Iterable[Future[T]]) -> list[T]:
 class _Profiler:
     """The steps of one profile, each for one table or chunk and in any thread."""
 
-    def __init__(self, snapshot: Snapshot, chunk_rows: int, on_progress: OnProgress | None) -> None:
+    def __init__(self, snapshot: Snapshot, choose: Choose, on_progress: OnProgress | None) -> None:
         self._snapshot = snapshot
-        self._chunk_rows = chunk_rows
+        self._choose = choose
         self._on_progress = on_progress
         self._telling = threading.Lock()
 
@@ -122,9 +130,7 @@ class _Profiler:
         with self._snapshot.reader() as reader:
             try:
                 work.guess = first_guess(reader.sql, work.table, size_matters=self._size_matters(work.table))
-                work.chunks = cut(
-                    reader.sql, work.table, chunk_rows=self._chunk_rows, size_bytes=self._snapshot.size_bytes
-                )
+                work.chunks = self._choose(reader.sql, work.table)
             except apsw.Error as error:
                 self._fail(work, source_error(error, self._snapshot.label, work.table.name))
 
@@ -145,7 +151,9 @@ class _Profiler:
         """Join the chunks' facts, count positions through the table, and name the rows of the examples."""
         work.found.sort(key=lambda found: found.chunk.number)
         chunks = tuple(found.chunk for found in work.found)
-        columns = work.found[0].columns
+        columns: Mapping[str, ColumnFacts] = {column.name: ColumnFacts() for column in work.table.columns}
+        if work.found:
+            columns = work.found[0].columns
         for found in work.found[1:]:
             columns = {name: merge(facts, found.columns[name]) for name, facts in columns.items()}
         rename = self._naming(work.table, chunks, columns)
