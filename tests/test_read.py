@@ -311,7 +311,7 @@ def test_tables_with_a_collation_of_the_application_are_read(tmp_path: Path, enc
 
 @pytest.mark.parametrize("key", ["id INTEGER PRIMARY KEY", "id INT PRIMARY KEY"])
 def test_batches_are_bounded_in_bytes_and_a_huge_row_comes_alone(tmp_path: Path, key: str) -> None:
-    sizes = [10] * 500 + [BATCH_BYTES * 2] + [10] * 500 + [400_000] * 60
+    sizes = [10] * 500 + [BATCH_BYTES * 2] + [10] * 500 + [BATCH_BYTES // 10] * 60
     without = " WITHOUT ROWID" if "INT " in key else ""
     database = Database(
         tmp_path / "a.db",

@@ -22,7 +22,7 @@ from exuvia.values.facts import (
     VectorFacts,
 )
 from exuvia.values.merge import EXAMPLES, merge
-from exuvia.values.packed import Mask, Numbers, offsets_and_data
+from exuvia.values.packed import Mask, Numbers, offsets_and_data, windows
 from exuvia.values.reals import Doubles, integer_digits, most_decimals
 from exuvia.values.utf8 import characters, holding_nul, malformed, shortened
 from exuvia.values.vectors import blob_vectors, text_vectors
@@ -221,11 +221,12 @@ def _vectors(values: pa.Array, lengths: NDArray[np.integer]) -> int:
         return 0
     if likely.all():
         whole = np.frombuffer(data, "<f4", int(offsets[-1] - offsets[0]) // 4, int(offsets[0]))
-        odd = np.flatnonzero(~_ordinary(whole))
-        if not len(odd):
-            return len(values)
+        odd = np.zeros(len(values), np.bool_)
         edges = (offsets - offsets[0]) // 4
-        return len(values) - len(np.unique(np.searchsorted(edges, odd, "right")))
+        for start, part in windows(whole):
+            places = np.flatnonzero(~_ordinary(part))
+            odd[np.searchsorted(edges, places + start, "right") - 1] = True
+        return len(values) - int(np.count_nonzero(odd))
     return _vectors(values.filter(pa.array(likely)), lengths[likely])
 
 

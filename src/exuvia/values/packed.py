@@ -6,8 +6,9 @@ CACM 18(8), 1975): a word holds eight characters in eight lanes, the first one i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,8 @@ PAD = 64
 LONGEST = PAD - 8
 BLOCK = 16_384
 """So many values at a time keep the columns of an intermediate result, of 8 bytes each, in the processor's cache."""
+
+_WINDOW = 1 << 20
 
 # From the first large block that it frees on, glibc keeps memory for reuse (mallopt(3), M_MMAP_THRESHOLD); without that
 # every intermediate result would come from the system page by page, at twice the time.
@@ -47,6 +50,15 @@ def offsets_and_data(array: pa.Array) -> tuple[Offsets, Bytes]:
         else np.frombuffer(offsets, np.int32, count, start * 4)
     )
     return places, np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+
+
+def windows(items: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield parts of ``items`` of about a million each, and where they begin.
+
+    What is computed from a part stays small, however long one value is.
+    """
+    for place in range(0, len(items), _WINDOW):
+        yield place, items[place : place + _WINDOW]
 
 
 @dataclass(frozen=True, slots=True)

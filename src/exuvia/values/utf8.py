@@ -6,7 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exuvia.values.packed import Bytes, Mask, Numbers, offsets_and_data
+from exuvia.values.packed import Bytes, Mask, Numbers, offsets_and_data, windows
+
+_WINDOW = 1 << 20
 
 
 def used_bytes(array: pa.Array) -> Bytes:
@@ -44,11 +46,22 @@ def malformed_at(value: bytes) -> int | None:
     """Return the position of the first byte that is not UTF-8, or None."""
     if value.isascii():
         return None
-    try:
-        value.decode()
-    except UnicodeDecodeError as error:
-        return error.start
+    start = 0
+    while start < len(value):
+        end = _boundary(value, start + _WINDOW)
+        try:
+            value[start:end].decode()
+        except UnicodeDecodeError as error:
+            return start + error.start
+        start = end
     return None
+
+
+def _boundary(value: bytes, place: int) -> int:
+    """Return the first place from ``place`` on where a character may begin, the end if there is none."""
+    while place < len(value) and value[place] & 0xC0 == 0x80:
+        place += 1
+    return min(place, len(value))
 
 
 def holding_nul(array: pa.Array) -> Mask | None:
@@ -57,9 +70,13 @@ def holding_nul(array: pa.Array) -> Mask | None:
     if len(data) == 0 or int(data.min()) > 0:
         return None
     offsets, _ = offsets_and_data(array)
-    places = np.flatnonzero(data == 0) + int(offsets[0])
-    counts = np.searchsorted(places, offsets[1:]) - np.searchsorted(places, offsets[:-1])
-    mask: Mask = counts > 0
+    mask: Mask = np.zeros(len(array), np.bool_)
+    for start, part in windows(data):
+        places = np.flatnonzero(part == 0) + (start + int(offsets[0]))
+        if len(places):
+            first, last = np.searchsorted(offsets, (places[0], places[-1]), "right")
+            edges = np.searchsorted(places, offsets[first - 1 : last + 1])
+            mask[first - 1 : last] |= np.diff(edges) > 0
     if array.null_count:
         mask &= array.is_valid().to_numpy(zero_copy_only=False)
     return mask if mask.any() else None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from exuvia.values.convert_lists import json_floats
@@ -14,6 +15,7 @@ from exuvia.values.packed import Mask
 from exuvia.values.utf8 import used_bytes
 
 LEAST_DIMENSIONS = 8
+_LONGEST_TEXT = 1 << 20  # pgvector's vector holds 16,000 numbers
 _SHOWN = 3
 
 Examples = Callable[[NDArray[np.int64]], tuple[Example, ...]]
@@ -36,9 +38,11 @@ def blob_vectors(values: pa.Array, lengths: NDArray[np.integer], examples: Examp
         if size:
             mask = dimensions == size
             some = values if mask.all() else values.filter(pa.array(mask))
-            rows = np.frombuffer(used_bytes(some).tobytes(), "<f4").reshape(len(some), int(size))
-            zero[mask] = ~(rows != 0).any(axis=1)
-            odd[mask] = ~np.isfinite(rows).all(axis=1)
+            rows = used_bytes(some).view("<f4").reshape(len(some), int(size))
+            with np.errstate(invalid="ignore"):
+                least, most = rows.min(axis=1), rows.max(axis=1)  # not a number if one of them is none
+            zero[mask] = (least == 0) & (most == 0)
+            odd[mask] = ~(np.isfinite(least) & np.isfinite(most))
     return _counted(dimensions, zero, odd, examples)
 
 
@@ -49,10 +53,12 @@ def text_vectors(values: pa.Array, examples: Examples) -> VectorFacts | None:
         values: The texts as bytes, without nulls.
         examples: Returns values of a batch as examples.
     """
-    first = values[0].as_py()
+    short = pc.binary_length(values).to_numpy() <= _LONGEST_TEXT
+    first = values[0].as_py() if short[0] else b""
     if not first.startswith(b"[") or _size(first) < LEAST_DIMENSIONS:
         return None
-    found = [json_floats(text, None) for text in values.to_pylist()]
+    texts = values if short.all() else pc.if_else(pa.array(short), values, pa.scalar(None, pa.binary()))
+    found = [None if text is None else json_floats(text, None) for text in texts.to_pylist()]
     dimensions = np.array([0 if one is None else len(one) for one in found], np.int64)
     zero = np.array([one is not None and len(one) > 0 and not one.any() for one in found], np.bool_)
     return _counted(dimensions, zero, np.zeros(len(values), np.bool_), examples)

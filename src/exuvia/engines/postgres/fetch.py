@@ -17,7 +17,7 @@ from exuvia.engines.postgres.read import connection_url
 from exuvia.errors import SourceError
 from exuvia.location import PostgresLocation
 
-_BATCH_BYTES = 4 * 2**20
+_BATCH_BYTES = 2**20
 
 # The values' spelling depends on these; row_security = off makes hidden rows an error instead of leaving them out.
 _SESSION = {

@@ -21,7 +21,7 @@ from exuvia.location import PostgresLocation
 
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-_BATCH_BYTES = 2 * 2**20
+_BATCH_BYTES = 2**20
 
 _AS_TEXT = (Base.NUMERIC, Base.JSON, Base.JSONB, Base.TEXT, Base.VARCHAR)
 _SENT = {Base.TEXT_ARRAY: "array_send", Base.REAL_ARRAY: "array_send", Base.VECTOR: "vector_send"}

@@ -21,7 +21,7 @@ from exuvia.values.cells import Cells, StorageClass
 from exuvia.values.profile import Chunk, KeyValue
 
 MAX_BATCH_ROWS = 65_536
-BATCH_BYTES = 4 << 20
+BATCH_BYTES = 1 << 20
 
 _MAX_RESULT_COLUMNS = 1800  # SQLite's limit is 2,000
 _ALL = tuple(StorageClass)
@@ -100,7 +100,7 @@ class Reader:
     ) -> Iterator[dict[str, Cells]]:
         """Yield the rows of ``chunk`` in key order.
 
-        A batch holds at most 65,536 rows and about 4 MB of values; a row that is larger comes alone, and is in
+        A batch holds at most 65,536 rows and about 1 MB of values; a row that is larger comes alone, and is in
         memory twice while it is read, besides the batch before it if the caller still holds that. Texts are the raw
         bytes, as UTF-8, never validated.
 
@@ -123,10 +123,11 @@ class Reader:
             yield from self._row_batches(table, columns, tail, min(batch_rows or MAX_BATCH_ROWS, MAX_BATCH_ROWS))
             return
         fields = [field for column in columns for field in self._fields(column)]
-        wide = 8 * (len(fields) + 1)
+        numbers = 8 * (len(fields) + 1)
         largest = max(chunk.max_row_bytes, 1) if chunk.max_row_bytes else self._measure(table, chunk, columns)
-        rows = max(1, min(batch_rows or MAX_BATCH_ROWS, MAX_BATCH_ROWS, BATCH_BYTES // (largest + wide)))
         limit = min(batch_rows or MAX_BATCH_ROWS, MAX_BATCH_ROWS)
+        # Numbers are in memory fewer times than texts and BLOBs on their way
+        rows = max(1, min(limit, BATCH_BYTES // (largest + numbers // 2)))
         try:
             pieces = self._pieces(fields, tail, rows, table.name)
             # map() keeps no hold of a batch while the next is read, as a loop's variables would
