@@ -17,6 +17,7 @@ from exuvia import location
 from exuvia.errors import ConfigError
 from exuvia.location import Location
 from exuvia.move.plan import Style
+from exuvia.ops.advisor.thresholds import Thresholds
 from exuvia.values.rules import NaiveTime
 
 PREFIX: Final = "EXUVIA_"
@@ -44,6 +45,15 @@ class Settings(BaseModel):
         include: Patterns of the tables to move; empty for all.
         exclude: Patterns of the tables to leave out.
         connect_timeout: Seconds to wait for the target.
+        advise_watch: Seconds for which ``exuvia advise`` looks at locks.
+        advise_window_minutes: Within how many minutes somebody counts as active.
+        advise_max_mb: Advise to move beyond this size, in MB of 1,000,000 bytes.
+        advise_max_agents: Advise to move beyond so many agents at once.
+        advise_max_users: Advise to move beyond so many users at once.
+        advise_max_events: Advise to move beyond so many events.
+        advise_max_lock_waits: Advise to move beyond so many waits for the write lock an hour.
+        advise_prepare_at: Advise to prepare from this share of a threshold on.
+        advise_horizon_days: Advise to prepare when growth crosses a threshold within so many days.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +70,15 @@ class Settings(BaseModel):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     connect_timeout: float = Field(10, gt=0, le=3600)
+    advise_watch: float = Field(3, ge=0, le=86_400)
+    advise_window_minutes: float = Field(60, gt=0)
+    advise_max_mb: float = Field(10, ge=0)
+    advise_max_agents: int = Field(5, ge=0)
+    advise_max_users: int = Field(10, ge=0)
+    advise_max_events: int = Field(1_000_000, ge=0)
+    advise_max_lock_waits: float = Field(100, ge=0)
+    advise_prepare_at: float = Field(0.5, gt=0, le=1)
+    advise_horizon_days: float = Field(30, ge=0)
 
     @field_validator("target")
     @classmethod
@@ -91,6 +110,19 @@ class Settings(BaseModel):
     def target_location(self) -> Location:
         """The target, parsed."""
         return location.parse(self.target)
+
+    @property
+    def advise_thresholds(self) -> Thresholds:
+        """Where ``exuvia advise`` draws its lines."""
+        return Thresholds(
+            self.advise_max_mb,
+            self.advise_max_agents,
+            self.advise_max_users,
+            self.advise_max_events,
+            self.advise_max_lock_waits,
+            self.advise_prepare_at,
+            self.advise_horizon_days,
+        )
 
     def __repr__(self) -> str:
         fields = {name: getattr(self, name) for name in type(self).model_fields} | {"target": str(self.target_location)}

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from exuvia.cli import commands, moves, pg, portable
+from exuvia.cli import advise, commands, moves, pg, portable
 from exuvia.cli.output import print_error
 from exuvia.errors import ExuviaError
 
@@ -43,6 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("inspect", epilog=commands.INSPECT_EXAMPLES)(commands.inspect)
+app.command("advise", epilog=advise.EXAMPLES)(advise.advise)
 app.command("plan", epilog=commands.PLAN_EXAMPLES)(commands.plan)
 app.command("migrate", epilog=commands.MIGRATE_EXAMPLES)(commands.migrate)
 app.command("verify", epilog=commands.VERIFY_EXAMPLES)(commands.verify)

@@ -31,8 +31,9 @@ from exuvia.ops.advisor.contention import Contention, Probe
 from exuvia.ops.advisor.cost import Cost, cost_of
 from exuvia.ops.advisor.growth import Growth, default_file, growth, keep, read_samples, sample_of
 from exuvia.ops.advisor.indexes import index_findings
-from exuvia.ops.advisor.judging import Thresholds, judge
+from exuvia.ops.advisor.judging import judge
 from exuvia.ops.advisor.results import Advice, Facts, TableFacts
+from exuvia.ops.advisor.thresholds import Thresholds
 from exuvia.ops.advisor.watching import watch
 
 _NEWEST: Final = 20_000
