@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from exuvia.cli.app import app
 from exuvia.errors import ConfigError, PlanError, TargetError
-from exuvia.move.pipeline import MoveOptions, migrate, verify
+from exuvia.move.pipeline import MoveOptions, migrate, requeue, verify
 from exuvia.move.plan import Problem
 from exuvia.move.planfile import load
 from exuvia.move.planner import PlanOptions
@@ -501,6 +501,46 @@ def test_values_that_do_not_fit_go_to_quarantine_only_when_a_person_says_so(make
     assert fetch(any_url, "SELECT id FROM t") == [(1,)]
     assert report.rejections[0].row == "rowid=2" or report.rejections[0].row == "id=2"
     assert fetch(any_url, "SELECT count(*) FROM t_quarantine_2") == [(1,)]
+
+
+def test_quarantined_rows_go_into_types_that_exuvia_does_not_write_once_they_fit(make: Make, any_url: str) -> None:
+    sql = (
+        "CREATE TABLE Person (id INTEGER PRIMARY KEY, mood TEXT, name TEXT, at DATETIME, note TEXT);"
+        "INSERT INTO Person VALUES (1, 'glad', 'Ann', '2024-01-02 03:04:05', 'x'),"
+        "(2, 'sad', 'Bob', '2024-01-02 03:04:05', 'y' || char(0)), (3, 'glum', 'Eve', NULL, 'z' || char(0)),"
+        "(4, 'sad', 'Joe ', '2024-01-02 03:04:05.5', char(0))"
+    )
+    source = make(sql)
+    run(
+        any_url,
+        "CREATE TYPE mood AS ENUM ('glad', 'sad'); CREATE TABLE log (id int); CREATE TABLE person_quarantine (a int);"
+        "CREATE TABLE person (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mood mood, name char(3),"
+        " at timestamp(0), note text);"
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO log VALUES (NEW.id);"
+        " RETURN NULL; END'; CREATE TRIGGER noting AFTER INSERT ON person FOR EACH ROW EXECUTE FUNCTION note()",
+    )
+    options = planned('[tables.Person.columns]\nnote = { on_misfit = "quarantine" }')
+    assert migrate(source, any_url, options=options).status == "moved with rejections"
+    assert verify(source, any_url, options=options).status == "moved with rejections"
+    make(sql.replace("char(0)", "'!'"))
+    (found,) = requeue(source, any_url, options=INTO)
+    assert (found.quarantine, found.moved) == ("public.person_quarantine_2", 1)
+    assert found.remaining == (
+        ("rowid=3", 'invalid input value for enum mood: "glum"'),
+        ("rowid=4", "name: it would change as character(3)"),
+    )
+    assert fetch(any_url, "SELECT id, mood::text, name, at::text FROM person ORDER BY id") == [
+        (1, "glad", "Ann", "2024-01-02 03:04:05"),
+        (2, "sad", "Bob", "2024-01-02 03:04:05"),
+    ]
+    make(sql.replace("char(0)", "'!'").replace("glum", "glad").replace("'Joe '", "'Joe'").replace("05.5", "05"))
+    (found,) = requeue(source, any_url, options=INTO)
+    assert (found.moved, found.remaining) == (2, ())
+    assert fetch(any_url, "SELECT count(*) FROM log") == [(0,)]
+    assert fetch(any_url, "SELECT tgenabled::text FROM pg_trigger WHERE tgname = 'noting'") == [("O",)]
+    assert verify(source, any_url, options=INTO).status == "moved"
+    again = CliRunner().invoke(app, ["requeue", str(source), any_url, "--into-existing"])
+    assert (again.exit_code, again.stdout) == (0, "No row is in quarantine.\n")
 
 
 def test_a_null_that_the_plan_makes_is_refused_where_the_target_wants_a_value(make: Make, any_url: str) -> None:

@@ -73,6 +73,32 @@ def test_rows_mended_in_the_quarantine_table_go(source: Path, any_url: str) -> N
     assert rows(any_url, "SELECT a, b FROM t WHERE id = 2") == [("by hand", b"\1")]
 
 
+def test_rows_go_into_a_table_that_was_altered_since_and_its_triggers_stay_silent(source: Path, any_url: str) -> None:
+    migrate(source, any_url)
+    execute(source, "UPDATE t SET a = 'mended' WHERE id > 1")
+    with psycopg.connect(any_url) as connection:
+        connection.execute(
+            "CREATE DOMAIN short AS text CHECK (length(value) < 9); ALTER TABLE t ALTER COLUMN a TYPE short, DROP b;"
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''fired''; END';"
+            "CREATE TRIGGER no BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION no()"
+        )
+    (found,) = requeue(source, any_url)
+    assert (found.moved, found.remaining) == (2, ())
+    assert rows(any_url, "SELECT id, a FROM t WHERE id IN (2, 3)") == [(2, "mended"), (3, "mended")]
+
+
+def test_a_row_that_breaks_a_key_stays_and_the_others_go(source: Path, any_url: str) -> None:
+    migrate(source, any_url)
+    execute(source, "UPDATE t SET a = 'mended' WHERE id > 1")
+    with psycopg.connect(any_url) as connection:
+        connection.execute("INSERT INTO t VALUES (2, 'taken', NULL)")
+    (found,) = requeue(source, any_url)
+    ((name, reason),) = found.remaining
+    assert (found.moved, name) == (1, "rowid=2")
+    assert "duplicate key" in reason
+    assert rows(any_url, "SELECT a FROM t WHERE id IN (2, 3) ORDER BY id") == [("taken",), ("mended",)]
+
+
 def test_the_plan_can_say_that_such_values_become_null(source: Path, any_url: str) -> None:
     migrate(source, any_url)
     said = load('[tables.t.columns]\na = { on_misfit = "null" }\n')

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from exuvia.cli.commands import QUARANTINED, PlanFile, Schema
+from exuvia.cli.commands import QUARANTINED, IntoExisting, PlanFile, Schema
 from exuvia.cli.options import Debug, Jobs, Json, Quiet, Source, examples
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def requeue(
         Literal["source", "quarantine"],
         typer.Option("--values", help="Take the rows' values from the source as it is now, or from the quarantine."),
     ] = "source",
+    into_existing: IntoExisting = False,
     jobs: Jobs = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -90,7 +91,9 @@ def requeue(
     from exuvia.move.pipeline import requeue as run
 
     wishes = collect(plan_file=plan_file, target=destination, schema=schema, jobs=jobs)
-    options = MoveOptions(plan=wishes.plan, jobs=wishes.settings.jobs, data_dir=wishes.settings.data_dir)
+    options = MoveOptions(
+        plan=wishes.plan, jobs=wishes.settings.jobs, data_dir=wishes.settings.data_dir, into_existing=into_existing
+    )
     with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
         found = run(source, wishes.settings.target, options=options, origin=values, listener=listener)
     if json:

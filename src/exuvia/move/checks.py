@@ -62,7 +62,7 @@ def found_in(connections: Lender[psycopg.Connection], plan: Plan) -> tuple[list[
     missing: list[TableProof] = []
     with connections.lend() as connection:
         for table in plan.tables:
-            adopted = as_found(connection, table, read_only=True)
+            adopted = as_found(connection, table)
             if isinstance(adopted, TablePlan):
                 found.append(adopted)
             else:
@@ -70,14 +70,13 @@ def found_in(connections: Lender[psycopg.Connection], plan: Plan) -> tuple[list[
     return found, missing
 
 
-def as_found(connection: psycopg.Connection, table: TablePlan, *, read_only: bool = False) -> TablePlan | list[str]:
+def as_found(connection: psycopg.Connection, table: TablePlan) -> TablePlan | list[str]:
     """Return a table's plan with the types that the target has, or the columns that the target lacks (empty when it
     lacks the whole table).
 
     Args:
         connection: A connection to the target.
         table: The table's plan.
-        read_only: Whether the table is only to be read; it can then have types that exuvia does not write.
 
     Raises:
         PlanError: A column has a type that exuvia does not know.
@@ -86,7 +85,7 @@ def as_found(connection: psycopg.Connection, table: TablePlan, *, read_only: boo
     lacking = [column.target.name for column in table.columns if column.target.name not in types]
     if lacking or not types:
         return lacking if types else []
-    if read_only and any(parsed(types[column.target.name]) is None for column in table.columns):
+    if any(parsed(types[column.target.name]) is None for column in table.columns):
         return _as_read(connection, table, types)
     return replace(table, columns=tuple(_as_found(table, one, types) for one in table.columns))
 

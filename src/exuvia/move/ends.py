@@ -116,11 +116,15 @@ def make_plan(snapshot: Snapshot, source: Source, options: PlanOptions, jobs: in
         return tried(snapshot, plan, _edited(found, plan, options), jobs)
 
 
-def fit_plan(snapshot: Snapshot, source: Source, server: Reached, options: MoveOptions, clock: Clock) -> Fitted:
-    """Look at the source and plan its move into the tables that the target has."""
+def fit_plan(
+    snapshot: Snapshot, source: Source, server: Reached, options: MoveOptions, clock: Clock, *, again: bool = False
+) -> Fitted:
+    """Look at the source and plan its move into the tables that the target has; ``again`` when it has been moved."""
     found = look_at(snapshot, source, options.jobs, clock)
     with clock.stage("plan"), server.connect() as connection:
-        return plan_into(connection, snapshot, found.catalog, found.profile, options.plan, jobs=options.jobs)
+        return plan_into(
+            connection, snapshot, found.catalog, found.profile, options.plan, jobs=options.jobs, again=again
+        )
 
 
 def prepare_existing(

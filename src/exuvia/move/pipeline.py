@@ -9,7 +9,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from exuvia.move.checks import as_found, verify_existing
+from exuvia.engines.postgres.existing import read_tables
+from exuvia.move.checks import verify_existing
 from exuvia.move.clock import Clock
 from exuvia.move.ends import (
     Inspection,
@@ -23,11 +24,11 @@ from exuvia.move.ends import (
 )
 from exuvia.move.events import Listener, ignore, one_at_a_time
 from exuvia.move.existing.checks import refuse
-from exuvia.move.existing.fitting import as_published
+from exuvia.move.existing.fitting import adopted, as_published
 from exuvia.move.lending import Lender
 from exuvia.move.moving import Part, move
 from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Sample, Source, Target, default_jobs
-from exuvia.move.plan import Plan, TablePlan
+from exuvia.move.plan import Plan
 from exuvia.move.planner import PlanOptions
 from exuvia.move.requeue import Origin, Requeued
 from exuvia.move.requeue import requeue as requeue_table
@@ -149,7 +150,7 @@ def verify(
     begun = time.perf_counter()
     with opened(source, options.jobs) as snapshot:
         server = reach(target, options)
-        into = fit_plan(snapshot, source, server, options, clock) if options.into_existing else None
+        into = fit_plan(snapshot, source, server, options, clock, again=True) if options.into_existing else None
         wanted = for_server(server, options.plan)
         expected = into.plan if into is not None else make_plan(snapshot, source, wanted, options.jobs, clock)
         connections = Lender(server.connect)
@@ -192,7 +193,7 @@ def requeue(
     Args:
         source: The SQLite file that they came from.
         target: The PostgreSQL database.
-        options: ``plan`` as it is to be now; ``jobs`` and ``data_dir``.
+        options: ``plan`` as it is to be now; ``into_existing`` as it was for the move; ``jobs`` and ``data_dir``.
         origin: Whether the rows' values are those of the source now, or those in the quarantine tables.
         listener: Hears of progress.
 
@@ -207,10 +208,12 @@ def requeue(
     clock = Clock(one_at_a_time(listener))
     with opened(source, options.jobs) as snapshot:
         server = reach(target, options)
-        planned = make_plan(snapshot, source, for_server(server, options.plan), options.jobs, clock)
         with server.connect() as connection, snapshot.reader() as reader:
-            found = [as_found(connection, table) for table in planned.tables]
-            outcomes = [
-                requeue_table(connection, reader, table, origin) for table in found if isinstance(table, TablePlan)
-            ]
+            if options.into_existing:
+                tables = fit_plan(snapshot, source, server, options, clock, again=True).tables
+            else:
+                wanted = make_plan(snapshot, source, for_server(server, options.plan), options.jobs, clock)
+                schemas = {table.target.schema for table in wanted.tables}
+                tables = adopted(wanted, read_tables(connection, schemas))
+            outcomes = [requeue_table(connection, reader, table, origin) for table in tables]
     return tuple(one for one in outcomes if one is not None)

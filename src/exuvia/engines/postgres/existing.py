@@ -9,10 +9,12 @@ from typing import Any, Literal
 import psycopg
 
 from exuvia.catalog.names import qualify, quote
+from exuvia.errors import TargetError
 
 Identity = Literal["", "always", "by default"]
 TypeKind = Literal["base", "enum", "domain", "composite", "range", "multirange", "pseudo"]
 
+_FIRES = {"O": "ENABLE TRIGGER", "A": "ENABLE ALWAYS TRIGGER"}
 _IDENTITIES: Mapping[str, Identity] = {"a": "always", "d": "by default"}
 _TYPE_KINDS: Mapping[str, TypeKind] = {
     "b": "base",
@@ -314,3 +316,26 @@ def _check(row: tuple[Any, ...]) -> ExistingCheck:
 def columns_sql(columns: Iterable[str]) -> str:
     """Return a list of quoted columns."""
     return ", ".join(quote(column) for column in columns)
+
+
+def disable_triggers(connection: psycopg.Connection, table: ExistingTable) -> None:
+    """Keep a table's triggers from firing until the end of the transaction, or ``enable_triggers``.
+
+    Raises:
+        TargetError: The connected user is not the table's owner.
+    """
+    if table.triggers and not table.owned:
+        raise TargetError(
+            f"{table.place} has triggers, which must not fire for rows that are moved, and only its owner can switch"
+            " them off.",
+            hint="Connect as its owner.",
+            code="triggers",
+        )
+    for trigger in table.triggers:
+        connection.execute(f"ALTER TABLE {table.place} DISABLE TRIGGER {quote(trigger.name)}".encode())
+
+
+def enable_triggers(connection: psycopg.Connection, table: ExistingTable) -> None:
+    """Let a table's triggers fire again, as they did before ``disable_triggers``."""
+    for trigger in table.triggers:
+        connection.execute(f"ALTER TABLE {table.place} {_FIRES[trigger.enabled]} {quote(trigger.name)}".encode())

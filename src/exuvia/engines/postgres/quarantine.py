@@ -48,6 +48,19 @@ def row_names(connection: psycopg.Connection, schema: str, name: str) -> frozens
     return frozenset(row for (row,) in connection.execute(f'SELECT "row" FROM {qualify(schema, name)}'))
 
 
+def existing(connection: psycopg.Connection, schema: str) -> frozenset[str]:
+    """Return the names of the quarantine tables in a schema."""
+    found = connection.execute(
+        """
+        SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = %s AND c.relkind = 'r' AND %s <@ ARRAY(
+            SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+        """,
+        (schema, sorted(_COLUMNS)),
+    )
+    return frozenset(name for (name,) in found)
+
+
 def rows(
     connection: psycopg.Connection, schema: str, name: str
 ) -> Iterator[tuple[str, str, str, Mapping[str, object]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,7 +12,7 @@ from exuvia.catalog.target import TargetColumn, TargetKey, TargetTable
 from exuvia.engines.postgres.existing import ExistingColumn, ExistingTable
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.move.comparing import key_column
-from exuvia.move.existing.bridges import Bridge, names_zones
+from exuvia.move.existing.bridges import Bridge, bridge, names_zones
 from exuvia.move.existing.match import Match, MatchedTable
 from exuvia.move.plan import ColumnPlan, Fate, ObjectPlan, Plan, Problem, TablePlan
 from exuvia.move.planner import build
@@ -95,6 +95,35 @@ def fitted(
         ),
     )
     return Fitted(plan, tables, matched.problems)
+
+
+def adopted(plan: Plan, targets: Collection[ExistingTable]) -> tuple[FittedTable, ...]:
+    """Return those of a plan's tables that the target has by the same names, without the columns that it lacks.
+
+    Args:
+        plan: The plan of a move that made the tables.
+        targets: The target's tables as they are now.
+    """
+    places = {(one.schema, one.name): one for one in targets}
+    found = ((table, places.get((table.target.schema, table.target.name))) for table in plan.tables)
+    return tuple(_adopted(table, target) for table, target in found if target is not None)
+
+
+def _adopted(table: TablePlan, target: ExistingTable) -> FittedTable:
+    there = {column.name: column for column in target.columns}
+    facts = table.profile.columns
+    ways = {
+        one.source.name: (column, bridge(column.type, one.source, facts.get(one.source.name, NO_FACTS)))
+        for one in table.columns
+        if (column := there.get(one.target.name)) is not None
+    }
+    columns = (
+        replace(one, rule=replace(one.rule, type=ways[one.source.name][1].staged))
+        for one in table.columns
+        if one.source.name in ways
+    )
+    staged = tuple(_staged(one, *ways[one.source.name]) for one in columns)
+    return FittedTable(replace(table, columns=staged), target, ways)
 
 
 def tried(snapshot: Snapshot, found: Fitted, overrides: Overrides | None, jobs: int) -> Fitted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from exuvia.catalog.model import Catalog
+from exuvia.engines.postgres import quarantine
 from exuvia.engines.postgres.existing import read_tables, relation_names
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.move.existing.fitting import Fitted, fitted, tried
@@ -21,6 +22,7 @@ def plan_into(
     options: PlanOptions,
     *,
     jobs: int,
+    again: bool = False,
 ) -> Fitted:
     """Plan a move into the tables that a target has.
 
@@ -31,6 +33,7 @@ def plan_into(
         profile: What its tables hold.
         options: How to plan; types are the target's, whatever they say.
         jobs: Chunks read at once.
+        again: The rows have been moved before: quarantine tables that are there are theirs.
 
     Returns:
         The plan. Problems of level 'error' in it refuse the move.
@@ -41,5 +44,6 @@ def plan_into(
     """
     schemas = schemas_of(options)
     matched = match(catalog, profile, options, read_tables(connection, schemas))
-    taken = {schema: relation_names(connection, schema) for schema in schemas}
+    own = {schema: quarantine.existing(connection, schema) if again else frozenset() for schema in schemas}
+    taken = {schema: relation_names(connection, schema) - own[schema] for schema in schemas}
     return tried(snapshot, fitted(catalog, profile, matched, taken), options.overrides, jobs)

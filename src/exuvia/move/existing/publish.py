@@ -9,7 +9,13 @@ import psycopg
 
 from exuvia.catalog.names import qualify, quote
 from exuvia.catalog.order import load_groups
-from exuvia.engines.postgres.existing import ExistingColumn, ExistingTable, read_tables
+from exuvia.engines.postgres.existing import (
+    ExistingColumn,
+    ExistingTable,
+    disable_triggers,
+    enable_triggers,
+    read_tables,
+)
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.staging import staging_name
 from exuvia.errors import TargetError
@@ -20,7 +26,6 @@ from exuvia.move.plan import Problem
 from exuvia.move.planning.words import ROW, counted
 
 _DONE = "exuvia: rows that have arrived; safe to drop"
-_FIRES = {"O": "ENABLE TRIGGER", "A": "ENABLE ALWAYS TRIGGER"}
 # Values of these types are compared as they are; others by their text, since equality may be laxer (citext, char(n))
 # or missing (json, xml, point).
 _NUMBERS = ("bool", "int2", "int4", "int8", "float4", "float8")
@@ -101,16 +106,13 @@ class IntoExisting:
         before = {table.target.place: _count(connection, table.target.place) for table in tables}
         met = {table.target.place: self._met(connection, table) for table in tables}
         for table in tables:
-            for trigger in table.target.triggers:
-                connection.execute(f"ALTER TABLE {table.target.place} DISABLE TRIGGER {quote(trigger.name)}")
+            disable_triggers(connection, table.target)
         for group in _groups(tables):
             self._insert(connection, group)
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         told = [one for table in tables for one in self._proved(connection, table, before, met)]
         for table in tables:
-            for trigger in table.target.triggers:
-                action = _FIRES[trigger.enabled]
-                connection.execute(f"ALTER TABLE {table.target.place} {action} {quote(trigger.name)}")
+            enable_triggers(connection, table.target)
         return told
 
     def _unchanged(self, connection: psycopg.Connection, tables: Sequence[FittedTable]) -> None:
