@@ -14,6 +14,7 @@ from exuvia.cli.several import is_several, run_several, split
 from exuvia.errors import ConfigError, PlanError, VerifyError
 
 if TYPE_CHECKING:
+    from exuvia.move.options import Sample
     from exuvia.move.results import MoveReport
 
 QUARANTINED = 8
@@ -88,6 +89,8 @@ VERIFY_EXAMPLES = examples(
     [
         ("Compare every value, at any time after a move", "exuvia verify app.db postgresql://me@host/app"),
         ("Only some tables", "exuvia verify app.db --include 'order*' --exclude '*_log'"),
+        ("A quick look at some rows of every table", "exuvia verify app.db --sample"),
+        ("At one row in a hundred, and at others than before", "exuvia verify app.db --sample-size 1% --seed 2"),
     ]
 )
 
@@ -221,6 +224,7 @@ def migrate(
             exclude=exclude,
             drop_existing=drop_existing,
             dry_run=dry_run,
+            restart=restart,
             verify=verify,
             unsuited={
                 "--plan": plan_file,
@@ -229,7 +233,6 @@ def migrate(
                 "--fold": fold,
                 "--batch-rows": batch_rows,
                 "--on-error": on_error,
-                "--restart": restart,
                 "--into-existing": into_existing,
                 "--prefix": prefix,
                 "A third location": more,
@@ -301,6 +304,20 @@ def verify(
     include: Include = None,
     exclude: Exclude = None,
     into_existing: IntoExisting = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="A quick look: compare some rows of every table. It is no proof.")
+    ] = False,
+    sample_size: Annotated[
+        str | None,
+        typer.Option(
+            "--sample-size",
+            metavar="ROWS|PERCENT",
+            help="How many rows of every table, such as 5000 or 1%; else 10000. Implies --sample.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Which rows a sample has: another number, other rows.")
+    ] = 0,
     jobs: Jobs = None,
     report: Annotated[
         list[Path] | None,
@@ -332,6 +349,9 @@ def verify(
                 "--naive-time": naive_time,
                 "--fold": fold,
                 "--into-existing": into_existing,
+                "--sample": sample,
+                "--sample-size": sample_size,
+                "--seed": seed,
                 "--prefix": prefix,
                 "A third location": more,
             },
@@ -340,6 +360,8 @@ def verify(
             quiet=quiet,
         )
     check_names(report or [])
+    if seed and not sample and sample_size is None:
+        raise ConfigError("--seed goes with --sample.", code="options")
     sources, destination = split(source, destination, more)
     wishes = collect(
         plan_file=plan_file,
@@ -357,6 +379,7 @@ def verify(
         jobs=wishes.settings.jobs,
         data_dir=wishes.settings.data_dir,
         into_existing=into_existing,
+        sample=_sample(sample_size, seed) if sample or sample_size is not None else None,
     )
     if is_several(sources, options, prefixed=prefix):
         run_several(
@@ -373,6 +396,12 @@ def verify(
     with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
         result = run(source, wishes.settings.target, options=options, listener=listener)
     conclude(result, report or [], json=json, quiet=quiet)
+
+
+def _sample(size: str | None, seed: int) -> Sample:
+    from exuvia.move.options import Sample
+
+    return Sample(seed=seed) if size is None else Sample.parse(size, seed)
 
 
 def conclude(result: MoveReport, paths: Sequence[Path], *, json: bool, quiet: bool) -> None:

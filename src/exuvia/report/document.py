@@ -200,8 +200,39 @@ class DifferenceDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class DifferingDocument:
+    """How many rows of a table differ: on both sides with other values, only in the source, only in the target. Among
+    about ``unread`` other rows are more, which were not looked at one by one."""
+
+    changed: int
+    missing: int
+    additional: int
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class TableSampleDocument:
+    """How many of a table's rows a sample has; ``counted`` says whether the table's numbers of rows are exact."""
+
+    rows: int
+    counted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDocument:
+    """How many of the source's rows were compared. ``seed`` chose them; ``tables_not_compared`` were only counted."""
+
+    rows_compared: int
+    rows: int
+    counted: bool
+    seed: int
+    tables_not_compared: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class TableProofDocument:
-    """The comparison of one table: 128-bit digests of its rows, and in ``columns`` 64-bit digests by target column."""
+    """The comparison of one table: 128-bit digests of its rows, and in ``columns`` 64-bit digests by target column.
+    ``sample`` is null where all rows were compared; else everything but the numbers of rows is about the sample."""
 
     table: str
     schema: str
@@ -216,16 +247,20 @@ class TableProofDocument:
     target_digest: str
     columns: Mapping[str, str]
     differences: Sequence[DifferenceDocument]
+    differing: DifferingDocument
+    sample: TableSampleDocument | None
 
 
 @dataclass(frozen=True, slots=True)
 class ProofDocument:
-    """The comparison of everything that was moved."""
+    """The comparison of everything that was moved. Where ``sample`` is not null it is no proof: ``equal`` then is about
+    some rows of each table, and about the numbers of rows."""
 
     equal: bool
     values_compared: int
     seconds: float
     tables: Sequence[TableProofDocument]
+    sample: SampleDocument | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from exuvia.report import words
 from exuvia.report.grouping import Group, full_name, grouped
 from exuvia.report.json_report import report_document
 from exuvia.report.picture import draw
+from exuvia.report.sampled import differing_words, is_only_counted
 from exuvia.report.verdict import rows_rejected
 
 MAX_LISTED = 1_000
@@ -83,6 +84,7 @@ def page(document: doc.ReportDocument) -> str:
     anchors = {(table.plan.schema, table.plan.name): table.anchor for table in tables}
     script = _asset("report.js")
     objects = document.objects
+    sample = document.proof.sample if document.proof else None
     source, target = _ends(document)
     template = _environment().get_template("template.html.j2")
     return template.render(
@@ -105,9 +107,10 @@ def page(document: doc.ReportDocument) -> str:
         differences=listed([item for table in document.proof.tables for item in table.differences])
         if document.proof
         else listed([]),
-        column_count=sum(len(table.plan.columns) for table in tables),
+        sample=sample,
+        column_count=0 if sample else sum(len(table.plan.columns) for table in tables),
         columns_open=sum(len(table.plan.columns) for table in tables) <= 120,
-        picture=draw(document.plan.tables, anchors) if document.plan.tables else None,
+        picture=draw(document.plan.tables, anchors) if document.plan.tables and not sample else None,
         style=_asset("report.css"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -238,6 +241,8 @@ def _environment() -> Environment:
     environment.globals |= {
         "beyond_declared": words.beyond_declared,
         "counted": words.counted,
+        "differing_words": differing_words,
+        "only_counted": is_only_counted,
         "full_name": full_name,
         "rate": words.rate,
     }

@@ -15,6 +15,7 @@ from exuvia.catalog.model import Catalog
 from exuvia.move.plan import ColumnPlan, ObjectPlan, Plan, Problem, TablePlan
 from exuvia.move.results import MoveReport, Proof, Rejection, Server, TableProof, TableResult
 from exuvia.report import document as doc
+from exuvia.report.sampled import sample_size
 from exuvia.report.verdict import verdict
 from exuvia.report.words import without_password
 from exuvia.values.facts import Example
@@ -214,7 +215,14 @@ def _problem(problem: Problem) -> doc.ProblemDocument:
 def proof_document(proof: Proof) -> doc.ProofDocument:
     """Return the stable form of a proof."""
     tables = [_table_proof(table) for table in proof.tables]
-    return doc.ProofDocument(proof.equal, proof.values_compared, proof.seconds, tables)
+    return doc.ProofDocument(proof.equal, proof.values_compared, proof.seconds, tables, _sample(proof))
+
+
+def _sample(proof: Proof) -> doc.SampleDocument | None:
+    size = sample_size(proof)
+    if size is None or proof.seed is None:
+        return None
+    return doc.SampleDocument(size.compared, size.rows, size.counted, proof.seed, size.not_compared)
 
 
 def _table_proof(table: TableProof) -> doc.TableProofDocument:
@@ -235,4 +243,8 @@ def _table_proof(table: TableProof) -> doc.TableProofDocument:
             doc.DifferenceDocument(item.table, item.row, item.column, item.source, item.target)
             for item in table.differences
         ],
+        differing=doc.DifferingDocument(
+            table.differing.changed, table.differing.missing, table.differing.additional, table.differing.unread
+        ),
+        sample=doc.TableSampleDocument(table.sample.rows, table.sample.counted) if table.sample else None,
     )

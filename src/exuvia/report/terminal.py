@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exuvia.move.results import Difference, MoveReport, TableProof, TableResult
+from exuvia.report.sampled import differing_words
 from exuvia.report.terminal_inspection import inspection_view
 from exuvia.report.terminal_parts import (
     difference_lines,
@@ -50,6 +51,7 @@ class _Line:
     values: int = 0
     compared: bool = False
     equal: bool = True
+    sampled: int | None = None
 
 
 def summary(report: MoveReport, files: Sequence[str | Path] = ()) -> RenderableType:
@@ -79,6 +81,11 @@ def difference_view(report: MoveReport, limit: int | None = None) -> RenderableT
     tables = report.proof.tables if report.proof else ()
     found = [item for table in tables for item in table.differences]
     parts: list[RenderableType] = [heading("Differences", counted(len(found), "listed", "listed"))]
+    parts += [
+        joined(shown(table.table, "bold"), Text(f"  {words}", "dim"))
+        for table in tables
+        if (words := differing_words(table.differing))
+    ]
     parts += [_difference(item) for item in found[:limit]]
     if limit is not None and len(found) > limit:
         parts.append(Text(f"and {counted(len(found) - limit, 'difference')} more in the JSON and HTML reports", "dim"))
@@ -107,7 +114,8 @@ def _figures(report: MoveReport) -> Table:
     table.add_column("Rows", justify="right", no_wrap=True)
     if rejected:
         table.add_column("Quarantine", justify="right", no_wrap=True)
-    table.add_column("Sent" if moved else "Size", justify="right", no_wrap=True)
+    sampled = total.sampled is not None
+    table.add_column("Sent" if moved else "Compared" if sampled else "Size", justify="right", no_wrap=True)
     if moved:
         table.add_column("Time", justify="right", no_wrap=True)
     if proved:
@@ -118,7 +126,7 @@ def _figures(report: MoveReport) -> Table:
         cells: list[RenderableType] = [line.name, f"{line.rows:,}"]
         if rejected:
             cells.append(Text(f"{line.rejected:,}", "yellow" if line.rejected else "dim"))
-        cells.append(size(line.bytes))
+        cells.append(f"{line.sampled or 0:,}" if sampled else size(line.bytes))
         if moved:
             cells.append(duration(report.stages.get("copy", line.seconds) if last else line.seconds))
         if proved:
@@ -150,6 +158,7 @@ def _line(label: Text, rows: int, volume: int, result: TableResult | None, proof
         proof.values_compared if proof else 0,
         proof is not None,
         proof.equal if proof else True,
+        proof.sample.rows if proof and proof.sample else None,
     )
 
 
@@ -172,12 +181,15 @@ def _sum(name: Text, lines: Sequence[_Line]) -> _Line:
         sum(line.values for line in lines),
         any(line.compared for line in lines),
         all(line.equal for line in lines),
+        sum(line.sampled or 0 for line in lines) if any(line.sampled is not None for line in lines) else None,
     )
 
 
 def _equality(line: _Line) -> Text:
     if not line.compared:
         return Text("not compared", "dim")
+    if line.equal and line.sampled is not None:
+        return Text("✓ in the sample", "green") if line.sampled or not line.rows else Text("only counted", "yellow")
     return Text("✓ equal", "green") if line.equal else Text("✗ different", "red")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from exuvia.move.results import MoveReport, Proof
+from exuvia.move.results import DifferingRows, MoveReport, Proof
 from exuvia.report.document import ReportDocument
+from exuvia.report.sampled import SampleSize, differing_words, sample_size
 from exuvia.report.words import counted
 
 Level = Literal["good", "attention", "bad"]
@@ -36,6 +37,8 @@ def verdict(report: MoveReport) -> Verdict:
         return _different(report, proof, rejected)
     if proof is None:
         return _unproved(report, rejected)
+    if (size := sample_size(proof)) is not None:
+        return _sampled(proof, size, rejected)
     if rejected:
         detail = (
             f"{counted(proof.values_compared, 'value')} compared, 0 differences; "
@@ -46,6 +49,17 @@ def verdict(report: MoveReport) -> Verdict:
     rows = sum(table.rows_source for table in proof.tables)
     detail = f"{counted(rows, 'row')}, {counted(proof.values_compared, 'value')} compared, 0 differences"
     return Verdict("good", "Every value arrived", detail)
+
+
+def _sampled(proof: Proof, size: SampleSize, rejected: int) -> Verdict:
+    detail = f"{size.words}, {counted(proof.values_compared, 'value')} compared, 0 differences in them"
+    if size.counted:
+        detail += "; numbers of rows agree"
+    if rejected:
+        detail += f"; {counted(rejected, 'row')} in quarantine"
+    if size.not_compared:
+        detail += f"; no row of {counted(len(size.not_compared), 'table')} without a key was compared"
+    return Verdict("attention", "A sample, not a proof", detail)
 
 
 def rows_rejected(report: MoveReport | ReportDocument) -> int:
@@ -80,6 +94,10 @@ def _different(report: MoveReport, proof: Proof, rejected: int) -> Verdict:
         return Verdict("bad", "Not published", f"{detail}; the target is as it was")
     listed = sum(len(table.differences) for table in wrong)
     detail = f"{counted(proof.values_compared, 'value')} compared, {counted(listed, 'difference')} listed"
+    if (size := sample_size(proof)) is not None:
+        detail = f"only a sample was compared, {size.words}, {detail}"
+    if words := differing_words(sum((table.differing for table in wrong), DifferingRows())):
+        detail += f"; {words}"
     if rejected:
         detail += f"; {counted(rejected, 'row')} rejected"
     if report.tables:
