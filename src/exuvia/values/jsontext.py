@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from exuvia.values.jsonlong import LONG, canonical_long, check_long
 from exuvia.values.jsonparse import MAX_JSONB_BYTES, NotJsonError, read_json
 from exuvia.values.packed import Bytes, Mask, Offsets, offsets_and_data
 
@@ -37,6 +38,11 @@ def check_json(array: pa.Array) -> tuple[Mask, Mask]:
     offsets, data = offsets_and_data(array)
     whole = array if pa.types.is_binary(array.type) else array.cast(pa.binary())
     for first, last in _groups(offsets):
+        if offsets[last] - offsets[first] > LONG:
+            text = data[int(offsets[first]) : int(offsets[last])]
+            valid[first], safe[first] = check_long(text, _check_part)
+            safe[first] &= len(text) <= MAX_JSONB_BYTES
+            continue
         texts = whole.slice(first, last - first).to_pylist()
         if _all_kept(texts, data[int(offsets[first]) : int(offsets[last])]):
             continue
@@ -87,6 +93,10 @@ def _odd_numbers(data: Bytes, longest: int) -> bool:
         return False
     breaks = np.flatnonzero(~digit)
     return len(breaks) == 0 or int(np.diff(breaks, prepend=-1, append=len(data)).max()) > _LONG_NUMBER
+
+
+def _check_part(text: bytes) -> tuple[bool, bool]:
+    return (True, True) if _all_kept([text], np.frombuffer(text, np.uint8)) else _check(text)
 
 
 def _check(text: bytes) -> tuple[bool, bool]:
@@ -140,6 +150,9 @@ def canonical_json_array(array: pa.Array) -> pa.Array:
     offsets, data = offsets_and_data(whole)
     found: list[bytes | None] = []
     for first, last in _groups(offsets):
+        if offsets[last] - offsets[first] > LONG:
+            found.append(canonical_long(data[int(offsets[first]) : int(offsets[last])], canonical_json))
+            continue
         texts = whole.slice(first, last - first).to_pylist()
         found += _canonical_group(texts, data[int(offsets[first]) : int(offsets[last])])
     return pa.array(found, pa.binary()).cast(pa.string())
