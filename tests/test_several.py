@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -12,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from exuvia.cli.app import app
-from exuvia.errors import ConfigError, PlanError
+from exuvia.errors import ConfigError, PlanError, TargetError
 from exuvia.move.pipeline import MoveOptions
 from exuvia.move.planfile import load
 from exuvia.move.planner import PlanOptions
@@ -29,10 +30,6 @@ CREATE VIEW dear AS SELECT id FROM item WHERE price > 1;
 INSERT INTO kind VALUES (1, 'a'), (2, 'b');
 INSERT INTO item VALUES (1, 2, 0.5), (2, 1, 2.5);
 """
-MANY = (
-    "CREATE TABLE n (i INTEGER PRIMARY KEY); WITH RECURSIVE c(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM c"
-    " WHERE i < 50000) INSERT INTO n SELECT i FROM c"
-)
 
 
 @pytest.fixture(autouse=True)
@@ -129,22 +126,96 @@ def test_a_plan_file_that_does_not_fit_is_refused(said: str, words: str, make: M
         parts([make("a.db"), make("b.db")], planned(said), prefixed=False)
 
 
-def test_names_that_collide_are_shown_before_anything_is_written(make: Make, any_url: str) -> None:
-    pieces = parts([make("a.db"), make("b.db")], PlanOptions(schema="all"), prefixed=False)
+def test_all_names_that_collide_and_all_errors_are_shown_before_anything_is_written(
+    make: Make, tmp_path: Path, any_url: str
+) -> None:
+    (tmp_path / "b.toml").write_text('[tables.kind.columns]\nname = "integer"')
+    said = replace(planned('[sources."b.db"]\nplan = "b.toml"'), schema="all")
+    pieces = parts([make("a.db"), make("b.db")], said, prefixed=False)
     with pytest.raises(PlanError) as error:
         migrate_several(pieces, any_url)
     assert error.value.code == "plan.collision"
-    assert "all.kind: table kind of a.db and table kind of b.db" in error.value.message
+    for name in (
+        "all.kind: table kind",
+        "all.item: table item",
+        "all.dear: view dear",
+        "all.by_price: an index of item",
+    ):
+        assert f"{name} of a.db and" in error.value.message
+    assert "b.db: kind.name: " in error.value.message
     assert tables(any_url) == []
 
 
-def test_an_error_in_one_plan_keeps_all_files_out(make: Make, tmp_path: Path, any_url: str) -> None:
-    (tmp_path / "b.toml").write_text('[tables.kind.columns]\nname = "integer"')
-    said = planned('[sources."b.db"]\nplan = "b.toml"')
-    pieces = parts([make("a.db"), make("b.db")], said, prefixed=False)
-    with pytest.raises(PlanError, match=r"b\.db: kind\.name"):
+def test_an_error_in_any_plan_keeps_all_files_out(make: Make, tmp_path: Path, any_url: str) -> None:
+    (tmp_path / "own.toml").write_text('[tables.kind.columns]\nname = "integer"')
+    said = planned('[sources."b.db"]\nplan = "own.toml"\n[sources."c.db"]\nplan = "own.toml"')
+    pieces = parts([make("a.db"), make("b.db"), make("c.db")], said, prefixed=False)
+    with pytest.raises(PlanError) as error:
         migrate_several(pieces, any_url)
+    assert "b.db: kind.name: " in error.value.message
+    assert "c.db: kind.name: " in error.value.message
     assert tables(any_url) == []
+
+
+def test_names_that_the_target_has_are_shown_for_all_files(make: Make, any_url: str) -> None:
+    pieces = parts([make("a.db"), make("b.db")], PlanOptions(), prefixed=False)
+    migrate_several(pieces, any_url)
+    for options in (MoveOptions(), MoveOptions(dry_run=True)):
+        with pytest.raises(TargetError, match=r"table a\.item.*b\.") as error:
+            migrate_several(pieces, any_url, options=options)
+        assert error.value.code == "target.exists"
+
+
+EXISTING = """
+CREATE TABLE {kind} (id bigint PRIMARY KEY, name varchar(9) UNIQUE);
+CREATE TABLE {item} (id serial PRIMARY KEY, kind bigint REFERENCES {kind}, price float8)
+"""
+
+
+def apply(url: str, sql: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.encode())
+
+
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_several_files_go_into_tables_that_exist(make: Make, any_url: str, prefixed: bool) -> None:
+    for name in ("a", "b"):
+        places = {one: f"{name}_{one}" if prefixed else f"{name}.{one}" for one in ("kind", "item")}
+        apply(any_url, ("" if prefixed else f"CREATE SCHEMA {name};") + EXISTING.format(**places))
+    if prefixed:
+        apply(any_url, "CREATE TABLE kind (id bigint, name text)")
+    pieces = parts([make("a.db"), make("b.db")], PlanOptions(), prefixed=prefixed)
+    options = MoveOptions(into_existing=True)
+    assert statuses(migrate_several(pieces, any_url, options=replace(options, dry_run=True))) == ["planned"] * 2
+    assert statuses(migrate_several(pieces, any_url, options=options)) == ["moved", "moved"]
+    assert statuses(verify_several(pieces, any_url, options=options)) == ["moved", "moved"]
+    place = "b_item" if prefixed else "b.item"
+    assert fetch(any_url, f"INSERT INTO {place} (kind) VALUES (1) RETURNING id") == [(3,)]
+    assert not prefixed or fetch(any_url, "SELECT FROM kind") == []
+
+
+def test_a_file_is_inserted_after_those_to_which_its_tables_refer(make: Make, any_url: str) -> None:
+    child = make("child.db", "CREATE TABLE child (id INTEGER PRIMARY KEY, p INT); INSERT INTO child VALUES (1, 7)")
+    parent = make("parent.db", "CREATE TABLE parent (id INTEGER PRIMARY KEY); INSERT INTO parent VALUES (7)")
+    apply(any_url, "CREATE TABLE parent (id bigint PRIMARY KEY)")
+    apply(any_url, "CREATE TABLE child (id serial PRIMARY KEY, p bigint REFERENCES parent)")
+    said = planned("".join(f'[sources."{name}"]\nschema = "public"\n' for name in (child, parent)))
+    pieces = parts([child, parent], said, prefixed=False)
+    report = migrate_several(pieces, any_url, options=MoveOptions(into_existing=True))
+    assert statuses(report) == ["moved", "moved"]
+
+
+def test_rows_that_break_a_constraint_of_one_file_keep_all_files_out_of_existing_tables(
+    make: Make, any_url: str
+) -> None:
+    for name in ("a", "b"):
+        apply(any_url, f"CREATE SCHEMA {name};" + EXISTING.format(kind=f"{name}.kind", item=f"{name}.item"))
+    apply(any_url, "ALTER TABLE b.item ADD CHECK (price < 2)")
+    pieces = parts([make("a.db"), make("b.db")], PlanOptions(), prefixed=False)
+    with pytest.raises(PlanError, match="price"):
+        migrate_several(pieces, any_url, options=MoveOptions(into_existing=True))
+    assert fetch(any_url, "SELECT id FROM a.item UNION ALL SELECT id FROM b.item") == []
+    assert fetch(any_url, "INSERT INTO a.item (price) VALUES (0) RETURNING id") == [(1,)]
 
 
 def test_a_dry_run_writes_nothing(make: Make, any_url: str) -> None:

@@ -22,7 +22,7 @@ from exuvia.move.existing.publish import publish_into
 from exuvia.move.lending import Lender
 from exuvia.move.plan import Plan, Problem
 from exuvia.move.publishing import publish_all
-from exuvia.move.resuming import unfinished
+from exuvia.move.resuming import Begun, unfinished
 from exuvia.move.shipment import Connections, Means, Outcome, Shipment
 
 
@@ -64,8 +64,9 @@ class Execution:
         connections = Lender(self.connect)
         try:
             with connections.lend() as main, staging.lock(main, schemas):
+                begun = self._begun(main, schemas)
                 try:
-                    outcomes = self._carry_out(main, connections, schemas)
+                    outcomes = self._carry_out(main, connections, schemas, begun)
                 except BaseException as error:
                     if is_lost(error):
                         raise _to_be_continued(error) from error
@@ -82,11 +83,21 @@ class Execution:
     def _plans(self) -> list[Plan]:
         return [one.plan for one in self.shipments]
 
+    def _begun(self, main: psycopg.Connection, schemas: Sequence[str]) -> tuple[Begun, ...] | None:
+        """Return the interrupted move that this one continues; a refusal here leaves it as it is."""
+        if all(one.into is None for one in self.shipments):
+            refuse_conflicts(main, self._plans, replace_existing=self.replace_existing)
+        return unfinished(main, self._plans, schemas, restart=self.restart)
+
     def _carry_out(
-        self, main: psycopg.Connection, connections: Connections, schemas: Sequence[str]
+        self,
+        main: psycopg.Connection,
+        connections: Connections,
+        schemas: Sequence[str],
+        begun: Sequence[Begun] | None,
     ) -> tuple[Outcome, ...]:
-        made, resumed = self._create(main, schemas)
-        means = Means(connections, self.target_url, self.copy_options, resumed, self.verify)
+        made = self._create(main, schemas, begun)
+        means = Means(connections, self.target_url, self.copy_options, begun is not None, self.verify)
         outcomes: list[Outcome] = []
         for shipment, tables in zip(self.shipments, made, strict=True):
             with self._naming(shipment):
@@ -99,16 +110,14 @@ class Execution:
             for shipment, outcome in zip(self.shipments, outcomes, strict=True)
         )
 
-    def _create(self, main: psycopg.Connection, schemas: Sequence[str]) -> tuple[tuple[Staged, ...], bool]:
-        """Make the staging tables, or find those of an interrupted move; tell whether there was one."""
+    def _create(
+        self, main: psycopg.Connection, schemas: Sequence[str], begun: Sequence[Begun] | None
+    ) -> tuple[Staged, ...]:
         with self.clock.stage("create"):
-            if all(one.into is None for one in self.shipments):
-                refuse_conflicts(main, self._plans, replace_existing=self.replace_existing)
             extensions.ensure(main, extensions.needed(table.target for plan in self._plans for table in plan.tables))
-            begun = unfinished(main, self._plans, schemas, restart=self.restart)
             if begun is None:
-                return begin(main, self._plans, schemas), False
-            return tuple(go_on(plan, one) for plan, one in zip(self._plans, begun, strict=True)), True
+                return begin(main, self._plans, schemas)
+            return tuple(go_on(plan, one) for plan, one in zip(self._plans, begun, strict=True))
 
     def _publish(
         self, main: psycopg.Connection, schemas: Sequence[str], made: Sequence[Staged], outcomes: Sequence[Outcome]

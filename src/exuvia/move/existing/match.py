@@ -77,8 +77,8 @@ class Match:
 def match(catalog: Catalog, profile: Profile, options: PlanOptions, existing: Sequence[ExistingTable]) -> Match:
     """Find the tables and columns of the target for those of the source.
 
-    A name that the plan file gives must be there. Else the source's own name is looked for, then the name that exuvia
-    would have given, then the only one that is the same in lower case.
+    A name that the plan file gives, or one with the prefix of the options, must be there. Else the source's own name
+    is looked for, then the name that exuvia would have given, then the only one that is the same in lower case.
 
     Args:
         catalog: What the source declares.
@@ -128,7 +128,9 @@ class _Matcher:
         for schema, tables in _by_schema(automatic.tables).items():
             wanted = [table for table in tables if not self._is_bookkeeping(table)]
             names = {one.source.name: one.target.name for one in wanted}
-            given = {name: said for name in names if (said := self.overrides.table(name).name) is not None}
+            # A prefix is there to tell files apart, so that the bare name of a table may be another file's.
+            given = dict(names) if self.options.prefix else {}
+            given |= {name: said for name in names if (said := self.overrides.table(name).name) is not None}
             candidates = {one.name: one for one in existing if one.schema == schema}
             pairs = _pairs(names, given, candidates, self._clash)
             found.update(pairs)
@@ -156,8 +158,9 @@ class _Matcher:
         if any(problem.where == name and problem.level == "error" for problem in self.problems):
             return
         said = self.overrides.table(name)
-        wanted = f"{at(said.line)}{said.name}" if said.name is not None else name
-        near = did_you_mean(said.name or name, list(candidates)) if candidates else ""
+        own = table.target.name if self.options.prefix else name
+        wanted = f"{at(said.line)}{said.name}" if said.name is not None else own
+        near = did_you_mean(said.name or own, list(candidates)) if candidates else ""
         elsewhere = "" if existing else f" (The schema {schema} has no tables: did the application's migrations run?)"
         lost = f"its {counted(rows, ROW)} would be left behind" if rows else "it has no rows"
         message = f"The target has no table {wanted} in the schema {schema}, and {lost}.{elsewhere} {near}".rstrip()
