@@ -9,7 +9,7 @@ The whole public API is on this page::
 
 ``inspect``, ``plan``, ``migrate`` and ``verify`` take a SQLite file and return frozen values; ``listener`` hears of
 progress; every error is an ``ExuviaError`` with a code, what happened, and what to do. ``export_data`` and
-``import_data`` write and read portable copies.
+``import_data`` write and read portable copies. ``advise`` says whether it is time to move.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from exuvia.move.portable.import_ import ImportOptions, import_data
     from exuvia.move.portable.results import ExportReport, ImportReport
     from exuvia.move.results import MoveReport, Proof
+    from exuvia.ops.advisor.advise import AdviseOptions, AdviseProgress, advise
+    from exuvia.ops.advisor.results import Advice
+    from exuvia.ops.advisor.thresholds import Thresholds
 
 __version__ = "0.1.0"
 
@@ -60,10 +63,16 @@ _HOMES = {
     "exuvia.move.portable.import_": ("ImportOptions", "import_data"),
     "exuvia.move.portable.results": ("ExportReport", "ImportReport"),
     "exuvia.move.results": ("MoveReport", "Proof"),
+    "exuvia.ops.advisor.advise": ("AdviseOptions", "AdviseProgress", "advise"),
+    "exuvia.ops.advisor.results": ("Advice",),
+    "exuvia.ops.advisor.thresholds": ("Thresholds",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Advice",
+    "AdviseOptions",
+    "AdviseProgress",
     "CancelledError",
     "ConfigError",
     "ExportOptions",
@@ -84,8 +93,10 @@ __all__ = [
     "Sample",
     "SourceError",
     "TargetError",
+    "Thresholds",
     "VerifyError",
     "__version__",
+    "advise",
     "dump",
     "export_data",
     "import_data",

@@ -197,7 +197,9 @@ def _fixes(fixes: Sequence[Fix]) -> Iterator[RenderableType]:
 def _cost(facts: Facts) -> Iterator[RenderableType]:
     cost = facts.cost
     yield heading("In PostgreSQL", "estimated")
-    disk = f"disk {size(cost.disk_bytes)} (rows {size(cost.table_bytes)}, keys and indexes {size(cost.index_bytes)})"
+    search = f", search {size(cost.search_bytes)}" if cost.search_bytes else ""
+    parts = f"rows {size(cost.table_bytes)}, keys and indexes {size(cost.index_bytes)}{search}"
+    disk = f"disk {size(cost.disk_bytes)} ({parts})"
     yield Text(f"{disk}; memory {size(cost.memory_bytes)} with {counted(cost.connections, 'connection')}")
 
 

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from exuvia.catalog.model import Catalog, Table
 from exuvia.catalog.names import fold
-from exuvia.engines.sqlite.fulltext import is_full_text
+from exuvia.engines.sqlite.fulltext import full_text, is_full_text
 from exuvia.engines.sqlite.observe.processes import FileUsers, users_of
 from exuvia.engines.sqlite.observe.sampling import Sample, newest, sample
 from exuvia.engines.sqlite.observe.search import SearchHealth, search_health
@@ -118,6 +118,7 @@ def advise(
 
     contention = watch(path, chosen.watch, chosen.probe, seen.storage.page_bytes, tell)
     users = users_of(path)
+    cost = _cost(seen, users)
     rows = {table.name: table.rows for table in seen.tables}
     now = sample_of(path, measured_at.timestamp(), seen.storage.used_bytes, rows)
     facts = Facts(
@@ -134,8 +135,8 @@ def advise(
         indexes=index_findings(seen.catalog, rows, seen.storage.analyzed),
         search=seen.search,
         damage=seen.damage,
-        cost=_cost(seen, users),
-        unknown=_unknown(seen, contention, users, chosen),
+        cost=cost,
+        unknown=_unknown(seen, contention, users, cost, checked=chosen.check),
     )
     if chosen.keep:
         keep(samples_file, now)
@@ -236,10 +237,19 @@ def _cost(seen: _Seen, users: FileUsers) -> Cost:
     connections = min(max(_FEWEST_CONNECTIONS, open_now, active), _MOST_CONNECTIONS)
     rows = {table.name: table.rows for table in seen.tables}
     tables = [(table, rows[table.name], seen.samples[table.name]) for table in seen.catalog.tables]
-    return cost_of(tables, connections)
+    return cost_of(tables, _searched(seen.catalog), connections)
 
 
-def _unknown(seen: _Seen, contention: Contention, users: FileUsers, options: AdviseOptions) -> tuple[str, ...]:
+def _searched(catalog: Catalog) -> Mapping[str, frozenset[str]]:
+    """The columns of ordinary tables that full-text tables index."""
+    found: dict[str, frozenset[str]] = {}
+    for declared in (full_text(table) for table in catalog.virtual_tables if is_full_text(table)):
+        if declared.content:
+            found[fold(declared.content)] = frozenset(map(fold, declared.searched))
+    return found
+
+
+def _unknown(seen: _Seen, contention: Contention, users: FileUsers, cost: Cost, *, checked: bool) -> tuple[str, ...]:
     found = []
     guessed = [table.name for table in seen.tables if table.rows_from != "counted"]
     if guessed:
@@ -258,10 +268,11 @@ def _unknown(seen: _Seen, contention: Contention, users: FileUsers, options: Adv
         found.append(f"which processes have the file open: {users.reason}")
     elif users.hidden:
         found.append(f"whether {users.hidden:,} processes of other users have the file open")
-    if options.check and seen.damage is None:
+    if checked and seen.damage is None:
         found.append("whether the file is damaged: checking takes longer than the database is read at a time (--exact)")
     found += [f"full-text table {table.name}, {reason}" for table in seen.search for reason in table.unchecked]
-    found += [f"what PostgreSQL takes for {name}: no row of it could be read" for name in _cost(seen, users).unknown]
+    found += [f"what PostgreSQL takes for {name}: no row of it could be read" for name in cost.unknown]
+    found += [f"what PostgreSQL takes for the virtual table {table.name}" for table in seen.catalog.derived]
     found.append("busy_timeout and synchronous: each connection has its own, and they cannot be seen from outside")
     return tuple(found)
 

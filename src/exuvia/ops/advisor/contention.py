@@ -224,8 +224,9 @@ def waits_per_hour(
 ) -> tuple[float | None, float | None]:
     """Estimate how often a writer finds the lock taken by another process.
 
-    A process does not wait for itself: of the commits of one that holds the lock for a share ``p`` of the time, when
-    all together hold it for ``P``, the share ``P - p`` waits. Commits are attributed by the time the lock was held.
+    A process does not wait for itself, and comes when it does not hold the lock: of the commits of one that holds the
+    lock for a share ``p`` of the time, when all together hold it for ``P``, the share ``(P - p) / (1 - p)`` waits.
+    Commits are attributed by the time for which the lock was held.
 
     Args:
         holders: In how many looks each process was seen with the lock; 0 stands for those the kernel does not name.
@@ -244,5 +245,5 @@ def waits_per_hour(
     ceiling = hourly * busy / looks
     if not busy or 0 in holders:
         return ceiling, ceiling
-    between = sum(count / busy * (busy - count) / looks for count in holders.values())
+    between = sum(count / busy * (busy - count) / (looks - count) for count in holders.values() if count < looks)
     return hourly * between, ceiling

@@ -4,8 +4,10 @@ Disk: https://www.postgresql.org/docs/current/storage-page-layout.html (a page o
 has a line pointer of 4 bytes and a header of 23, with a bitmap where a value is NULL, rounded up to 8) and
 https://www.postgresql.org/docs/current/btree.html (an index page keeps 16 bytes for itself and is filled to 90 %; an
 entry has a line pointer of 4 bytes and a header of 8). Text and BLOBs up to 126 bytes have a length of 1 byte and no
-alignment, longer ones 4 bytes and an alignment of 4. Compression, deduplication in indexes, search and vector indexes
-are not counted.
+alignment, longer ones 4 bytes and an alignment of 4; a row over 2,000 bytes has its largest values moved to chunks of
+1,996 bytes. A table of several pages has a free space map of 24 kB and a visibility map of 8 kB. A full-text index (a
+tsvector and its GIN index) is counted with the bytes of its text. Compression, deduplication in indexes and vector
+indexes are not counted.
 
 Memory: shared_buffers (128 MB), maintenance_work_mem (64 MB) and work_mem (4 MB) are PostgreSQL's own defaults
 (https://www.postgresql.org/docs/current/runtime-config-resource.html); shared_buffers are counted as large as the
@@ -17,7 +19,7 @@ end of what is measured (2 MB in "Measuring the Memory Overhead of a Postgres Co
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +39,7 @@ _TOAST: Final = 2000
 _TOAST_CHUNK: Final = 1996
 _TOAST_ROW: Final = 2048
 _POINTER: Final = 18
+_MAPS: Final = 32_768
 
 _MB: Final = 1_000_000
 _SHARED_BUFFERS: Final = 128 * _MB
@@ -53,6 +56,7 @@ class Cost:
     Args:
         table_bytes: Disk for rows.
         index_bytes: Disk for keys and indexes.
+        search_bytes: Disk for full-text search.
         connections: The connections that are counted with.
         shared_buffers: Memory that all share.
         memory_bytes: Memory in all: shared_buffers, maintenance, and 14 MB for each connection.
@@ -61,6 +65,7 @@ class Cost:
 
     table_bytes: int
     index_bytes: int
+    search_bytes: int
     connections: int
     shared_buffers: int
     memory_bytes: int
@@ -69,23 +74,27 @@ class Cost:
     @property
     def disk_bytes(self) -> int:
         """Disk in all."""
-        return self.table_bytes + self.index_bytes
+        return self.table_bytes + self.index_bytes + self.search_bytes
 
 
-def cost_of(tables: Sequence[tuple[Table, int, Sample]], connections: int) -> Cost:
+def cost_of(
+    tables: Sequence[tuple[Table, int, Sample]], searched: Mapping[str, Collection[str]], connections: int
+) -> Cost:
     """Estimate what PostgreSQL would take.
 
     Args:
         tables: The tables, their numbers of rows, and rows of each.
+        searched: The columns of each table that a full-text index covers, all names case-folded.
         connections: How many connections there would be.
     """
     unknown = tuple(table.name for table, rows, sample in tables if rows and not sample.rows)
     known = [(table, rows, sample) for table, rows, sample in tables if sample.rows]
     heap = sum(_heap(rows, sample) for _, rows, sample in known)
     indexes = sum(_index(rows, sample, columns) for table, rows, sample in known for columns in _indexes(table))
-    buffers = min(max(_SHARED_BUFFERS, heap + indexes), _LARGEST_BUFFERS)
+    search = sum(_text(rows, sample, searched.get(fold(table.name), ())) for table, rows, sample in known)
+    buffers = min(max(_SHARED_BUFFERS, heap + indexes + search), _LARGEST_BUFFERS)
     memory = buffers + _MAINTENANCE + connections * (_CONNECTION + _WORK)
-    return Cost(heap, indexes, connections, buffers, memory, unknown)
+    return Cost(heap, indexes, search, connections, buffers, memory, unknown)
 
 
 def _heap(rows: int, sample: Sample) -> int:
@@ -94,7 +103,8 @@ def _heap(rows: int, sample: Sample) -> int:
     inline = sum(size for size, _ in sizes) / len(sizes)
     outside = sum(size for _, size in sizes) / len(sizes)
     per_page = max(1, int((_PAGE - _PAGE_HEADER) // (inline + _LINE_POINTER)))
-    return math.ceil(rows / per_page) * _PAGE + round(rows * outside)
+    pages = math.ceil(rows / per_page)
+    return pages * _PAGE + round(rows * outside) + (_MAPS if pages > 1 else 0)
 
 
 def _row(cells: Sequence[Cell]) -> tuple[int, int]:
@@ -141,7 +151,13 @@ def _index(rows: int, sample: Sample, columns: Sequence[str]) -> int:
     entry = _LINE_POINTER + _INDEX_HEADER + sum(keys) / len(keys)
     room = (_PAGE - _PAGE_HEADER - _INDEX_SPECIAL) * _INDEX_FILL
     leaves = math.ceil(rows / max(1, room // entry))
-    return (1 + leaves + math.ceil(leaves * entry / room)) * _PAGE if leaves else 2 * _PAGE
+    inner = math.ceil(leaves * entry / room) if leaves > 1 else 0
+    return (1 + max(leaves, 1) + inner) * _PAGE
+
+
+def _text(rows: int, sample: Sample, columns: Collection[str]) -> int:
+    places = [place for place, name in enumerate(sample.columns) if fold(name) in columns]
+    return round(rows * sum(row[place].bytes for row in sample.rows for place in places) / len(sample.rows))
 
 
 def _aligned(size: int, to: int) -> int:

@@ -6,6 +6,8 @@ ahead, and a question that takes longer than a whole visit stays unanswered.
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +28,6 @@ WAL_HOLD: Final = 10.0
 """Seconds for which a checkpoint may have to wait, in WAL mode; writers do not."""
 
 _PAUSE: Final = 0.05
-_STEPS: Final = 1000
 
 
 class Visits:
@@ -91,7 +92,6 @@ class Visits:
         Raises:
             SourceError: It cannot be read.
         """
-        self.connection.set_progress_handler(None)
         found = inspect(self.connection, label)
         self.renew()
         return found
@@ -109,15 +109,29 @@ class Visits:
 
     def _begin(self) -> None:
         self._until = time.monotonic() + self.hold
-        self.connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
 
     def _try(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]] | None:
         try:
-            return list(self.connection.execute(sql, tuple(parameters)))
+            with self._in_time():
+                return list(self.connection.execute(sql, tuple(parameters)))
         except apsw.InterruptError:
             return None
         except apsw.Error as error:
             raise source_error(error, str(self._path)) from error
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Interrupt what runs when the visit is over. A progress handler would not do: count(*) is one opcode."""
+        if math.isinf(self._until):
+            yield
+            return
+        timer = threading.Timer(max(self._until - time.monotonic(), 0), self.connection.interrupt)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
 
 
 @contextmanager
