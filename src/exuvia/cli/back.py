@@ -32,6 +32,7 @@ def way_back(
     quiet: bool,
     drop_existing: bool = False,
     dry_run: bool = False,
+    restart: bool = False,
     verify: bool = True,
 ) -> None:
     """Carry out the command and end with its exit code.
@@ -49,6 +50,7 @@ def way_back(
         quiet: Print nothing.
         drop_existing: Replace a file of that name.
         dry_run: Decide everything and write nothing.
+        restart: Begin anew where an interrupted move could be continued.
         verify: Compare every value.
 
     Raises:
@@ -81,9 +83,18 @@ def way_back(
         include=tuple(include) if include else None,
         exclude=tuple(exclude) if exclude else None,
     )
-    options = BackOptions(settings.target_schema, settings.include, settings.exclude, drop_existing, verify, dry_run)
+    options = BackOptions(
+        schema=settings.target_schema,
+        include=settings.include,
+        exclude=settings.exclude,
+        drop_existing=drop_existing,
+        verify=verify,
+        dry_run=dry_run,
+        restart=restart,
+    )
     run = pipeline.migrate_back if action == "migrate" else pipeline.verify_back
-    with interruptible("No file was made."), progress(hidden=json or quiet) as listener:
+    left = "No file was made; the same command goes on with what was copied." if action == "migrate" else ""
+    with interruptible(left), progress(hidden=json or quiet) as listener:
         report = run(location, target, options=options, listener=listener, data_dir=settings.data_dir)
     write_documents(back_document(report), reports)
     if json:

@@ -35,6 +35,11 @@ _SESSION = {
     "jit": "off",
 }
 _SET = "SELECT " + ", ".join(f"set_config('{key}', '{text}', true)" for key, text in _SESSION.items())
+_BLOCKS = """
+    SELECT pg_relation_size(c.oid) / current_setting('block_size')::int
+    FROM pg_class c JOIN pg_am a ON a.oid = c.relam
+    WHERE c.oid = to_regclass(%s) AND c.relkind = 'r' AND a.amname = 'heap'
+"""
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -72,6 +77,15 @@ class Moment:
             SourceError: There is no such schema.
         """
         return inspect(self.connection, schema)
+
+    def blocks(self, table: str) -> int:
+        """Return how many blocks hold a table's rows; 0 where rows are not found by their place in blocks.
+
+        Args:
+            table: The table, as SQL names it.
+        """
+        row = self.connection.execute(_BLOCKS, (table,)).fetchone()
+        return int(row[0]) if row else 0
 
     def fetcher(self) -> Fetcher:
         """Return another connection that sees the same moment, for one thread at a time."""

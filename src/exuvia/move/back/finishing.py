@@ -67,11 +67,19 @@ def _refusal(table: Table) -> str:
 
 
 def finish(path: Path, tables: Sequence[BackTable]) -> tuple[ObjectPlan, ...]:
-    """Make the indexes and set the positions of sequences; return the indexes that SQLite refuses."""
+    """Make the indexes and set the positions of sequences; return the indexes that SQLite refuses.
+
+    An index that an interrupted run has made stays if it is the same."""
     refused = []
+    there = _indexes(path)
     for table in tables:
+        wanted = {index.name: create_index(table.target.name, index) for index in table.indexes}
+        for name, (owner, sql) in there.items():
+            if owner == table.target.name and wanted.get(name) != sql:
+                attempt(path, f"DROP INDEX {quote(name)}")
         for index in table.indexes:
-            reason = attempt(path, create_index(table.target.name, index))
+            sql = wanted[index.name]
+            reason = "" if there.get(index.name) == (table.target.name, sql) else attempt(path, sql)
             if reason:
                 refused.append(
                     ObjectPlan("index", index.name, table.source.name, Fate.LEFT_OUT, f"SQLite refuses it: {reason}")
@@ -86,6 +94,16 @@ def finish(path: Path, tables: Sequence[BackTable]) -> tuple[ObjectPlan, ...]:
                 f" UPDATE sqlite_sequence SET seq = max(seq, {position}) WHERE name = {name}",
             )
     return tuple(refused)
+
+
+def _indexes(path: Path) -> dict[str, tuple[str, str]]:
+    """Return the table and the SQL of each index that was made by SQL."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        query = "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+        return {name: (table, sql) for name, table, sql in connection.execute(query)}
+    finally:
+        connection.close()
 
 
 def checked(path: Path, tables: Sequence[BackTable]) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -16,27 +16,25 @@ from exuvia.engines.postgres.capabilities import detect
 from exuvia.engines.postgres.connect import connect, resolve
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.fetch import Fetcher, Moment
-from exuvia.engines.sqlite.inspect import inspect as inspect_sqlite
+from exuvia.engines.sqlite.ledger import Ledger, has_parts
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.engines.sqlite.write import NewFile, attempt, require_absent, sqlite_version
-from exuvia.errors import SourceError
+from exuvia.errors import ExuviaError, TargetError, VerifyError
 from exuvia.location import EmbeddedLocation, PostgresLocation, SqliteLocation
 from exuvia.move.back.asking import asking
-from exuvia.move.back.comparing import Batch, UntrustedError, differences, source_batches, target_batches, total
+from exuvia.move.back.comparing import UntrustedError
+from exuvia.move.back.comparison import SIDES, Comparison
 from exuvia.move.back.copying import Copied, TableCopier
 from exuvia.move.back.finishing import acceptable, checked, finish
 from exuvia.move.back.plan import BackColumn, BackOptions, BackPlan, BackTable, build
 from exuvia.move.back.results import BackReport
 from exuvia.move.back.views import Views
 from exuvia.move.clock import Clock
-from exuvia.move.events import Listener, Progress, ignore
-from exuvia.move.prefetch import prefetch
-from exuvia.move.results import Difference, Proof, Server, TableProof
-from exuvia.move.workers import run
-from exuvia.values.digest import Digest
+from exuvia.move.events import Listener, ignore
+from exuvia.move.plan import ObjectPlan
+from exuvia.move.results import Proof, Server
 
-_AHEAD = 2
-_SIDES = 2
+_KEPT = "What was copied is kept: the same command goes on with it."
 
 
 def migrate_back(
@@ -49,8 +47,9 @@ def migrate_back(
 ) -> BackReport:
     """Move a schema of a PostgreSQL database into a new SQLite file and prove it.
 
-    The source is read at one moment. The file gets its name after every value was compared; until then, and after any
-    error, there is no such file, or the old one is as it was.
+    The source is read at one moment. The file gets its name after every value was compared; until then there is no such
+    file, or the old one is as it was. What an interrupted run has copied into ``NAME.partial`` is not copied again,
+    unless the comparison finds that the source has changed it since.
 
     Args:
         source: The PostgreSQL database; it is only read.
@@ -93,6 +92,50 @@ def verify_back(
     return _Back(source, target, options or BackOptions(), listener, data_dir).verify()
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file that was filled and compared.
+
+    Args:
+        report: What was done.
+        path: The file, under the name of an unfinished one.
+        fingerprint: Another one whenever rows were written anew.
+    """
+
+    report: BackReport
+    path: Path
+    fingerprint: str
+
+
+@contextmanager
+def made_back(
+    source: PostgresLocation | EmbeddedLocation,
+    target: SqliteLocation,
+    *,
+    options: BackOptions,
+    listener: Listener,
+    data_dir: Path | None,
+) -> Iterator[Made]:
+    """Make the file of ``migrate_back`` for as long as it is needed, without giving it its name.
+
+    It goes away afterwards. Where something fails it stays, and the next time only what is missing is copied. The
+    arguments and errors are those of ``migrate_back``.
+    """
+    with _Back(source, target, options, listener, data_dir).made() as made:
+        yield made
+
+
+@dataclass(slots=True)
+class _Filling:
+    """A file on its way: its tables as they are made now, and what came of copying and comparing them."""
+
+    tables: list[BackTable]
+    copied: dict[str, Copied] = field(default_factory=dict)
+    left_out: list[ObjectPlan] = field(default_factory=list)
+    proof: Proof | None = None
+    wrong: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class _Opened:
     """The source at one moment, and what becomes of it."""
@@ -123,14 +166,35 @@ class _Back:
         with self._opened() as opened:
             if self._options.dry_run:
                 return self._report(opened, "planned")
-            file = NewFile(self._target.path, replace=self._options.drop_existing)
-            try:
-                report = self._filled(opened, file)
+            with self._made(opened) as (report, file):
                 if report.status == "moved":
                     file.publish()
-                return replace(report, seconds=time.perf_counter() - self._begun)
-            finally:
+            return replace(report, seconds=time.perf_counter() - self._begun)
+
+    @contextmanager
+    def made(self) -> Iterator[Made]:
+        """Give the file, without its final name."""
+        with ExitStack() as stack, self._made(stack.enter_context(self._opened())) as (report, file):
+            stack.close()
+            with closing(file.writer()) as writer:
+                fingerprint = Ledger(writer).fingerprint()
+            yield Made(report, file.path, fingerprint)
+
+    @contextmanager
+    def _made(self, opened: _Opened) -> Iterator[tuple[BackReport, NewFile]]:
+        """Give the filled file, which goes away at the end; if something fails, what was copied stays."""
+        file = NewFile(self._target.path, replace=self._options.drop_existing, restart=self._options.restart)
+        try:
+            yield self._filled(opened, file), file
+        except BaseException as error:
+            if isinstance(error, VerifyError) or not has_parts(file.ledger):
                 file.discard()
+                raise
+            file.keep()
+            if isinstance(error, ExuviaError):
+                error.hint = f"{error.hint} {_KEPT}".lstrip()
+            raise
+        file.discard()
 
     def verify(self) -> BackReport:
         with self._opened() as opened:
@@ -160,45 +224,63 @@ class _Back:
             yield _Opened(moment, fetcher, server, plan)
 
     def _filled(self, opened: _Opened, file: NewFile) -> BackReport:
-        tables = list(opened.plan.tables)
-        copied = self._copied(opened, file, tables)
-        with self._clock.stage("finish"):
-            left_out = finish(file.path, tables)
-        proof = None
-        if self._options.verify:
-            proof, wrong = self._compared(opened, file.path, tables, trusted=True)
-            rewritten = False
-            while changed := _changed(tables, wrong):
-                rewritten = True
-                tables = [changed.get(table.source.name, table) for table in tables]
-                again = list(changed.values())
-                copied |= self._copied(opened, file, again)
-                with self._clock.stage("finish"):
-                    left_out += finish(file.path, again)
-                renewed, wrong = self._compared(opened, file.path, again, trusted=True)
-                proof = _merged(proof, renewed)
-            if rewritten:
-                attempt(file.path, "VACUUM")
+        filling = _Filling(list(opened.plan.tables))
+        self._copy(opened, file, filling, filling.tables)
+        kept = [table for table in filling.tables if filling.copied[table.source.name].kept]
+        # Rows that an interrupted run has written are of another moment
+        if to_compare := filling.tables if self._options.verify else kept:
+            filling.proof, filling.wrong = self._compared(opened, file.path, to_compare, trusted=True)
+            self._mend(opened, file, filling, kept)
         with self._clock.stage("finish"):
             views = Views(file.path, opened.fetcher).make(opened.plan.views)
-            notes = checked(file.path, tables)
-        status: Literal["moved", "different"] = "moved" if proof is None or proof.equal else "different"
-        report = self._report(opened, status, proof=proof, copied=list(copied.values()))
-        return replace(report, plan=tuple(tables), objects=report.objects + left_out + views, notes=notes)
+            notes = (*_resumed(kept, filling.copied), *self._checked(file, filling.tables))
+        status: Literal["moved", "different"] = "moved" if filling.proof is None or filling.proof.equal else "different"
+        proof = filling.proof if self._options.verify else None
+        report = self._report(opened, status, proof=proof, copied=list(filling.copied.values()))
+        objects = report.objects + tuple(filling.left_out) + views
+        return replace(report, plan=tuple(filling.tables), objects=objects, notes=notes)
 
-    def _copied(self, opened: _Opened, file: NewFile, tables: Sequence[BackTable]) -> dict[str, Copied]:
+    def _mend(self, opened: _Opened, file: NewFile, filling: _Filling, kept: Sequence[BackTable]) -> None:
+        """Copy tables again: those that the source has changed since, and those in which SQLite changed values."""
+        stale = [table for table in kept if filling.wrong[table.source.name]]
+        changed = _changed(filling.tables, filling.wrong) if not stale else {}
+        rewritten = bool(stale or changed)
+        while stale or changed:
+            filling.tables = [changed.get(table.source.name, table) for table in filling.tables]
+            again = stale or list(changed.values())
+            self._copy(opened, file, filling, again, anew=True)
+            renewed, wrong = self._compared(opened, file.path, again, trusted=True)
+            filling.proof = _merged(filling.proof, renewed) if filling.proof else renewed
+            filling.wrong |= wrong
+            stale, changed = [], _changed(filling.tables, filling.wrong)
+        if rewritten:
+            attempt(file.path, "VACUUM")
+
+    def _checked(self, file: NewFile, tables: Sequence[BackTable]) -> tuple[str, ...]:
+        try:
+            return checked(file.path, tables)
+        except TargetError:
+            file.discard()
+            raise
+
+    def _copy(
+        self, opened: _Opened, file: NewFile, filling: _Filling, tables: Sequence[BackTable], *, anew: bool = False
+    ) -> None:
         with self._clock.stage("copy"), closing(file.writer()) as writer:
-            copier = TableCopier(writer, opened.fetcher, self._listener)
-            return {table.source.name: copier.copy(table) for table in tables}
+            copier = TableCopier(writer, opened.moment, opened.fetcher, self._listener)
+            copier.drop_others(filling.tables)
+            filling.copied |= {table.source.name: copier.copy(table, anew=anew) for table in tables}
+        with self._clock.stage("finish"):
+            filling.left_out += finish(file.path, tables)
 
     def _compared(
         self, opened: _Opened, path: Path, tables: Sequence[BackTable], *, trusted: bool
-    ) -> tuple[Proof, Mapping[str, frozenset[str]]]:
+    ) -> tuple[Proof, dict[str, frozenset[str]]]:
         """Compare tables; return the proof, and by table the columns whose values differ."""
         started = time.perf_counter()
         try:
-            with self._clock.stage("verify"), Snapshot.open(path, readers=_SIDES) as snapshot:
-                comparison = _Comparison(opened, snapshot, trusted, self._listener)
+            with self._clock.stage("verify"), Snapshot.open(path, readers=SIDES) as snapshot:
+                comparison = Comparison(opened.fetcher, snapshot, trusted, self._listener)
                 proofs = tuple(comparison.table(table) for table in tables)
         except UntrustedError:
             return self._compared(opened, path, tables, trusted=False)
@@ -232,72 +314,10 @@ class _Back:
         )
 
 
-class _Comparison:
-    """Compares tables of a file with their source."""
-
-    def __init__(self, opened: _Opened, snapshot: Snapshot, trusted: bool, listener: Listener) -> None:
-        self._opened, self._snapshot, self._listener = opened, snapshot, listener
-        self._trusted = trusted
-        catalog = inspect_sqlite(snapshot.connection, snapshot.label)
-        self._found = {table.name: table for table in catalog.tables}
-        self.wrong: dict[str, frozenset[str]] = {}
-
-    def table(self, table: BackTable) -> TableProof:
-        """Compare one table."""
-        name = table.target.name
-        if name not in self._found:
-            raise SourceError(f"{self._snapshot.label} has no table {name!r}.", code="table")
-        source, target = self._totals(table)
-        found = () if source == target else self._differences(table)
-        sums = zip(table.columns, source.columns, target.columns, strict=True)
-        self.wrong[table.source.name] = frozenset(one.source.name for one, ours, theirs in sums if ours != theirs)
-        columns = {
-            column.source.name: f"{value:016x}" for column, value in zip(table.columns, source.columns, strict=True)
-        }
-        self._listener(Progress("verify", table.source.name, target.rows, source.rows, finished=True))
-        return TableProof(
-            table=table.source.name,
-            schema="",
-            name=name,
-            rows_source=source.rows,
-            rows_target=target.rows,
-            rows_rejected=0,
-            values_compared=min(source.rows, target.rows) * len(table.columns),
-            equal=source == target,
-            method="multiset",
-            digest=source.hex(),
-            target_digest=target.hex(),
-            columns=columns,
-            differences=found,
-        )
-
-    def _totals(self, table: BackTable) -> tuple[Digest, Digest]:
-        width = len(table.columns)
-
-        def side(number: int, read: Callable[[], Generator[Batch]]) -> Callable[[], tuple[int, Digest]]:
-            def task() -> tuple[int, Digest]:
-                with prefetch(read(), _AHEAD) as batches:
-                    return number, total(batches, width)
-
-            return task
-
-        with self._snapshot.reader() as reader:
-            found = self._found[table.target.name]
-            tasks = [
-                side(0, lambda: source_batches(self._opened.fetcher, table)),
-                side(1, lambda: target_batches(reader, found, table, trusted=self._trusted)),
-            ]
-            sums = dict(run(tasks, jobs=_SIDES, stop=self._snapshot.interrupt))
-        return sums[0], sums[1]
-
-    def _differences(self, table: BackTable) -> tuple[Difference, ...]:
-        found = self._found[table.target.name]
-        with self._snapshot.reader() as reader:
-            return differences(
-                table,
-                [source_batches(self._opened.fetcher, table) for _ in range(2)],
-                [target_batches(reader, found, table, trusted=self._trusted) for _ in range(2)],
-            )
+def _resumed(kept: Sequence[BackTable], copied: Mapping[str, Copied]) -> Iterator[str]:
+    rows = sum(copied[table.source.name].kept for table in kept)
+    if rows:
+        yield f"{rows:,} rows in {len(kept):,} tables were there already, from a run that was interrupted"
 
 
 def _changed(tables: Sequence[BackTable], wrong: Mapping[str, frozenset[str]]) -> dict[str, BackTable]:

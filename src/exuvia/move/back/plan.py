@@ -30,6 +30,7 @@ class BackOptions:
         drop_existing: Replace a file of the target's name.
         verify: Compare every value before the file gets its name.
         dry_run: Decide everything and write nothing.
+        restart: Begin anew where an interrupted move could be continued.
     """
 
     schema: str = "public"
@@ -38,6 +39,7 @@ class BackOptions:
     drop_existing: bool = False
     verify: bool = True
     dry_run: bool = False
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

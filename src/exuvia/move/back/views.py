@@ -42,6 +42,8 @@ class Views:
         """Make as many of the views as SQLite can hold and return what became of each."""
         fates: dict[str, ObjectPlan] = {}
         waiting = list(views)
+        for _, name in views:  # an interrupted run may have made it
+            attempt(self.path, f"DROP VIEW IF EXISTS {quote(name)}")
         progress = True
         while waiting and progress:
             progress = False

@@ -81,7 +81,7 @@ def export_data(
 ) -> ExportReport:
     """Write a portable copy of a database: every value of every table, and the whole schema.
 
-    A PostgreSQL schema takes the way back into a temporary SQLite file, which is exported then.
+    A PostgreSQL schema takes the way back into a SQLite file beside the directory, which is exported then and removed.
 
     Args:
         source: The SQLite file, or the PostgreSQL database; it is only read.
@@ -100,7 +100,8 @@ def export_data(
     refuse_existing(directory, drop_existing=options.drop_existing)
     clock = Clock(one_at_a_time(listener))
     back = BackOptions(schema=options.schema, include=options.include, exclude=options.exclude)
-    with origin(source, back, clock.listener, options.data_dir) as found:
+    place = directory.absolute().with_name(f"{directory.name}.source")
+    with origin(source, place, back, clock.listener, options.data_dir) as found:
         manifest, kept = _exported(found, form, directory, options, clock)
     return ExportReport(
         source=found.label,
@@ -119,9 +120,9 @@ def _exported(
     source: Origin, form: Form, directory: Path, options: ExportOptions, clock: Clock
 ) -> tuple[Manifest, int]:
     """Write the copy of a SQLite file, and return its manifest and how many files were there already."""
-    before = _fingerprint(source.path)
+    before = source.fingerprint or _fingerprint(source.path)
     with Snapshot.open(source.path, readers=options.jobs) as snapshot:
-        same = before == _fingerprint(source.path)
+        same = before == (source.fingerprint or _fingerprint(source.path))
         partial = make_partial(directory)
         export = _Export(snapshot, source, form, partial, options, clock)
         journal = Journal(partial, f"{before if same else uuid4().hex} {form}")

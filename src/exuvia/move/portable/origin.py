@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from exuvia.errors import ConfigError, VerifyError
 from exuvia.location import EmbeddedLocation, Location, PostgresLocation, SqliteLocation, parse
-from exuvia.move.back.pipeline import migrate_back
+from exuvia.move.back.pipeline import made_back
 from exuvia.move.back.plan import BackOptions, Loss
 from exuvia.move.back.results import BackReport
 from exuvia.move.events import Listener
@@ -27,22 +26,25 @@ class Origin:
         label: The source's name for people.
         left_out: What of the source the file does not hold, and why.
         notes: What the file does not hold exactly as the source does.
+        fingerprint: Stands for the file's rows and their places where the file was made for this; else empty.
     """
 
     path: Path
     label: str
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    fingerprint: str = ""
 
 
 @contextmanager
 def origin(
-    source: str | Path | Location, options: BackOptions, listener: Listener, data_dir: Path | None
+    source: str | Path | Location, place: Path, options: BackOptions, listener: Listener, data_dir: Path | None
 ) -> Iterator[Origin]:
     """Give the SQLite file to export; that of a PostgreSQL schema is temporary, and proved.
 
     Args:
         source: A SQLite file or a PostgreSQL database.
+        place: What the temporary file's name begins with. It stays when the export fails, for the next one.
         options: What to take of a PostgreSQL database.
         listener: Hears of progress.
         data_dir: Where the pip-installed server keeps its data; None for the default.
@@ -63,15 +65,14 @@ def origin(
             hint="Name a SQLite file or a PostgreSQL database. A portable copy is read by exuvia import.",
             code="source",
         )
-    with tempfile.TemporaryDirectory(prefix="exuvia-") as place:
-        path = Path(place) / "source.db"
-        report = migrate_back(location, SqliteLocation(path), options=options, listener=listener, data_dir=data_dir)
-        if report.status == "different":
-            raise _different(report)
+    with made_back(location, SqliteLocation(place), options=options, listener=listener, data_dir=data_dir) as made:
+        if made.report.status == "different":
+            raise _different(made.report)
         left_out = tuple(
-            LeftOut(item.kind, item.name, item.reason) for item in report.objects if item.fate is Fate.LEFT_OUT
+            LeftOut(item.kind, item.name, item.reason) for item in made.report.objects if item.fate is Fate.LEFT_OUT
         )
-        yield Origin(path, str(location), left_out, tuple(map(_note, report.losses)))
+        notes = tuple(map(_note, made.report.losses))
+        yield Origin(made.path, str(location), left_out, notes, made.fingerprint)
 
 
 def _different(report: BackReport) -> VerifyError:

@@ -38,7 +38,7 @@ Insert = Callable[[Sequence[str], Iterable[Sequence[Cells]]], None]
 _BATCHES_AHEAD = 3
 _NUMBERS = frozenset({StorageClass.INTEGER, StorageClass.REAL})
 _NUMERIC = (Affinity.INTEGER, Affinity.NUMERIC, Affinity.REAL)
-_NOT_COMPARED = ("label", "size_bytes", "journal_mode", "notes")
+_NOT_COMPARED = ("label", "size_bytes", "journal_mode", "notes", "vector_indexes")
 
 
 @dataclass(slots=True)
