@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import struct
-import uuid
 from pathlib import Path
 
 import apsw
@@ -274,75 +272,3 @@ def test_vec0_vectors_without_pgvector_are_real_arrays(vec0: Path) -> None:
     planned = plan(vec0, options=PlanOptions(abilities=TargetAbilities(pgvector=False)))
     assert types(planned, "plain") == {"rowid": "bigint", "embedding": "real[]"}
     assert next(t for t in planned.tables if t.source.name == "plain").target.indexes == ()
-
-
-def documents(path: Path, real_data: Path, vectors_of: dict[str, list[list[float]]], purged: int = 0) -> Path:
-    """A ChromaDB file with documents in collections; the first ``purged`` of each are not in the queue any more."""
-    shutil.copy(real_data / "chroma-empty.sqlite", path)
-    connection = apsw.Connection(str(path))
-    number = 0
-    with connection:
-        for collection, numbers in vectors_of.items():
-            key = str(uuid.uuid4())
-            connection.execute(
-                "INSERT INTO collections(id, name, dimension, database_id) VALUES (?, ?, ?, 'd')",
-                (key, collection, len(numbers[0])),
-            )
-            connection.execute(
-                "INSERT INTO segments(id, type, scope, collection) VALUES (?, 't', 'METADATA', ?)", (key[::-1], key)
-            )
-            for at, vector in enumerate(numbers):
-                number += 1
-                name = f"{collection}{at}"
-                connection.execute(
-                    "INSERT INTO embeddings(id, segment_id, embedding_id, seq_id) VALUES (?, ?, ?, ?)",
-                    (number, key[::-1], name, number),
-                )
-                connection.execute(
-                    "INSERT INTO embedding_metadata(id, key, string_value, int_value, float_value, bool_value) VALUES"
-                    " (?1, 'chroma:document', 'text of ' || ?2, NULL, NULL, NULL), (?1, 'n', NULL, ?1, NULL, NULL),"
-                    " (?1, 'half', NULL, NULL, 0.5, NULL), (?1, 'yes', NULL, NULL, NULL, 1),"
-                    " (?1, 'json', '[1]', NULL, NULL, NULL)",
-                    (number, name),
-                )
-                for seq, written in ((number, [9.0] * len(vector)), (number + 1000, vector)):
-                    if at >= purged:
-                        connection.execute(
-                            "INSERT INTO embeddings_queue(seq_id, operation, topic, id, vector, encoding)"
-                            " VALUES (?, 0, 'persistent://default/default/' || ?, ?, ?, 'FLOAT32')",
-                            (seq, key, name, packed(written)),
-                        )
-    connection.close()
-    return path
-
-
-def test_chromadbs_documents_are_put_together_with_their_vectors(tmp_path: Path, real_data: Path, pip_url: str) -> None:
-    numbers = vectors(12)
-    path = documents(tmp_path / "chroma.sqlite3", real_data, {"notes": numbers[:8], "mails": numbers[8:]})
-    report = migrate(path, pip_url)
-    assert report.proof is not None
-    assert report.proof.equal
-    assert types(report.plan, "chroma_documents")["embedding"] == f"vector({SIZE})"
-    query = "SELECT collection, document_id, document, metadata FROM chroma_documents ORDER BY embedding <=> "
-    query += f"'{numbers[9]}'"
-    metadata = {"n": 10, "half": 0.5, "yes": True, "json": "[1]"}
-    assert fetch(pip_url, query)[0] == ("mails", "mails1", "text of mails1", metadata)
-    assert "hnsw" in indexes(pip_url)
-
-
-def test_vectors_that_chromadb_keeps_beside_the_file_are_counted(tmp_path: Path, real_data: Path) -> None:
-    path = documents(tmp_path / "chroma.sqlite3", real_data, {"notes": vectors(9)}, purged=4)
-    planned = plan(path)
-    (warning,) = [one for one in planned.problems if one.where == "chroma_documents.embedding"]
-    assert warning.count == 4
-    assert "4 documents' vectors are not in the file" in warning.message
-    left = plan(path, options=PlanOptions(exclude=("chroma_documents",)))
-    assert "chroma_documents" not in {table.source.name for table in left.tables}
-
-
-def test_collections_of_different_sizes_share_real_arrays(tmp_path: Path, real_data: Path, pip_url: str) -> None:
-    path = documents(tmp_path / "chroma.sqlite3", real_data, {"notes": vectors(3), "mails": vectors(3, 24)})
-    report = migrate(path, pip_url)
-    assert types(report.plan, "chroma_documents")["embedding"] == "real[]"
-    assert report.proof is not None
-    assert report.proof.equal

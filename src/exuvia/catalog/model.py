@@ -167,9 +167,21 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorIndex:
+    """A collection's index of vectors in files beside the database: the distance by which it is searched ('cosine',
+    'l2' or 'inner'), why it cannot be read (empty where it can be), and how many vectors are lost with it."""
+
+    collection: str
+    distance: str
+    fault: str = ""
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything a source database declares. ``derived`` are tables that are not stored as such: the rows of
-    virtual tables, under the same names and read from their shadow tables, and the documents of a ChromaDB file."""
+    virtual tables, under the same names and read from their shadow tables, and the documents of a ChromaDB file, whose
+    index files are ``vector_indexes``."""
 
     label: str
     encoding: Literal["UTF-8", "UTF-16le", "UTF-16be"] = "UTF-8"
@@ -184,6 +196,7 @@ class Catalog:
     user_version: int = 0
     notes: tuple[str, ...] = field(default=())
     derived: tuple[Table, ...] = ()
+    vector_indexes: tuple[VectorIndex, ...] = ()
 
     def table(self, name: str) -> Table:
         """Return the table called ``name``; KeyError if there is none."""

@@ -103,7 +103,7 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     wishes = Wishes(overrides, abilities, frozenset(excluded) | _unwanted(catalog, options, overrides))
     searches = plan_searches(catalog, shapes, wishes, names=names, found=found)
     vectors = plan_vectors(catalog, shapes, wishes, names=names, found=found)
-    tell_documents(shapes, found)
+    tell_documents(catalog, shapes, found)
     added = {name: searches.indexes.get(name, ()) + vectors[name] for name in shapes}
     tables = _tables(
         shapes,

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
 
-from exuvia.catalog.model import Table, VirtualTable
+import apsw
+
+from exuvia.catalog.model import Table, VectorIndex, VirtualTable
 from exuvia.engines.sqlite import chroma, fulltext, vec0
+from exuvia.engines.sqlite.chroma_files import Indexes
+from exuvia.engines.sqlite.functions import is_registered, register
 
 
 def derived_tables(tables: Iterable[Table], virtual: Iterable[VirtualTable]) -> Iterator[Table]:
@@ -27,3 +33,25 @@ def derived_tables(tables: Iterable[Table], virtual: Iterable[VirtualTable]) -> 
             found = vec0.derived(table)
         if found is not None:
             yield found
+
+
+def vector_indexes(
+    connection: apsw.Connection, tables: Iterable[Table], derived: Iterable[Table]
+) -> tuple[VectorIndex, ...]:
+    """Look at the index files beside a ChromaDB file; there are none beside others.
+
+    Args:
+        connection: A connection, of a snapshot or not.
+        tables: The ordinary tables.
+        derived: What `derived_tables` makes of them.
+
+    Raises:
+        apsw.Error: SQLite cannot read the tables.
+    """
+    if not any(chroma.is_documents(table) for table in derived):
+        return ()
+    if is_registered(connection):
+        return tuple(chroma.vector_indexes(connection, tables))
+    with closing(Indexes(Path(connection.filename))) as indexes:
+        register(connection, indexes)
+        return tuple(chroma.vector_indexes(connection, tables))

@@ -10,7 +10,8 @@ import apsw
 
 from exuvia.catalog.model import Catalog, Trigger, Unreadable, View, VirtualTable
 from exuvia.catalog.names import fold
-from exuvia.engines.sqlite.derived import derived_tables
+from exuvia.engines.sqlite.capture.own import is_own
+from exuvia.engines.sqlite.derived import derived_tables, vector_indexes
 from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.references import resolve
 from exuvia.engines.sqlite.schema import ENDS, FAILURES, Entry, SchemaReader
@@ -59,6 +60,7 @@ class _Inspection:
         reader = TableReader(self._connection, self._schema, ordinary, [e for e in entries if e.kind == "index"])
         tables, notes = resolve(reader.tables(), reader.unique_keys)
         views = tuple(self._views([entry for entry in entries if entry.kind == "view"]))
+        derived = tuple(derived_tables(tables, virtual))
         return Catalog(
             label=self._label,
             encoding=self._encoding,
@@ -72,7 +74,8 @@ class _Inspection:
             application_id=int(self._pragma("application_id")),
             user_version=int(self._pragma("user_version")),
             notes=(*self._notes, *reader.notes, *notes),
-            derived=tuple(derived_tables(tables, virtual)),
+            derived=derived,
+            vector_indexes=vector_indexes(self._connection, tables, derived),
         )
 
     def _load(self) -> None:
@@ -90,8 +93,8 @@ class _Inspection:
         return next(iter(self._connection.execute(f"PRAGMA main.{name}")))[0]
 
     def _is_described(self, entry: Entry) -> bool:
-        """Whether an entry is one to describe: not SQLite's own, and with a name by which it can be reached."""
-        if fold(entry.name).startswith("sqlite_"):
+        """Whether an entry is one to describe: not SQLite's own or capture's, and with a name that can be reached."""
+        if fold(entry.name).startswith("sqlite_") or is_own(entry.name, entry.sql):
             return False
         if not entry.named:
             self._refuse(entry, "its name is not valid text")

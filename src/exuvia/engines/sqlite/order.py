@@ -11,6 +11,8 @@ import apsw
 from exuvia.catalog.model import Table
 from exuvia.values.profile import Chunk, KeyValue
 
+FUNCTIONS = "exuvia_"  # what the names of the functions begin with that queries of derived tables call
+
 _BUILT_IN = frozenset({"BINARY", "NOCASE", "RTRIM"})
 
 
@@ -24,12 +26,19 @@ class ReadOrder:
         names: The columns that name a row for people; empty when only a position can.
         by_rowid: Whether the key is the rowid.
         needs_collation: Whether SQLite opens the table only with a collation of the application's.
+        calls_functions: Whether the table's query calls functions of `exuvia.engines.sqlite.functions`.
     """
 
     terms: tuple[str, ...]
     names: tuple[str, ...]
     by_rowid: bool = False
     needs_collation: bool = False
+    calls_functions: bool = False
+
+    @property
+    def row_by_row(self) -> bool:
+        """Whether only apsw can read the table, not the Arrow driver."""
+        return self.needs_collation or self.calls_functions
 
     def where(self, chunk: Chunk) -> list[str]:
         """Return the conditions ``lower < key <= upper``."""
@@ -51,7 +60,8 @@ def order_of(connection: apsw.Connection, table: Table) -> ReadOrder:
     if table.rowid_name is not None:
         return ReadOrder((table.rowid_name,), ("rowid",), by_rowid=True)
     if table.rowid_column is not None:
-        return ReadOrder((quote(table.rowid_column),), (table.rowid_column,), by_rowid=True)
+        calls = FUNCTIONS in table.query
+        return ReadOrder((quote(table.rowid_column),), (table.rowid_column,), by_rowid=True, calls_functions=calls)
     names = table.primary_key.columns if table.primary_key else ()
     if not table.without_rowid:
         return ReadOrder((), names)

@@ -259,8 +259,10 @@ def _present(cells: Cells) -> Cells:
     return Cells(cells.length, *(part if part is not None and part.null_count < len(part) else None for part in parts))
 
 
-def _has_empty(array: pa.Array) -> bool:
+def _has_empty(array: pa.Array | None) -> bool:
     """Return whether some value has no bytes; the driver gives none to NULL either."""
+    if array is None:
+        return False
     offsets = np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, array.offset * 4)
     return bool(len(array) - np.count_nonzero(np.diff(offsets)) > array.null_count)
 

@@ -119,12 +119,14 @@ class Reader:
             CancelledError: The snapshot was interrupted.
         """
         tail = self._tail(table, chunk, order_by, condition)
-        if self.order(table).needs_collation:
+        if self.order(table).row_by_row:
             yield from self._row_batches(table, columns, tail, min(batch_rows or MAX_BATCH_ROWS, MAX_BATCH_ROWS))
             return
         fields = [field for column in columns for field in self._fields(column)]
         numbers = 8 * (len(fields) + 1)
-        largest = max(chunk.max_row_bytes, 1) if chunk.max_row_bytes else self._measure(table, chunk, columns)
+        largest = (
+            max(chunk.max_row_bytes, 1) if chunk.max_row_bytes else self._measure(table, chunk, columns, condition)
+        )
         limit = min(batch_rows or MAX_BATCH_ROWS, MAX_BATCH_ROWS)
         # Numbers are in memory fewer times than texts and BLOBs on their way
         rows = max(1, min(limit, BATCH_BYTES // (largest + numbers // 2)))
@@ -222,9 +224,9 @@ class Reader:
             + (f" ORDER BY {by}" if by else order.order_by())
         )
 
-    def _measure(self, table: Table, chunk: Chunk, columns: Sequence[ColumnRead]) -> int:
+    def _measure(self, table: Table, chunk: Chunk, columns: Sequence[ColumnRead], condition: str) -> int:
         size = row_bytes([column.name for column in columns])
-        where = self.order(table).where(chunk)
+        where = self.order(table).where(chunk) + ([f"({condition})"] if condition else [])
         sql = f"SELECT max({size}) {from_clause(table)}" + (f" WHERE {' AND '.join(where)}" if where else "")
         return int(self._query(table, sql)[0] or 0)
 
@@ -267,9 +269,13 @@ class Reader:
             return {}
         tail = self._tail(table, chunk, (), "") + f" LIMIT {max(positions) + 1}"
         sql = f"SELECT {self.order(table).terms[0]} AS c0 {tail}"
-        batches = list(self._arrow.stream(sql, [pa.int64()], MAX_BATCH_ROWS, table.name))
         wanted = sorted(set(positions))
-        rowids = pa.chunked_array([batch.column(0) for batch in batches], pa.int64()).take(pa.array(wanted, pa.int64()))
+        if self.order(table).row_by_row:
+            found = pa.chunked_array([pa.array((row[0] for row in self._rows.execute(sql)), pa.int64())])
+        else:
+            batches = list(self._arrow.stream(sql, [pa.int64()], MAX_BATCH_ROWS, table.name))
+            found = pa.chunked_array([batch.column(0) for batch in batches], pa.int64())
+        rowids = found.take(pa.array(wanted, pa.int64()))
         return dict(zip(wanted, rowids.to_pylist(), strict=True))
 
     def _at(self, table: Table, chunk: Chunk, position: int) -> str:

@@ -22,7 +22,9 @@ import apsw
 
 from exuvia.engines.sqlite import header
 from exuvia.engines.sqlite.adbc import ArrowConnection
+from exuvia.engines.sqlite.chroma_files import Indexes, refuse_change
 from exuvia.engines.sqlite.errors import is_busy, source_error
+from exuvia.engines.sqlite.functions import register
 from exuvia.engines.sqlite.handles import HANDLES, FileId
 from exuvia.engines.sqlite.read import Reader
 from exuvia.errors import ExuviaError, SourceError
@@ -66,6 +68,7 @@ class Snapshot:
         self._arrows: list[ArrowConnection] = []
         self._readers: queue.SimpleQueue[Reader] = queue.SimpleQueue()
         self._closers: list[Callable[[], object]] = []
+        self._indexes = Indexes(path.absolute())
         self._immutable = False
         self._closed = False
         status = header.look(path)
@@ -137,12 +140,15 @@ class Snapshot:
 
         Raises:
             SourceError: ``changed``: somebody changed the file although it was locked, so that what was read may
-                mix two moments.
+                mix two moments; or an index file of ChromaDB's, which has no lock.
         """
         if self._closed:
             return
         changed = self._has_changed()
-        self._release()
+        try:
+            refuse_change(self._indexes)
+        finally:
+            self._release()
         if changed:
             raise SourceError(
                 f"{self.label} was changed by another program while it was read.",
@@ -191,6 +197,7 @@ class Snapshot:
             self._rows.append(connection)
             connection.set_busy_timeout(_STEP_MS)
             connection.execute("PRAGMA trusted_schema = OFF").fetchall()
+            register(connection, self._indexes)
         for _ in range(readers):
             arrow = ArrowConnection(uri, self.label, self._stop)
             self._closers.append(arrow.close)
@@ -286,6 +293,7 @@ class Snapshot:
     def _release(self) -> None:
         """Close everything; a descriptor of Python's goes last, after both libraries have let go."""
         self._closed = True
+        self._indexes.close()
         last = HANDLES.leave(self._file, self._closers[::-1])
         self._closers = []
         if last and not self._had_side_files and not self._immutable:

@@ -11,6 +11,7 @@ from exuvia.catalog.target import TargetColumn, TargetIndex, TargetIndexPart, Ta
 from exuvia.catalog.types import Base
 from exuvia.engines.sqlite.vec0 import Role, is_vec0, vec0
 from exuvia.move.plan import Fate, ObjectPlan, Problem
+from exuvia.move.planning.chroma import document_distances
 from exuvia.move.planning.constraints import Found, Shape
 from exuvia.move.planning.naming import Names
 from exuvia.move.planning.overrides import EXCLUDED
@@ -45,6 +46,7 @@ def plan_vectors(
     for source, shape in shapes.items():
         declared = vec0(virtual[source]).columns if source in virtual else ()
         measures = {column.name: column.distance for column in declared}
+        measures |= document_distances(shape.table, catalog.vector_indexes)
         for name in shape.columns:
             said = wishes.overrides.table(source).column(name).distance
             measures[name] = said or measures.get(name, "cosine")
