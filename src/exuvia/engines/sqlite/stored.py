@@ -14,6 +14,7 @@ import apsw
 
 from exuvia.catalog.model import Table
 from exuvia.catalog.names import fold
+from exuvia.engines.sqlite.capture.own import is_own
 from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.order import from_clause, order_of
 from exuvia.engines.sqlite.schema import Entry, SchemaReader
@@ -85,7 +86,7 @@ def stored(connection: apsw.Connection, label: str) -> Stored:
 def _stored(connection: apsw.Connection) -> Stored:
     settings = _settings(connection)
     schema = SchemaReader(connection, settings.encoding)
-    entries = schema.entries()
+    entries = [entry for entry in schema.entries() if not is_own(entry.name, entry.sql)]
     own = [entry for entry in entries if not fold(entry.name).startswith("sqlite_")]
     sound = [entry for entry in own if entry.named and entry.intact]
     unreadable = [
