@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 PREPARE, MOVE_NOW = 10, 11
 _CODES = {"stay": 0, "prepare": PREPARE, "move now": MOVE_NOW}
-_EVERY = 5.0
+_EVERY = 2.0  # seconds between lines where there is no terminal
 
 EXAMPLES = (
     examples(
         [
             ("Three seconds of looking", "exuvia advise app.db"),
             ("A minute of the busiest hour, for a program", "exuvia advise app.db --watch 60 --json"),
-            ("Every day, so that growth is known", "exuvia advise app.db --keep --quiet"),
+            ("Every day, so that growth is known", "exuvia advise app.db --keep --watch 0 --quiet"),
             ("For a scheduled job: exit code 10 for prepare, 11 for move now", "exuvia advise app.db --exit-code"),
             ("Other thresholds", "exuvia advise app.db --max-mb 500 --max-agents 20"),
             ("Every row counted, the file checked; writers may have to wait", "exuvia advise app.db --check --exact"),
