@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
+import orjson
 import psycopg
 import pytest
+from rich.console import Console
+from typer.testing import CliRunner
 
+from exuvia.cli.app import app
 from exuvia.errors import ConfigError
 from exuvia.move import differences
+from exuvia.move.events import Listener, Progress
 from exuvia.move.pipeline import MoveOptions, Sample, migrate, verify
 from exuvia.move.results import DifferingRows, MoveReport, TableProof
+from exuvia.report.html import to_html
+from exuvia.report.json_report import to_json
+from exuvia.report.terminal import summary
 
 MANY = 12_000
 KEYS: Mapping[str, tuple[str, Callable[[int], tuple[object, ...]]]] = {
     "integer": ("id INTEGER PRIMARY KEY, name TEXT, score REAL", lambda n: (n, f"name {n}", n / 7)),
-    "text": ("id TEXT PRIMARY KEY, name TEXT, score REAL", lambda n: (f"key'{n:06}", f"name {n}", n / 7)),
+    "text": ("id TEXT PRIMARY KEY, name TEXT, score REAL", lambda n: (f"key'{n:07}", f"name {n}", n / 7)),
     "composite": (
         "a INTEGER, b TEXT, name TEXT, score REAL, PRIMARY KEY (a, b)",
         lambda n: (n % 100, f"b{n}", f"name {n}", n / 7),
@@ -51,9 +64,10 @@ def make(tmp_path: Path) -> Make:
     return file
 
 
-def fill(connection: sqlite3.Connection, rows: Iterable[tuple[object, ...]]) -> None:
-    rows = list(rows)
-    connection.executemany(f"INSERT INTO t VALUES ({', '.join('?' * len(rows[0]))})", rows)
+def fill(connection: sqlite3.Connection, rows: Iterator[tuple[object, ...]]) -> None:
+    first = next(rows)
+    marks = ", ".join("?" * len(first))
+    connection.executemany(f"INSERT INTO t VALUES ({marks})", chain([first], rows))
 
 
 def change(url: str, *statements: str) -> None:
@@ -85,7 +99,7 @@ def test_changed_missing_and_additional_rows_are_counted_and_named_by_key(make: 
     assert [one[0] for one in by_kind[1:]] == ["", ""]
     assert "name 1000" in by_kind[1][1]
     assert by_kind[1][2] == "(no such row)" == by_kind[2][1]
-    key = {"integer": "id=17", "text": "id=key'000017", "composite": "a=17, b=b17", "without rowid": "id=é000017"}
+    key = {"integer": "id=17", "text": "id=key'0000017", "composite": "a=17, b=b17", "without rowid": "id=é000017"}
     assert table.differences[0].row == key.get(kind, table.differences[0].row)
     assert table.differences[0].row
 
@@ -126,8 +140,9 @@ def test_null_is_not_the_text_that_shows_it(tmp_path: Path, any_url: str) -> Non
     assert [(one.column, one.source, one.target) for one in found] == [("a", "NULL", "NULL"), ("b", "0.0", "-0.0")]
 
 
-@pytest.mark.parametrize("held", [differences.ROWS_HELD, 1_000])
-@pytest.mark.parametrize("kind", ["integer", "text", "none"])
+@pytest.mark.parametrize(
+    ("kind", "held"), [("integer", differences.ROWS_HELD), ("text", 1_000), ("none", 1_000), ("none", MANY)]
+)
 def test_every_row_different_is_told_in_bounded_words(
     make: Make, any_url: str, monkeypatch: pytest.MonkeyPatch, kind: str, held: int
 ) -> None:
@@ -157,14 +172,14 @@ def test_one_difference_is_found_in_a_part_too_large_to_be_held(
     change(any_url, "UPDATE t SET score = -1 WHERE name = 'name 777'")
     table = proof_of(verify(source, any_url))
     assert table.differing == DifferingRows(changed=1)
-    assert [(one.row, one.column, one.target) for one in table.differences] == [("id=key'000777", "score", "-1.0")]
+    assert [(one.row, one.column, one.target) for one in table.differences] == [("id=key'0000777", "score", "-1.0")]
 
 
 @pytest.mark.parametrize("kind", KEYS)
-def test_a_sample_of_an_equal_table_is_equal_and_says_how_much_it_is(make: Make, postgres_url: str, kind: str) -> None:
+def test_a_sample_of_an_equal_table_is_equal_and_says_how_much_it_is(make: Make, any_url: str, kind: str) -> None:
     source = make(kind, MANY)
-    migrate(source, postgres_url)
-    report = verify(source, postgres_url, options=MoveOptions(sample=Sample(2_000)))
+    migrate(source, any_url)
+    report = verify(source, any_url, options=MoveOptions(sample=Sample(2_000)))
     table = proof_of(report)
     assert report.status == "moved"
     assert report.proof is not None
@@ -175,7 +190,7 @@ def test_a_sample_of_an_equal_table_is_equal_and_says_how_much_it_is(make: Make,
     assert table.sample.rows == 0 if kind == "none" else 1_500 < table.sample.rows <= 2_000
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KEYS if kind != "none"])
+@pytest.mark.parametrize("kind", ["integer", "composite", "without rowid"])
 def test_a_sample_finds_what_is_wrong_everywhere_and_says_where(make: Make, any_url: str, kind: str) -> None:
     source = make(kind, MANY)
     migrate(source, any_url)
@@ -229,3 +244,105 @@ def test_a_share_is_a_share_of_each_table(make: Make, any_url: str) -> None:
 def test_a_size_that_is_none_is_refused(size: str) -> None:
     with pytest.raises(ConfigError, match="sample"):
         Sample.parse(size)
+
+
+def test_every_output_says_that_a_sample_is_no_proof(make: Make, any_url: str) -> None:
+    source = make("none", MANY)
+    with sqlite3.connect(source) as connection:
+        connection.execute("CREATE TABLE keyed AS SELECT rowid AS id, name FROM t")
+        connection.execute("CREATE TABLE k (id INTEGER PRIMARY KEY, name TEXT)")
+        connection.execute("INSERT INTO k SELECT id, name FROM keyed")
+        connection.execute("DROP TABLE keyed")
+    migrate(source, any_url)
+    report = verify(source, any_url, options=MoveOptions(sample=Sample(1_000, seed=5)))
+    page, terminal, document = to_html(report), shown(report), orjson.loads(to_json(report))
+    for text in (page, terminal):
+        assert "A sample, not a proof" in text
+        assert "of 24,000 rows" in text
+        assert "only counted" in text
+        assert not re.search("every value (arrived|moved)|proof of equality|proved", text, re.IGNORECASE)
+    assert document["verdict"]["headline"] == "A sample, not a proof"
+    assert document["proof"]["sample"] == {
+        "rows_compared": 992,
+        "rows": 24_000,
+        "counted": True,
+        "seed": 5,
+        "tables_not_compared": ["t"],
+    }
+    assert {table["table"]: table["sample"]["rows"] for table in document["proof"]["tables"]} == {"k": 992, "t": 0}
+    assert document["plan"]["problems"] == []
+    assert {column["evidence"] for table in document["plan"]["tables"] for column in table["columns"]} == {""}
+
+
+def shown(report: MoveReport) -> str:
+    console = Console(width=200, file=io.StringIO())
+    console.print(summary(report))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_command_samples_and_keeps_the_exit_codes(make: Make, any_url: str) -> None:
+    source = make("integer", 2_000)
+    migrate(source, any_url)
+    runner = CliRunner()
+    equal = runner.invoke(app, ["verify", str(source), any_url, "--sample-size", "500"])
+    assert equal.exit_code == 0, equal.output
+    assert re.search(r"A sample, not a proof: 4\d\d of 2,000 rows", " ".join(equal.output.split()))
+    change(any_url, "DELETE FROM t WHERE id = 1")
+    assert runner.invoke(app, ["verify", str(source), any_url, "--sample"]).exit_code == 6
+    for wrong in (
+        [str(source), any_url, "--seed", "3"],
+        [str(source), any_url, "--sample-size", "none"],
+        [any_url, f"sqlite:///{source}", "--sample"],
+    ):
+        assert isinstance(runner.invoke(app, ["verify", *wrong]).exception, ConfigError)
+
+
+def test_the_target_is_compared_as_it_is_at_one_moment(make: Make, any_url: str) -> None:
+    source = make("none", 500)
+    migrate(source, any_url)
+
+    def write(_: Progress) -> None:
+        change(any_url, "UPDATE t SET name = name || '!'")
+
+    assert verify(source, any_url, listener=only("verify", once(write))).status == "moved"
+    assert verify(source, any_url).status == "different"
+
+
+def only(stage: str, listener: Listener) -> Listener:
+    return lambda event: listener(event) if event.stage == stage and event.table else None
+
+
+def once(listener: Listener) -> Listener:
+    heard: list[Progress] = []
+
+    def hear(event: Progress) -> None:
+        heard.append(event)
+        if len(heard) == 1:
+            listener(event)
+
+    return hear
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["integer", "text"])
+def test_one_changed_value_among_ten_million_rows_is_named_in_little_memory(
+    make: Make, any_url: str, kind: str
+) -> None:
+    source = make(kind, 10_000_000)
+    migrate(source, any_url, options=MoveOptions(verify=False))
+    change(any_url, "UPDATE t SET name = 'other' WHERE name = 'name 7654321'")
+    program = (
+        "import resource, sys; from exuvia.move.pipeline import verify; report = verify(*sys.argv[1:]); "
+        "table = report.proof.tables[0]; found = table.differences[0]; "
+        "print(len(table.differences), found.row, found.column, found.source, found.target, sep='|'); "
+        "print(table.values_compared, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", program, str(source), any_url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told, figures = done.stdout.splitlines()
+    key = {"integer": "id=7654321", "text": "id=key'7654321"}[kind]
+    assert told == f"1|{key}|name|name 7654321|other"
+    values, kilobytes = map(int, figures.split())
+    assert values == 30_000_000
+    assert kilobytes < 500_000

@@ -30,9 +30,9 @@ from exuvia.values.digest import Hashes, hash_rows, hash_values
 ROWS_HELD = 2_000_000
 _BUCKETS = 1 << 20
 _EXCUSED = 100_000
-_NAMED = 100
 
 _Mask = np.ndarray[Any, np.dtype[np.bool_]]
+_Counts = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,19 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class _Hashed:
-    """Rows as hashes: of all their values, and of their key (of all values again where there is no key)."""
+    """Rows as hashes: of all their values, and of their key (of all values again where there is no key); and how often
+    each is there."""
 
     rows: Hashes
     keys: Hashes
+    counts: _Counts
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
 
     def where(self, mask: _Mask) -> _Hashed:
-        return _Hashed(self.rows[mask], self.keys[mask])
+        return _Hashed(self.rows[mask], self.keys[mask], self.counts[mask])
 
     def among(self, keys: Hashes) -> _Mask:
         return np.isin(self.keys, keys)
@@ -75,26 +81,31 @@ class Finder:
     table: TablePlan
     quarantined: frozenset[str]
 
-    def locate(self, part: Range) -> Located:
+    def locate(self, part: Range, rows: int, most: int) -> Located:
         """Find the rows that differ in a range.
+
+        Args:
+            part: The range.
+            rows: How many rows it has, on the side that has more.
+            most: How many differences to name.
 
         Raises:
             SourceError: The source cannot be read.
             TargetError: The target cannot be read.
         """
-        wanted, unread = self._buckets(part)
+        wanted, unread = self._buckets(part, rows)
         held = self._held(self._ours(part), wanted), self._held(self._theirs(part), wanted)
         ours, theirs = _alone(*held), _alone(*held[::-1])
         del held
         keys = np.intersect1d(ours.keys, theirs.keys) if self._key else np.zeros(0, np.uint64)
         missing, excused = self._excuse(part, ours.where(~ours.among(keys)))
         additional = theirs.where(~theirs.among(keys))
-        named = keys[:_NAMED]
-        here = np.concatenate([ours.where(ours.among(named)).rows, missing.rows[:_NAMED]])
-        there = np.concatenate([theirs.where(theirs.among(named)).rows, additional.rows[:_NAMED]])
+        named = keys[:most]
+        here = np.concatenate([ours.where(ours.among(named)).rows, missing.rows[:most]])
+        there = np.concatenate([theirs.where(theirs.among(named)).rows, additional.rows[:most]])
         found = differences(self.table, self._key, self._read_ours(part, here), self._read_theirs(part, there))
-        rows = DifferingRows(len(keys), len(missing.rows), len(additional.rows), unread)
-        return Located(rows, excused, tuple(islice(found, _NAMED)))
+        differing = DifferingRows(len(keys), missing.total, additional.total, unread)
+        return Located(differing, excused, tuple(islice(found, most)))
 
     @property
     def _key(self) -> tuple[int, ...]:
@@ -103,7 +114,8 @@ class Finder:
     def _hash(self, arrays: Sequence[pa.Array]) -> _Hashed:
         columns = [hash_values(array) for array in arrays]
         rows = hash_rows(columns, lengths(arrays))
-        return _Hashed(rows, hash_rows([columns[one] for one in self._key], lengths(arrays)) if self._key else rows)
+        keys = hash_rows([columns[one] for one in self._key], lengths(arrays)) if self._key else rows
+        return _Hashed(rows, keys, np.ones(len(rows), np.int64))
 
     def _ours(self, part: Range) -> Iterator[_Hashed]:
         for chunk in part.chunks:
@@ -115,9 +127,8 @@ class Finder:
             for arrays in target_rows(self.target, self.table, condition):
                 yield self._hash(arrays)
 
-    def _buckets(self, part: Range) -> tuple[_Mask | None, int]:
+    def _buckets(self, part: Range, rows: int) -> tuple[_Mask | None, int]:
         """Return which buckets to look into, None for all, and about how many rows are in others that differ."""
-        rows = sum(chunk.rows for chunk in part.chunks)
         if rows <= ROWS_HELD:
             return None, 0
         sums = np.zeros(_BUCKETS, np.uint64)
@@ -133,12 +144,15 @@ class Finder:
 
     @staticmethod
     def _held(batches: Iterator[_Hashed], wanted: _Mask | None) -> _Hashed:
-        parts = [hashed if wanted is None else hashed.where(wanted[_bucket(hashed)]) for hashed in batches]
-        nothing = np.zeros(0, np.uint64)
-        return _Hashed(
-            np.concatenate([nothing, *(part.rows for part in parts)]),
-            np.concatenate([nothing, *(part.keys for part in parts)]),
-        )
+        held: list[_Hashed] = []
+        rows = 0
+        for hashed in batches:
+            held.append(hashed if wanted is None else hashed.where(wanted[_bucket(hashed)]))
+            rows += len(held[-1].rows)
+            if rows > ROWS_HELD:
+                held = [_distinct(held)]
+                rows = len(held[0].rows)
+        return _distinct(held)
 
     def _excuse(self, part: Range, missing: _Hashed) -> tuple[_Hashed, int]:
         """Take out the rows that are in quarantine; return the others, and how many were taken out."""
@@ -154,49 +168,66 @@ class Finder:
                 hits |= dict(zip(rows.positions[found].tolist(), hashes[found].tolist(), strict=True))
             names = self.source.keys(self.table.source, chunk, list(hits)) if hits else {}
             excused += [hits[position] for position, name in names.items() if storable(name) in self.quarantined]
-        alone = _alone(missing, _Hashed(*(np.array(excused, np.uint64),) * 2))
-        return alone, len(missing.rows) - len(alone.rows)
+        apart = np.array(excused, np.uint64)
+        left = _alone(missing, _distinct([_Hashed(apart, apart, np.ones(len(apart), np.int64))]))
+        return left, missing.total - left.total
 
     def _read_ours(self, part: Range, wanted: Hashes) -> list[Row]:
         found: list[Row] = []
         for chunk in part.chunks:
-            if len(found) >= len(wanted):
-                break
             hits: list[tuple[int, Row]] = []
-            for rows in source_rows(self.source, self.table, chunk):
-                hashed = self._hash(rows.arrays)
-                at = np.flatnonzero(np.isin(hashed.rows, wanted))[: len(wanted)].tolist()
-                hits += [(int(rows.positions[one]), row_of(rows.arrays, one, int(hashed.keys[one]))) for one in at]
+            for rows in source_rows(self.source, self.table, chunk) if len(wanted) else ():
+                at, wanted = self._hits(rows.arrays, wanted)
+                hits += [(int(rows.positions[one]), row) for one, row in at]
+                if not len(wanted):
+                    break
             names = (
                 {} if self._key or not hits else self.source.keys(self.table.source, chunk, [one for one, _ in hits])
             )
             found += [row.called(names.get(one, "")) for one, row in hits]
-        return found[: len(wanted)]
+        return found
 
     def _read_theirs(self, part: Range, wanted: Hashes) -> list[Row]:
         found: list[Row] = []
-        if not len(wanted):
-            return found
-        for condition in conditions(self.source, self.table, part):
+        for condition in conditions(self.source, self.table, part) if len(wanted) else ():
             for arrays in target_rows(self.target, self.table, condition):
-                hashed = self._hash(arrays)
-                hits = np.flatnonzero(np.isin(hashed.rows, wanted)).tolist()
-                found += [row_of(arrays, hit, int(hashed.keys[hit])) for hit in hits[: len(wanted) - len(found)]]
+                at, wanted = self._hits(arrays, wanted)
+                found += [row for _, row in at]
+                if not len(wanted):
+                    return found
         return found
+
+    def _hits(self, arrays: Sequence[pa.Array], wanted: Hashes) -> tuple[list[tuple[int, Row]], Hashes]:
+        """Return the rows of a batch that are wanted, one of each, with their places, and what is still wanted."""
+        hashed = self._hash(arrays)
+        at = np.flatnonzero(np.isin(hashed.rows, wanted))
+        found, first = np.unique(hashed.rows[at], return_index=True)
+        rows = [(one, row_of(arrays, one, int(hashed.keys[one]))) for one in sorted(at[first].tolist())]
+        return rows, wanted[~np.isin(wanted, found)]
 
 
 def _bucket(hashed: _Hashed) -> np.ndarray[Any, np.dtype[np.int64]]:
     return (hashed.keys & np.uint64(_BUCKETS - 1)).astype(np.int64)
 
 
+def _distinct(parts: Sequence[_Hashed]) -> _Hashed:
+    """Join rows, each of which then is there once, with its count."""
+    if not parts:
+        nothing = np.zeros(0, np.uint64)
+        return _Hashed(nothing, nothing, np.zeros(0, np.int64))
+    rows, keys, counts = (
+        np.concatenate(columns)
+        for columns in zip(*((part.rows, part.keys, part.counts) for part in parts), strict=True)
+    )
+    unique, first, inverse = np.unique(rows, return_index=True, return_inverse=True)
+    return _Hashed(unique, keys[first], np.bincount(inverse, counts, len(unique)).astype(np.int64))
+
+
 def _alone(some: _Hashed, others: _Hashed) -> _Hashed:
-    """Return the rows of ``some`` that ``others`` has not, each as often as it has more of it."""
-    rows, first, counts = np.unique(some.rows, return_index=True, return_counts=True)
-    there, there_counts = np.unique(others.rows, return_counts=True)
-    at = np.searchsorted(there, rows)
-    paired = np.zeros(len(rows), np.int64)
-    known = at < len(there)
-    known[known] = there[at[known]] == rows[known]
-    paired[known] = there_counts[at[known]]
-    more = np.maximum(counts - paired, 0)
-    return _Hashed(np.repeat(rows, more), np.repeat(some.keys[first], more))
+    """Return the distinct rows of which ``some`` has more than ``others``, and how many more."""
+    at = np.searchsorted(others.rows, some.rows)
+    known = at < len(others.rows)
+    known[known] = others.rows[at[known]] == some.rows[known]
+    more = some.counts.copy()
+    more[known] -= others.counts[at[known]]
+    return _Hashed(some.rows, some.keys, more).where(more > 0)

@@ -40,6 +40,7 @@ from exuvia.values.profile import Chunk
 _PAGES_PER_PIECE = 16_384  # 128 MB
 _BATCHES_AHEAD = 1
 _DIFFERENCES_SHOWN = 100
+_ROWS_LOCATED = 1_000_000
 
 Side = Literal["source", "target"]
 ChunkId = tuple[str, int]
@@ -220,20 +221,23 @@ class Verifier:
         sums: Sequence[_Sums],
         readers: Lender[TargetReader],
     ) -> list[Located]:
-        """Find the rows that differ, range by range, until enough of them have names."""
+        """Find the rows that differ, range by range, until enough of them have names and enough rows were read."""
         differing = [(part, one) for part, one in zip(parts, sums, strict=True) if one.source != one.target]
         if not differing:
             return []
         quarantined = row_names(connection, table.target.schema, table.quarantine)
         located: list[Located] = []
+        read, named = 0, 0
         with self.snapshot.reader() as source, readers.lend() as target:
             finder = Finder(source, target, table, quarantined)
             for part, one in differing:
-                if sum(len(found.differences) for found in located) < _DIFFERENCES_SHOWN:
-                    located.append(finder.locate(part))
+                rows = max(one.source.rows, one.target.rows)
+                if read < _ROWS_LOCATED or named < _DIFFERENCES_SHOWN:
+                    located.append(finder.locate(part, rows, _DIFFERENCES_SHOWN - named))
+                    read += rows
+                    named += len(located[-1].differences)
                 else:
-                    unread = DifferingRows(unread=max(one.source.rows, one.target.rows))
-                    located.append(Located(unread, 0, ()))
+                    located.append(Located(DifferingRows(unread=rows), 0, ()))
         return located
 
 
