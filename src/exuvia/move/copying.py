@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -167,7 +168,8 @@ class Copier:
         passage = _Passage(target, sent, [], empty(len(columns)))
         with self.snapshot.reader() as reader, self.connections.lend() as connection, connection.transaction():
             try:
-                size = send(connection, passage, self._rows(reader, table, columns, chunk, passage))
+                with closing(self._rows(reader, table, columns, chunk, passage)) as batches:
+                    size = send(connection, passage, batches)
             except psycopg.Error:
                 self._tell(table, -passage.read)
                 raise
@@ -196,9 +198,9 @@ class Copier:
 
     def _rows(
         self, reader: Reader, table: TablePlan, columns: Sequence[ColumnPlan], chunk: Chunk, passage: _Passage
-    ) -> Iterator[Rows]:
+    ) -> Generator[Rows, None, None]:
         cells = reader.batches(table.source, chunk, column_reads(columns), batch_rows=self.options.batch_rows)
-        with prefetch(cells, _BATCHES_AHEAD) as ahead:
+        with prefetch(cells, _BATCHES_AHEAD, chunk.max_row_bytes) as ahead:
             for batch in ahead:
                 rows = convert_rows(columns, batch, passage.read)
                 passage.read += rows.read
@@ -207,6 +209,7 @@ class Copier:
                 yield rows
                 rows = without(rows, passage.rejected)
                 passage.digest += digest(comparable(columns, rows.arrays), rows.length)
+                del batch, rows
 
     def _copy_at_once(self, connection: psycopg.Connection, passage: _Passage, batches: Iterator[Rows]) -> int:
         return copy(connection, passage.target, (passage.arrays(rows) for rows in batches))

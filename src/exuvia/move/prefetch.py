@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from exuvia.engines.large_rows import are_large, turn
+
 T = TypeVar("T")
 
 _PATIENCE = 0.05  # seconds until a waiting reader looks whether anybody still wants its items
@@ -50,9 +52,7 @@ class _ReadAhead(Generic[T]):
         except BaseException as caught:
             error = caught
         finally:
-            close = getattr(self._source, "close", None)
-            if close is not None:
-                close()
+            _close(self._source)
         self._put(_End(error))
 
     def _put(self, item: T | _End) -> bool:
@@ -65,9 +65,17 @@ class _ReadAhead(Generic[T]):
         return False
 
 
+def _close(source: Iterator[T]) -> None:
+    close = getattr(source, "close", None)
+    if close is not None:
+        close()
+
+
 @contextmanager
-def prefetch(source: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
+def prefetch(source: Iterator[T], depth: int, row_bytes: int = 0) -> Iterator[Iterator[T]]:
     """Run an iterator in another thread, at most ``depth`` items ahead.
+
+    Large rows are not read ahead but when they are asked for, and by one thread of the process at a time.
 
     Leaving the context closes the iterator if it is a generator, in its own thread, also when not all items were
     taken. An error of the iterator is raised where its next item would have come.
@@ -75,7 +83,15 @@ def prefetch(source: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
     Args:
         source: What to read; from now on only the new thread touches it.
         depth: How many items may wait.
+        row_bytes: The size of the largest row in bytes, when known.
     """
+    if are_large(row_bytes):
+        with turn(row_bytes):
+            try:
+                yield source
+            finally:
+                _close(source)
+        return
     ahead = _ReadAhead(source, depth)
     try:
         yield ahead.items()

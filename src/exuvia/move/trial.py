@@ -117,7 +117,7 @@ def _sample(snapshot: Snapshot, table: TablePlan) -> tuple[int, int, float]:
             for cells in reader.batches(table.source, chunk, column_reads(columns)):
                 converted = convert_rows(columns, cells, rows)
                 rows += converted.read
-                size += target.encode(converted.arrays).size
+                size += sum(part.size for part in target.encode(converted.arrays))
                 if size > _SAMPLED_BYTES:
                     break
     return rows, size, time.perf_counter() - started

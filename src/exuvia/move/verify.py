@@ -158,11 +158,12 @@ class Verifier:
             total, rejected = empty(len(table.columns)), 0
             with (
                 self.snapshot.reader() as reader,
-                prefetch(source_rows(reader, table, chunk), _BATCHES_AHEAD) as batches,
+                prefetch(source_rows(reader, table, chunk), _BATCHES_AHEAD, chunk.max_row_bytes) as batches,
             ):
                 for rows in batches:
                     total += digest(rows.arrays, rows.length)
                     rejected += len(rows.rejected)
+                    del rows
             return _Part(number, position, "source", total, rejected)
 
         return task
@@ -172,14 +173,16 @@ class Verifier:
     ) -> Callable[[], _Part]:
         def task() -> _Part:
             total = empty(len(table.columns))
+            largest = max((chunk.max_row_bytes for chunk in piece.chunks), default=0)
             with self.snapshot.reader() as source:
                 wheres = conditions(source, table, piece)
             with readers.lend() as reader:
                 for where in wheres:
-                    with prefetch(target_rows(reader, table, where), _BATCHES_AHEAD) as batches:
+                    with prefetch(target_rows(reader, table, where), _BATCHES_AHEAD, largest) as batches:
                         for arrays in batches:
                             total += digest(arrays, lengths(arrays))
                             self._tell(table, lengths(arrays))
+                            del arrays
             return _Part(number, position, "target", total, 0)
 
         return task

@@ -8,7 +8,7 @@ the stream in one pass.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exuvia.catalog.types import Base, SqlType
+from exuvia.engines.large_rows import are_large
 from exuvia.engines.postgres.wire import real_arrays, text_arrays, vectors
 from exuvia.engines.postgres.wire_numeric import numerics
 
@@ -44,35 +45,44 @@ _FIXED: dict[Base, tuple[str, int]] = {
 @dataclass(frozen=True, slots=True)
 class _Field:
     """One field of every row: its lengths (-1 for NULL), or None for an all-valid fixed field of ``width`` bytes,
-    and its bytes as a NumPy column of wire type ``kind`` (fixed) or a binary array without nulls."""
+    and its bytes as a NumPy column of wire type ``kind`` (fixed) or a binary array without nulls, with the same few
+    bytes ``before`` each value."""
 
     width: int
     lengths: np.ndarray[Any, Any] | None
     values: np.ndarray[Any, Any] | None = None
     data: pa.Array | None = None
     kind: str = ""
+    before: tuple[tuple[str, Any], ...] = ()
 
 
-def encode(types: Sequence[SqlType], arrays: Sequence[pa.Array]) -> pa.Buffer:
+def encode(types: Sequence[SqlType], arrays: Sequence[pa.Array]) -> Iterator[pa.Buffer]:
     """Encode one batch as rows of a COPY BINARY stream, without header and trailer.
 
     Args:
         types: Target type of each column.
         arrays: The columns in the canonical Arrow type of their target type, all of one length.
 
-    Returns:
-        The bytes of all rows, ready to be sent.
+    Yields:
+        The bytes of all rows, ready to be sent in this order: at once, or value by value where these are large.
     """
     if not arrays or len(arrays[0]) == 0:
-        return pa.py_buffer(b"")
-    rows = encode_rows(types, arrays)
-    offsets = np.frombuffer(rows.buffers()[1], np.int64 if pa.types.is_large_binary(rows.type) else np.int32)
-    first, last = int(offsets[rows.offset]), int(offsets[rows.offset + len(rows)])
-    return rows.buffers()[2].slice(first, last - first)
+        return
+    pieces = _pieces(types, arrays)
+    if len(pieces) > 1 and are_large(sum(map(_data_size, pieces)) // len(arrays[0])):
+        yield from (_bytes(piece.slice(row, 1)) for row in range(len(arrays[0])) for piece in pieces)
+    else:
+        yield _bytes(_join(pieces))
 
 
-def encode_rows(types: Sequence[SqlType], arrays: Sequence[pa.Array]) -> pa.Array:
-    """Encode one batch as a binary array with one COPY BINARY row per element (see :func:`encode`)."""
+def _bytes(array: pa.Array) -> pa.Buffer:
+    offsets = np.frombuffer(array.buffers()[1], np.int64 if pa.types.is_large_binary(array.type) else np.int32)
+    first, last = int(offsets[array.offset]), int(offsets[array.offset + len(array)])
+    return array.buffers()[2].slice(first, last - first)
+
+
+def _pieces(types: Sequence[SqlType], arrays: Sequence[pa.Array]) -> list[pa.Array]:
+    """Return binary arrays of which the first elements joined are the first row, and so on."""
     length = len(arrays[0])
     fields = [_field(type_, array) for type_, array in zip(types, arrays, strict=True)]
     pieces: list[pa.Array] = []
@@ -82,11 +92,12 @@ def encode_rows(types: Sequence[SqlType], arrays: Sequence[pa.Array]) -> pa.Arra
         if field.values is not None:
             record.append((field.kind, field.values))
         elif field.data is not None:
+            record += field.before
             pieces += [_records(record, length), field.data]
             record = []
     if record:
         pieces.append(_records(record, length))
-    return _join(pieces)
+    return pieces
 
 
 def _join(pieces: list[pa.Array]) -> pa.Array:
@@ -159,8 +170,7 @@ def _jsonb(array: pa.Array) -> _Field:
     """The field of jsonb: a version byte 1, then the text."""
     text = as_binary(array)
     if array.null_count == 0:
-        versioned = pc.binary_join_element_wise(pa.scalar(b"\x01"), text, pa.scalar(b""))
-        return _Field(0, lengths_of(versioned), data=versioned)
+        return _Field(0, lengths_of(text) + 1, data=text, before=(("u1", 1),))
     versioned = pc.binary_join_element_wise(pa.scalar(b"\x01"), text, pa.scalar(b""), null_handling="emit_null")
     return _variable(versioned)
 

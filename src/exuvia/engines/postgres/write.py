@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -30,8 +30,8 @@ class CopyTarget:
         names = ", ".join(quote(column.name) for column in self.columns)
         return f"COPY {qualify(self.schema, self.table)} ({names}) FROM STDIN (FORMAT binary)"
 
-    def encode(self, arrays: Sequence[pa.Array]) -> pa.Buffer:
-        """Encode one batch of this table's rows."""
+    def encode(self, arrays: Sequence[pa.Array]) -> Iterator[pa.Buffer]:
+        """Encode one batch of this table's rows, to be sent in order."""
         return encode([column.type for column in self.columns], arrays)
 
 
@@ -53,10 +53,11 @@ def copy(connection: psycopg.Connection, target: CopyTarget, batches: Iterable[S
     with connection.cursor() as cursor, cursor.copy(target.statement()) as stream:
         stream.write(HEADER)
         for arrays in batches:
-            view = memoryview(target.encode(arrays))
-            for start in range(0, len(view), _PIECE):
-                stream.write(view[start : start + _PIECE])
-            sent += len(view)
+            for encoded in target.encode(arrays):
+                view = memoryview(encoded)
+                for start in range(0, len(view), _PIECE):
+                    stream.write(view[start : start + _PIECE])
+                sent += len(view)
         stream.write(TRAILER)
     return sent
 

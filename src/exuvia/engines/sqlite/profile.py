@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from exuvia.catalog.model import Catalog, Table
+from exuvia.engines.large_rows import turn
 from exuvia.engines.sqlite.chunks import CHUNK_ROWS, cut
 from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.guess import Guess, corrected, diagnose, empty_blobs, first_guess, union
@@ -32,7 +33,7 @@ Choose = Callable[[apsw.Connection, Table], tuple[Chunk, ...]]
 
 _NUMBER_BYTES = 8
 _USUAL_ROW_BYTES = 64 << 10  # one chunk's giant row does not make the others be read in small steps
-_SMALL_FILE = 96 << 20  # all values together are no burden, in whatever batches they come
+_SMALL_FILE = 32 << 20  # all values together are no burden, in whatever batches they come
 _CHUNK_BITS = 40  # positions are counted per chunk; the chunk's number stands above these bits until the end
 _OFFSET = (1 << _CHUNK_BITS) - 1
 
@@ -168,13 +169,15 @@ class _Profiler:
     def _look(self, reader: Reader, work: _Work, chunk: Chunk) -> _Found:
         """Read with the table's guess; where it is wrong, find out what is there and read again."""
         guess = self._guess(work)
-        found = self._read(reader, work, chunk, guess)
+        with turn(guess.row_bytes):
+            found = self._read(reader, work, chunk, guess)
         if found is not None and found.chunk.rows == chunk.rows:
             return found
         truth = diagnose(reader.sql, work.table, reader.order(work.table), chunk, guess)
         guess = corrected(guess, truth)
         self._guess(work, replace(guess, row_bytes=min(guess.row_bytes, _USUAL_ROW_BYTES)))
-        found = self._read(reader, work, chunk, guess)
+        with turn(guess.row_bytes):
+            found = self._read(reader, work, chunk, guess)
         if found is None or found.chunk.rows != truth.rows:
             raise SourceError(
                 f"Two readings of table {work.table.name!r} in {self._snapshot.label} differ.",
@@ -210,6 +213,7 @@ class _Profiler:
                 with_empty |= {name for name, cells in batch.items() if name in texts and _has_empty(cells.texts)}
                 rows, size, longest = rows + length, size + total, max(longest, largest)
                 self._tell(work, chunk.number, rows, size)
+                del batch
         except WrongClassError:
             return None
         if with_empty and empty_blobs(reader.sql, table, reader.order(table), chunk, sorted(with_empty)):
