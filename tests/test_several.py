@@ -263,3 +263,38 @@ def test_the_database_comes_last_on_the_command_line(make: Make, any_url: str) -
     result = CliRunner().invoke(app, ["migrate", make("a.db"), any_url, make("b.db"), any_url])
     assert isinstance(result.exception, ConfigError)
     assert "database last" in result.exception.hint
+
+
+@pytest.mark.parametrize("flags", [[], ["--prefix"]])
+def test_plan_files_for_several_files_are_written_and_followed(
+    make: Make, tmp_path: Path, any_url: str, flags: list[str]
+) -> None:
+    make("a.db")
+    make("b.db")
+    runner = CliRunner()
+    written = runner.invoke(app, ["plan", "a.db", "b.db", "-o", "plan.toml", *flags])
+    assert written.exit_code == 0, written.output
+    own = tmp_path / "plan.b.toml"
+    own.write_text(own.read_text().replace("\nprice = ", "\nprice = { exclude = true } # "))
+    moved = runner.invoke(app, ["migrate", "a.db", "b.db", any_url, "--plan", "plan.toml", "-q"])
+    assert moved.exit_code == 0, moved.output
+    a, b = ("a_item", "b_item") if flags else ("a.item", "b.item")
+    assert fetch(any_url, f"SELECT price FROM {a} ORDER BY id") == [(0.5,), (2.5,)]
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        fetch(any_url, f"SELECT price FROM {b}")
+    assert runner.invoke(app, ["verify", "a.db", "b.db", any_url, "--plan", "plan.toml", "-q"]).exit_code == 0
+
+
+def test_a_file_is_planned_in_the_style_of_its_own_plan(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "b.toml").write_text('style = "native"\nfold = true')
+    said = replace(planned('[sources."b.db"]\nplan = "b.toml"'), style="faithful")
+    a, b = parts([make("a.db"), make("b.db")], said, prefixed=False)
+    assert (a.options.style, b.options.style, b.options.fold) == ("faithful", "native", True)
+
+
+def test_planning_several_files_shows_what_collides(make: Make) -> None:
+    found = CliRunner().invoke(app, ["plan", make("a.db"), make("b.db"), "--schema", "all", "--json"])
+    assert found.exit_code == 5
+    document = json.loads(found.stdout)
+    assert len(document["plans"]) == 2
+    assert "all.kind: table kind of a.db and table kind of b.db" in document["collisions"]

@@ -11,6 +11,7 @@ import typer
 from exuvia.cli.back import is_way_back, way_back
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
 from exuvia.cli.several import is_several, run_several, split
+from exuvia.cli.several_plans import plan_several
 from exuvia.errors import ConfigError, PlanError, VerifyError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ More = Annotated[
         metavar="[SRC… DST]", help="With several files, the PostgreSQL database comes last.", show_default=False
     ),
 ]
+MoreSources = Annotated[list[str] | None, typer.Argument(metavar="[SRC…]", help="More files.", show_default=False)]
 Prefix = Annotated[
     bool,
     typer.Option("--prefix", help="All files into one schema, names beginning with the file's; else a schema each."),
@@ -68,6 +70,7 @@ PLAN_EXAMPLES = examples(
         ("Every decision and every problem", "exuvia plan app.db"),
         ("A file to edit and to commit", "exuvia plan app.db -o plan.toml"),
         ("What a PostgreSQL engineer would choose", "exuvia plan app.db --style native --naive-time utc"),
+        ("Several files: where each goes, what collides", "exuvia plan app.db log.db -o plan.toml"),
     ]
 )
 MIGRATE_EXAMPLES = examples(
@@ -113,6 +116,7 @@ def inspect(source: Source, jobs: Jobs = None, json: Json = False, quiet: Quiet 
 
 def plan(
     source: Source,
+    more: MoreSources = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the plan file here.")
     ] = None,
@@ -121,6 +125,7 @@ def plan(
     naive_time: NaiveTimeOption = None,
     fold: Fold = None,
     schema: Schema = None,
+    prefix: Prefix = False,
     include: Include = None,
     exclude: Exclude = None,
     jobs: Jobs = None,
@@ -147,6 +152,9 @@ def plan(
         exclude=exclude,
         jobs=jobs,
     )
+    sources = [source, *(more or ())]
+    if is_several(sources, wishes.plan, prefixed=prefix):
+        plan_several(sources, wishes, prefixed=prefix, plan_file=plan_file, output=output, json=json, quiet=quiet)
     with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
         found = run(source, options=wishes.plan, jobs=wishes.settings.jobs, listener=listener)
     if output is not None:
@@ -274,7 +282,7 @@ def migrate(
         into_existing=into_existing,
         on_conflict=on_conflict or "refuse",
     )
-    if is_several(sources, options, prefixed=prefix):
+    if is_several(sources, options.plan, prefixed=prefix):
         run_several(
             "migrate",
             sources,
@@ -381,7 +389,7 @@ def verify(
         into_existing=into_existing,
         sample=_sample(sample_size, seed) if sample or sample_size is not None else None,
     )
-    if is_several(sources, options, prefixed=prefix):
+    if is_several(sources, options.plan, prefixed=prefix):
         run_several(
             "verify",
             sources,

@@ -12,6 +12,7 @@ from exuvia.errors import PlanError, VerifyError
 
 if TYPE_CHECKING:
     from exuvia.move.pipeline import MoveOptions
+    from exuvia.move.planner import PlanOptions
     from exuvia.move.results import JointReport
 
 _QUARANTINED = 8
@@ -27,10 +28,9 @@ def split(source: str, destination: str | None, more: Sequence[str] | None) -> t
     return (given, None) if isinstance(parse(given[-1]), SqliteLocation) else (given[:-1], given[-1])
 
 
-def is_several(sources: Sequence[str], options: MoveOptions, *, prefixed: bool) -> bool:
+def is_several(sources: Sequence[str], options: PlanOptions, *, prefixed: bool) -> bool:
     """Return whether the command is about several files, or places one as if it were one of several."""
-    overrides = options.plan.overrides
-    return len(sources) > 1 or prefixed or bool(overrides is not None and overrides.sources)
+    return len(sources) > 1 or prefixed or bool(options.overrides is not None and options.overrides.sources)
 
 
 def run_several(

@@ -90,7 +90,7 @@ def move(parts: Sequence[Part], target: Target, options: MoveOptions, listener: 
         server: Reached | None = None
         planned: list[_Planned] = []
         for part in parts:
-            with _naming(part):
+            with naming(part):
                 snapshot = stack.enter_context(opened(part.source, options.jobs))
                 server = server or reach(target, options)
                 planned.append(_planned(part, snapshot, server, options, listener))
@@ -223,7 +223,8 @@ def _moved(report: MoveReport, outcome: Outcome) -> MoveReport:
 
 
 @contextmanager
-def _naming(part: Part) -> Iterator[None]:
+def naming(part: Part) -> Iterator[None]:
+    """Say in an error which of several files it is about."""
     try:
         yield
     except ExuviaError as error:

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from exuvia.catalog.names import assign, fold
-from exuvia.errors import ConfigError, ExuviaError, PlanError
+from exuvia.errors import ConfigError, PlanError
 from exuvia.location import SqliteLocation, parse
+from exuvia.move.conflicts import collisions
 from exuvia.move.events import Listener, about_source, ignore
-from exuvia.move.execution import about
-from exuvia.move.moving import Part, move
+from exuvia.move.moving import Part, move, naming
 from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Target
-from exuvia.move.pipeline import verify
+from exuvia.move.pipeline import plan, verify
+from exuvia.move.plan import Plan
 from exuvia.move.planfile import load
 from exuvia.move.planner import PlanOptions
 from exuvia.move.planning.overrides import Overrides, SourceOverride, at, did_you_mean
@@ -53,14 +54,39 @@ def parts(sources: Sequence[str], options: PlanOptions, *, prefixed: bool, direc
     found: list[Part] = []
     for source, label in zip(sources, labels, strict=True):
         own = overrides.get(source, SourceOverride())
-        plan = _own_plan(own, directory)
+        said_of_it = _own_plan(own, directory)
         prefix = own.prefix if own.prefix is not None else f"{label}_" if prefixed and own.schema is None else ""
         shared = prefixed or own.prefix is not None or options.target_schema != "public"
         default = options.target_schema if shared else label
-        schema = own.schema or (plan.schema if plan else None) or default
-        planned = replace(options, schema=schema, prefix=prefix, overrides=plan)
+        schema = own.schema or (said_of_it.schema if said_of_it else None) or default
+        planned = replace(_own_options(options, said_of_it), schema=schema, prefix=prefix)
         found.append(Part(source, label, planned, Path(f"{label}.quarantine.jsonl")))
     return found
+
+
+def plan_several(
+    pieces: Sequence[Part], *, jobs: int | None = None, listener: Listener = ignore
+) -> tuple[list[Plan], list[str]]:
+    """Plan several files without a target.
+
+    Args:
+        pieces: The files, as ``parts`` gives them.
+        jobs: Tables or ranges read at once.
+        listener: Hears of progress.
+
+    Returns:
+        The plans, and what names several of them want.
+
+    Raises:
+        SourceError: A file cannot be read.
+        PlanError: A plan does not fit its file.
+    """
+    plans: list[Plan] = []
+    for part in pieces:
+        with naming(part):
+            heard = about_source(listener, part.label)
+            plans.append(plan(part.source, options=part.options, jobs=jobs, listener=heard))
+    return plans, list(collisions(plans))
 
 
 def migrate_several(
@@ -119,11 +145,9 @@ def verify_several(
     options = options or MoveOptions()
     reports: list[MoveReport] = []
     for part in pieces:
-        heard = about_source(listener, part.label)
-        try:
+        with naming(part):
+            heard = about_source(listener, part.label)
             reports.append(verify(part.source, target, options=replace(options, plan=part.options), listener=heard))
-        except ExuviaError as error:
-            raise about(str(part.source), error) from error
     return JointReport(tuple(reports), time.perf_counter() - begun)
 
 
@@ -182,6 +206,19 @@ def _labels(stems: Sequence[str]) -> list[str]:
             label = f"{stem}_{number}"
         found.append(assign([label], fold=False, taken=found, kind="other")[label])
     return found
+
+
+def _own_options(options: PlanOptions, said: Overrides | None) -> PlanOptions:
+    """The options for a file that has a plan file of its own, or none; what it says of itself counts more."""
+    if said is None:
+        return replace(options, overrides=None)
+    return replace(
+        options,
+        style=said.style or options.style,
+        naive_time=said.naive_time or options.naive_time,
+        fold=options.fold if said.fold is None else said.fold,
+        overrides=said,
+    )
 
 
 def _own_plan(said: SourceOverride, directory: Path | None) -> Overrides | None:
