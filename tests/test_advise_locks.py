@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exuvia.engines.sqlite.observe import processes
 from exuvia.engines.sqlite.observe.glance import LockView
 from exuvia.engines.sqlite.observe.processes import users_of
 from exuvia.ops.advisor.contention import Contention, Probe, interval, waits_per_hour
@@ -312,6 +313,16 @@ def test_a_reading_process_is_not_one_that_may_write(path: Path) -> None:
     (found,) = users_of(path).known
     process.communicate("\n", timeout=30)
     assert (found.pid, found.may_write, found.connections) == (process.pid, False, 1)
+
+
+def test_without_proc_processes_are_found_by_psutil(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_PROC", path / "none")
+    with holding(path, "SELECT * FROM t") as pid:
+        assert pid in {user.pid for user in users_of(path).known}
+        monkeypatch.setitem(sys.modules, "psutil", None)
+        found = users_of(path)
+    assert found.known == ()
+    assert "psutil is not installed" in found.reason
 
 
 def test_the_log_may_be_removed_and_made_again_meanwhile(tmp_path: Path) -> None:

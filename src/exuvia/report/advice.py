@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -128,7 +129,7 @@ def _lines(facts: Facts) -> Iterator[tuple[str, str]]:
     free = f", {storage.free_pages / max(storage.pages, 1):.0%} of them free" if storage.free_pages else ""
     yield "Pages", f"{storage.pages:,} of {storage.page_bytes:,} bytes{free}; auto_vacuum {storage.auto_vacuum}"
     names = ", ".join(f"{user.name or '?'} {user.pid} ({user.connections})" for user in users.known[:6])
-    writing = sum(user.may_write is True for user in users.known)
+    writing = sum(user.may_write is not False for user in users.known)
     who = f"{counted(len(users.known), 'process', 'processes')}, {writing} of them may write: {names}"
     yield "Open in", users.reason or (who if users.known else "no process that could be seen")
     yield from _contention(facts.contention)
@@ -210,7 +211,7 @@ def _unknown(facts: Facts) -> Iterator[RenderableType]:
 
 def _next(advice: Advice) -> Iterator[RenderableType]:
     if advice.recommendation != "stay":
-        yield Text("Next: exuvia plan SRC, then exuvia migrate SRC DST", "dim")
+        yield joined("Next: exuvia plan ", shown(shlex.quote(advice.facts.source)), style="dim")
 
 
 def _grid(*titles: str) -> Table:

@@ -133,20 +133,26 @@ def _number(value: float) -> str:
 
 
 def _over(measure: Measure) -> str:
-    noun = _NOUNS[measure.name]
-    return f"{_number(measure.value or 0)} {noun}, over the threshold of {_number(measure.limit)} ({measure.how})"
+    return f"{_counted(measure)}, over the threshold of {_limit(measure)} ({measure.how})"
 
 
 def _near(measure: Measure, thresholds: Thresholds) -> str:
-    noun = _NOUNS[measure.name]
     soon = measure.days is not None and measure.days <= thresholds.horizon_days
     when = f", which its growth reaches in {_number(round(measure.days or 0))} days" if soon else ""
-    return f"{_number(measure.value or 0)} {noun}; the threshold is {_number(measure.limit)}{when} ({measure.how})"
+    return f"{_counted(measure)}; the threshold is {_limit(measure)}{when} ({measure.how})"
+
+
+def _counted(measure: Measure) -> str:
+    return f"{_number(measure.value or 0)} {_NOUNS[measure.name]}"
+
+
+def _limit(measure: Measure) -> str:
+    return f"{_number(measure.limit)} MB" if measure.name == "size" else _number(measure.limit)
 
 
 def _calm(measures: Sequence[Measure]) -> list[str]:
     known = [measure for measure in measures if measure.value is not None]
-    figures = ", ".join(f"{_number(measure.value or 0)} {_NOUNS[measure.name]}" for measure in known)
+    figures = ", ".join(map(_counted, known))
     reasons = [f"every known figure is well under its threshold: {figures}"]
     unknown = [_NOUNS[measure.name] for measure in measures if measure.value is None]
     return [*reasons, f"not known: {', '.join(unknown)}"] if unknown else reasons

@@ -18,6 +18,27 @@ from exuvia.engines.sqlite.observe.wal_index import WalIndex, read_wal_index
 _HEADER_BYTES = 100
 
 
+def in_wal_mode(path: Path) -> bool:
+    """Return whether a database's header says that it is in WAL mode.
+
+    Args:
+        path: The database.
+
+    Raises:
+        SourceError: As ``header.look`` and ``header.open_file`` do.
+    """
+    status = header.look(path)
+    file = (status.st_dev, status.st_ino)
+    HANDLES.enter(file)
+    closers: list[Callable[[], object]] = []
+    try:
+        descriptor = header.open_file(path)
+        closers.append(lambda: os.close(descriptor))
+        return header.is_wal(os.pread(descriptor, _HEADER_BYTES, 0))
+    finally:
+        HANDLES.leave(file, closers)
+
+
 @dataclass(frozen=True, slots=True)
 class Glance:
     """One moment.

@@ -12,6 +12,7 @@ import apsw
 from exuvia.engines.sqlite import header
 from exuvia.engines.sqlite.errors import is_busy, source_error
 from exuvia.engines.sqlite.handles import HANDLES
+from exuvia.engines.sqlite.observe.glance import in_wal_mode
 
 
 def why_not(path: Path) -> str:
@@ -23,20 +24,9 @@ def why_not(path: Path) -> str:
     real = path.resolve()
     if not (os.access(real, os.W_OK) and os.access(real.parent, os.W_OK)):
         return "the file or its folder may not be written"
-    if _is_wal(path) and not real.with_name(f"{real.name}-shm").exists():
+    if in_wal_mode(path) and not real.with_name(f"{real.name}-shm").exists():
         return "no process has the database open"
     return ""
-
-
-def _is_wal(path: Path) -> bool:
-    status = header.look(path)
-    file = (status.st_dev, status.st_ino)
-    HANDLES.enter(file)
-    descriptor = header.open_file(path)
-    try:
-        return header.is_wal(os.pread(descriptor, header.PAGE, 0))
-    finally:
-        HANDLES.leave(file, [lambda: os.close(descriptor)])
 
 
 class LockTaker:

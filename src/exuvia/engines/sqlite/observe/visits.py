@@ -19,6 +19,7 @@ import apsw
 from exuvia.catalog.model import Catalog
 from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.inspect import inspect
+from exuvia.engines.sqlite.observe.glance import in_wal_mode
 from exuvia.engines.sqlite.snapshot import Snapshot
 
 JOURNAL_HOLD: Final = 0.1
@@ -43,7 +44,7 @@ class Visits:
         self._snapshot = Snapshot.open(path, readers=0)
         self._until = 0.0
         try:
-            self.wal = next(iter(self._snapshot.connection.execute("PRAGMA main.journal_mode")))[0] == "wal"
+            self.wal = in_wal_mode(path)
             self.hold = hold if hold is not None else WAL_HOLD if self.wal else JOURNAL_HOLD
             self._begin()
         except BaseException:
