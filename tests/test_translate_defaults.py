@@ -85,7 +85,7 @@ REFUSED = (
     ("'2024-02-30'", "date"),
     ("0", "timestamp"),
     ("'x'", "uuid"),
-    ("'text'", "bytea"),
+    ("1", "bytea"),
     ("datetime('now', 'localtime')", "text"),
     ("current_timestamp", "integer"),
     ("char(0)", "text"),

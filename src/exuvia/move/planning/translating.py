@@ -93,6 +93,12 @@ def _default(expression: str, wanted: SqlType, affinity: Affinity) -> Translatio
     return translate_default(expression, wanted, affinity=affinity)
 
 
+def _spelling(facts: ColumnFacts) -> str | None:
+    """Return the one spelling that all values share; bare hexadecimal digits are none of a UUID's."""
+    spelled = only_forms(facts, *_MOMENTS) or only_forms(facts, TextForm.UUID)
+    return facts.texts.spellings.one if facts.texts is not None and spelled else None
+
+
 def _relation(shape: Shape) -> Relation:
     table = shape.table
     columns = {
@@ -102,7 +108,7 @@ def _relation(shape: Shape) -> Relation:
             column.affinity,
             column.collation,
             classes_of(facts := shape.profile.columns.get(column.name, ColumnFacts())) or None,
-            facts.texts.spellings.one if facts.texts is not None and only_forms(facts, *_MOMENTS) else None,
+            _spelling(facts),
             generated=column.generated is not None,
         )
         for column in table.columns

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from exuvia.catalog.model import Affinity
-from exuvia.catalog.types import Base
 from exuvia.engines.postgres.translate.compare import collated
 from exuvia.engines.postgres.translate.values import (
     NUMERIC_KINDS,
@@ -100,7 +99,7 @@ def _extreme(name: str) -> Aggregate:
             return replace(plain, sql=f'{name}({value.sql} COLLATE "C"){suffix}')
         if value.kind in NUMERIC_KINDS or (value.kind is Kind.DATE and value.spelling == "0000-00-00"):
             return replace(plain, sql=f"{name}({value.sql}){suffix}")
-        if value.kind is Kind.TIMESTAMP and value.spelling is not None and value.pg.base is Base.TIMESTAMP:
+        if value.kind is Kind.TIMESTAMP and value.spelling is not None:
             return replace(plain, sql=f"{name}({value.sql}){suffix}")
         raise NotExact(f"{name}() is applied to {describe(value)}")
 

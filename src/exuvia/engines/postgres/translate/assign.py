@@ -136,6 +136,8 @@ def _text(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
 def _bytea(value: Value, type_: SqlType, _affinity: Affinity | None) -> str:
     if value.kind is Kind.BLOB:
         return value.sql
+    if isinstance(value.constant, str):
+        return f"'\\x{value.constant.encode().hex()}'::bytea"
     raise _refused(value, type_)
 
 

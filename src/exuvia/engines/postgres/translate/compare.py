@@ -57,8 +57,9 @@ def compare(operator: str, left: Value, right: Value) -> Value:
         return _texts(operator, left, right, collation)
     if left.kind is Kind.BLOB and right.kind is Kind.BLOB:
         return boolean(f"({left.sql} {operator} {right.sql})", left, right)
-    if left.kind in _TEMPORAL or right.kind in _TEMPORAL:
-        return _times(operator, left, right)
+    kinds = {left.kind, right.kind}
+    if Kind.LABEL in kinds or kinds & _TEMPORAL:
+        return _labels(operator, left, right, collation) if Kind.LABEL in kinds else _times(operator, left, right)
     for value in (left, right):
         if value.kind not in (*NUMERIC_KINDS, Kind.TEXT, Kind.BLOB):
             raise NotExact(f"it compares {describe(value)}")
@@ -205,6 +206,25 @@ def _truths(operator: str, left: Value, right: Value) -> Value:
             return boolean(f"({truth.sql} {test} {'TRUE' if number.constant == 1 else 'FALSE'})", left, right)
         return boolean(truth.sql if wanted else f"(NOT {truth.sql})", left, right)
     return _numbers(operator, as_integer(left), as_integer(right))
+
+
+def _labels(operator: str, left: Value, right: Value, collation: str) -> Value:
+    """Compare integers and texts that do not look like numbers, which are equal where their texts are."""
+    for value in (left, right):
+        if not (value.kind in (Kind.LABEL, Kind.INTEGER) or is_label(value)):
+            raise NotExact(f"it compares {describe(left)} with {describe(right)}")
+    if operator not in _EQUALITIES or collation != "BINARY":
+        raise NotExact(f"it orders {describe(left if left.kind is Kind.LABEL else right)}")
+    return boolean(f"({as_text(left).sql} {operator} {as_text(right).sql})", left, right)
+
+
+def is_label(value: Value) -> bool:
+    """Tell whether a text cannot look like a number: a constant that does not, or the content of a numeric column."""
+    if value.kind is not Kind.TEXT:
+        return False
+    if isinstance(value.constant, str):
+        return not looks_numeric(value.constant)
+    return value.affinity in NUMERIC_AFFINITIES
 
 
 def _texts(operator: str, left: Value, right: Value, collation: str) -> Value:

@@ -19,6 +19,7 @@ _CLASSES = {
     Kind.REAL: frozenset({StorageClass.REAL}),
     Kind.NUMBER: frozenset({StorageClass.INTEGER, StorageClass.REAL}),
     Kind.BLOB: frozenset({StorageClass.BLOB}),
+    Kind.LABEL: frozenset({StorageClass.INTEGER, StorageClass.TEXT}),
     Kind.OPAQUE: frozenset(StorageClass),
 }
 

@@ -14,6 +14,7 @@ from exuvia.engines.postgres.translate.values import (
     EXACT_FLOAT,
     INTEGER,
     NUMERIC,
+    NUMERIC_AFFINITIES,
     NUMERIC_KINDS,
     TEXT,
     Kind,
@@ -21,10 +22,12 @@ from exuvia.engines.postgres.translate.values import (
     Value,
     as_integer,
     as_real,
+    as_text,
     forget,
     null_like,
 )
 
+_LABELS = frozenset({Kind.INTEGER, Kind.TEXT, Kind.LABEL})
 _SAME = frozenset({Kind.TEXT, Kind.BLOB, Kind.JSON, Kind.UUID, Kind.DATE, Kind.TIMESTAMP})
 
 
@@ -43,9 +46,20 @@ def unify(values: Sequence[Value]) -> tuple[list[Value], Value]:
         return _integers([as_integer(value) for value in values])
     if kinds <= NUMERIC_KINDS:
         return _numbers([as_integer(value) for value in values])
+    if (
+        kinds != {Kind.TEXT}
+        and kinds <= _LABELS
+        and all(_is_label(value) for value in values if value.kind is not Kind.NULL)
+    ):
+        return _typed(values, Kind.LABEL, [as_text(value) for value in values], TEXT)
     if len(kinds) == 1 and kinds <= _SAME:
         return _alike(values, *kinds)
     raise NotExact("its results are of different classes: " + " and ".join(sorted(kind.value for kind in kinds)))
+
+
+def _is_label(value: Value) -> bool:
+    """Tell whether a value is the content of a column in which integers and texts may stand side by side."""
+    return value.kind is Kind.LABEL or value.affinity in NUMERIC_AFFINITIES
 
 
 def _typed(values: Sequence[Value], kind: Kind, converted: list[Value], pg: SqlType) -> tuple[list[Value], Value]:

@@ -26,7 +26,9 @@ class NotExact(Exception):  # noqa: N818  # not a failure: the answer "this has 
 class Kind(StrEnum):
     """The storage class that SQLite would have (BOOLEAN: an INTEGER of 0 or 1), or the form its text is kept in.
 
-    NUMBER is INTEGER or REAL, value by value. OPAQUE is a value that is only known to be NULL or not.
+    NUMBER is INTEGER or REAL, value by value. LABEL is an INTEGER, kept as the text of its digits, or a TEXT that does
+    not look like a number, as a column of numeric affinity holds them: values are equal where their texts are. OPAQUE
+    is a value that is only known to be NULL or not.
     """
 
     NULL = "null"
@@ -35,6 +37,7 @@ class Kind(StrEnum):
     REAL = "real"
     NUMBER = "number"
     TEXT = "text"
+    LABEL = "integer or text"
     BLOB = "blob"
     JSON = "JSON"
     UUID = "uuid"
@@ -59,7 +62,8 @@ class NamedColumn:
         collation: The source column's collation.
         classes: The storage classes of its values, NULL apart; None when nobody looked.
         spelling: For dates and times, the one spelling that all its texts share, each digit written as 0
-            (``0000-00-00 00:00:00``); None when there is none or nobody looked.
+            (``0000-00-00 00:00:00``); for UUIDs ``uuid`` or ``UUID``, by the case of their letters; None when there is
+            none or nobody looked.
         generated: The target computes it.
     """
 
@@ -162,6 +166,9 @@ _USUAL = {
 }
 _NUMBERS = (StorageClass.INTEGER, StorageClass.REAL)
 _TEXTS = (StorageClass.TEXT,)
+_UUID_CASES = {"uuid": "({})::text", "UUID": "upper(({})::text)"}
+_LABELS = frozenset({StorageClass.INTEGER, StorageClass.TEXT})
+_WHOLE = (Affinity.INTEGER, Affinity.NUMERIC)
 _BY_BASE: dict[Base, tuple[Kind, tuple[StorageClass, ...]]] = {
     Base.DOUBLE: (Kind.NUMBER, _NUMBERS),
     Base.NUMERIC: (Kind.NUMBER, _NUMBERS),
@@ -206,8 +213,16 @@ def _column_kind(column: NamedColumn) -> Kind:
         return Kind.INTEGER if _holds(column, StorageClass.INTEGER) else Kind.OPAQUE
     if base in (Base.DOUBLE, Base.NUMERIC) and _holds(column, StorageClass.REAL) and _all_real(column):
         return Kind.REAL
+    if base in (Base.TEXT, Base.VARCHAR) and _holds_labels(column):
+        return Kind.LABEL
     kind, classes = _BY_BASE.get(base, (Kind.OPAQUE, ()))
     return kind if classes and _holds(column, *classes) else Kind.OPAQUE
+
+
+def _holds_labels(column: NamedColumn) -> bool:
+    """Tell whether integers and texts share a column whose affinity makes integers of texts that look like them."""
+    classes = column.classes or frozenset()
+    return column.affinity in _WHOLE and StorageClass.INTEGER in classes and classes <= _LABELS
 
 
 def _all_real(column: NamedColumn) -> bool:
@@ -322,6 +337,10 @@ def as_text(value: Value) -> Value:
     value = as_integer(value)
     if value.kind is Kind.TEXT or value.kind is Kind.NULL:
         return value
+    if value.kind is Kind.LABEL:
+        return replace(value, kind=Kind.TEXT)
+    if value.kind is Kind.UUID and value.spelling in _UUID_CASES:
+        return text(_UUID_CASES[value.spelling].format(value.sql), value)
     if value.kind is Kind.INTEGER:
         if value.is_constant:
             return constant_value(str(value.constant))
@@ -338,7 +357,8 @@ def describe(value: Value) -> str:
         Kind.JSON: f"the JSON {value.sql}",
         Kind.UUID: f"the uuid {value.sql}",
         Kind.DATE: f"the date {value.sql}",
-        Kind.TIMESTAMP: f"the time {value.sql}, whose spelling is not kept,",
+        Kind.TIMESTAMP: f"the time {value.sql}",
+        Kind.LABEL: f"{value.sql}, which holds integers and texts",
         Kind.OPAQUE: f"{value.sql}, whose values are not of one class",
     }
     return words.get(value.kind, f"{value.kind.value} ({value.sql})")
@@ -346,9 +366,9 @@ def describe(value: Value) -> str:
 
 def distinguishable(value: Value) -> None:
     """Raise NotExact where grouping by a value, or telling its rows apart, would differ from SQLite."""
-    if value.kind is Kind.TEXT and value.collation != "BINARY":
+    if value.kind in (Kind.TEXT, Kind.LABEL) and value.collation != "BINARY":
         raise NotExact(f"it groups texts under the collation {value.collation}, and shows any one of a group")
-    if value.kind in (Kind.JSON, Kind.UUID, Kind.OPAQUE):
+    if value.kind in (Kind.JSON, Kind.OPAQUE):
         raise NotExact(f"it groups by {describe(value)}")
-    if value.kind in (Kind.DATE, Kind.TIMESTAMP) and value.spelling is None:
+    if value.kind in (Kind.UUID, Kind.DATE, Kind.TIMESTAMP) and value.spelling is None:
         raise NotExact(f"it groups by {describe(value)}")
