@@ -122,6 +122,29 @@ def test_tables_that_exist_give_way_when_told_and_only_after_the_proof(make: Mak
     assert fetch(any_url, "SELECT count(*) FROM notes") == [(3,)]
 
 
+def test_replaced_tables_take_their_translated_triggers_along_and_no_function_of_the_application(
+    make: Make, any_url: str
+) -> None:
+    source = make(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER); CREATE TABLE log (n INTEGER);"
+        "CREATE TRIGGER noting AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.n); END;",
+        t=[(1, 2)],
+    )
+    migrate(source, any_url)
+    with psycopg.connect(any_url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+            "CREATE TRIGGER own AFTER DELETE ON t FOR EACH ROW EXECUTE FUNCTION own()"
+        )
+        for _ in range(2):
+            report = migrate(source, any_url, options=MoveOptions(drop_existing=True))
+            assert [one.fate.value for one in report.objects if one.kind == "trigger"] == ["translated"]
+        connection.execute("INSERT INTO t VALUES (2, 3)")
+        assert connection.execute("SELECT n FROM log ORDER BY n").fetchall() == [(2,), (3,)]
+        functions = connection.execute("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+        assert {"noting", "own"} <= {name for (name,) in functions}
+
+
 def test_a_view_of_somebody_else_keeps_its_table_from_being_replaced(make: Make, any_url: str) -> None:
     source = make(NOTES, notes=ROWS)
     migrate(source, any_url)

@@ -160,7 +160,30 @@ def publish(connection: psycopg.Connection, tables: Mapping[str, Sequence[str]],
         connection.execute(f"DROP SCHEMA {quote(staged)}")
 
 
+# What the functions of translated triggers begin with; a function of the application's own stays.
+_BEGINNING = "#variable_conflict use_column"
+_FUNCTIONS = """
+SELECT DISTINCT n.nspname, p.proname
+FROM unnest(%s::text[], %s::text[]) gone (schema, name)
+JOIN pg_namespace n ON n.nspname = gone.schema
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = gone.name
+JOIN pg_trigger t ON t.tgrelid = c.oid AND NOT t.tgisinternal
+JOIN pg_proc p ON p.oid = t.tgfoid AND p.pronamespace = n.oid AND p.proname = t.tgname
+WHERE starts_with(ltrim(p.prosrc, E'\\n'), %s)
+  AND NOT EXISTS (SELECT FROM pg_trigger other WHERE other.tgfoid = p.oid AND other.oid <> t.oid)
+"""
+
+
 def _drop(connection: psycopg.Connection, replaced: Sequence[Relation]) -> None:
+    """Drop relations, and with them the functions of their translated triggers."""
+    places = ([relation.schema for relation in replaced], [relation.name for relation in replaced])
+    functions = connection.execute(_FUNCTIONS, (*places, _BEGINNING)).fetchall()
+    _drop_relations(connection, replaced)
+    for schema, name in functions:
+        connection.execute(f"DROP FUNCTION {qualify(schema, name)}()")
+
+
+def _drop_relations(connection: psycopg.Connection, replaced: Sequence[Relation]) -> None:
     for kind in REPLACEABLE:
         names = [qualify(relation.schema, relation.name) for relation in replaced if relation.kind == kind]
         if not names:
