@@ -8,8 +8,10 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import orjson
 import psycopg
@@ -22,6 +24,7 @@ from exuvia.errors import ConfigError
 from exuvia.move import differences
 from exuvia.move.events import Listener, Progress
 from exuvia.move.pipeline import MoveOptions, Sample, migrate, verify
+from exuvia.move.planner import PlanOptions
 from exuvia.move.results import DifferingRows, MoveReport, TableProof
 from exuvia.report.html import to_html
 from exuvia.report.json_report import to_json
@@ -203,6 +206,32 @@ def test_a_sample_finds_what_is_wrong_everywhere_and_says_where(make: Make, any_
     assert table.differing.changed + table.differing.unread > 500
 
 
+@pytest.mark.parametrize("style", ["faithful", "native"])
+def test_rows_that_look_simpler_than_their_table_are_still_compared_by_its_types(
+    tmp_path: Path, any_url: str, style: Literal["faithful", "native"]
+) -> None:
+    source = tmp_path / "rare.db"
+    usual = (1, 1_700_000_000, "2024-01-02 03:04:05", '{"a": 1}', "6b1f0c3e-0000-4000-8000-000000000001", 1.5, "12.50")
+    rare = (2, 1_700_000_000_123, "unknown", "{", "no uuid", "1.5", 12)
+    naive = (0, None, "2024-01-02T03:04:05+02:00", "[]", None, 3, "1e3")
+    with sqlite3.connect(source) as connection:
+        connection.execute(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, flag BOOLEAN, created_at INTEGER, updated DATETIME, data JSON, "
+            "ref UUID, score, price DECIMAL(10, 2), seen DATETIME, made TIMESTAMP)"
+        )
+        moments = (1_700_000_000, 1_700_000_000_123, None)
+        rows = [rare if n % 997 == 0 else naive if n % 401 == 0 else usual for n in range(4_000)]
+        connection.executemany(
+            "INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(n, *row, moments[n % 701 == 0], moments[0 if n % 3 else 2]) for n, row in enumerate(rows)],
+        )
+    plan = PlanOptions(style=style)
+    migrate(source, any_url, options=MoveOptions(plan))
+    for seed in range(4):
+        report = verify(source, any_url, options=MoveOptions(plan, sample=Sample(60, seed=seed)))
+        assert proof_of(report).differences == ()
+
+
 def test_rows_that_only_the_target_has_are_seen_by_the_count(make: Make, any_url: str) -> None:
     source = make("text", MANY)
     migrate(source, any_url)
@@ -220,6 +249,34 @@ def test_small_tables_are_compared_whole_even_without_a_key(make: Make, any_url:
     assert table.sample is not None
     assert table.sample.rows == 50
     assert table.differing == DifferingRows(missing=1, additional=1)
+
+
+def test_a_table_that_is_empty_in_the_target_was_compared_nevertheless(make: Make, any_url: str) -> None:
+    source = make("text", MANY)
+    migrate(source, any_url)
+    change(any_url, "TRUNCATE t")
+    table = proof_of(verify(source, any_url, options=MoveOptions(sample=Sample(500))))
+    assert table.sample is not None
+    assert table.sample.rows == table.differing.missing > 400
+
+
+def test_tables_that_the_application_made_are_sampled_by_their_own_types(make: Make, any_url: str) -> None:
+    source = make("text", MANY)
+    change(
+        any_url,
+        "CREATE DOMAIN short AS varchar(20)",
+        "CREATE TABLE t (score float4, more int DEFAULT 7, id short PRIMARY KEY, name text)",
+    )
+    with sqlite3.connect(source) as connection:
+        connection.execute("UPDATE t SET score = round(score * 8) / 8 + 0.0")
+    options = MoveOptions(into_existing=True)
+    migrate(source, any_url, options=options)
+    sampled = replace(options, sample=Sample(600))
+    assert proof_of(verify(source, any_url, options=sampled)).differences == ()
+    change(any_url, "UPDATE t SET score = score + 1")
+    table = proof_of(verify(source, any_url, options=sampled))
+    assert table.differing.changed > 500
+    assert table.differences[0].column == "score"
 
 
 def test_samples_are_repeatable_and_another_seed_chooses_other_rows(make: Make, any_url: str) -> None:

@@ -21,6 +21,7 @@ from exuvia.engines.sqlite.sampling import Sampled, sample
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.move.checks import found_in
 from exuvia.move.clock import Clock
+from exuvia.move.comparing import sampled_ranges
 from exuvia.move.ends import Reached, for_server, look_at, opened, reach, source_of
 from exuvia.move.events import Listener, one_at_a_time
 from exuvia.move.existing.checks import refuse
@@ -150,7 +151,7 @@ def _counted(
 ) -> TableProof:
     """Return a table's proof with the numbers of rows of the whole table, which have to agree where they are counts."""
     there, found = table.target, chosen[table.source.name]
-    rows = proof.values_compared // max(len(table.columns), 1)
+    rows = proof.rows_source - proof.rows_rejected if sampled_ranges(table, pages=0, pages_per_piece=1) else 0
     if not found.counted:
         about = estimate_rows(connection, there.schema, there.name)
         return replace(proof, rows_source=found.rows, rows_target=about, sample=TableSample(rows, False))

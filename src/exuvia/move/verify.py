@@ -236,11 +236,13 @@ class Verifier:
             for part, one in differing:
                 rows = max(one.source.rows, one.target.rows)
                 if read < _ROWS_LOCATED or named < _DIFFERENCES_SHOWN:
-                    located.append(finder.locate(part, rows, _DIFFERENCES_SHOWN - named))
+                    found = finder.locate(part, rows, _DIFFERENCES_SHOWN - named)
                     read += rows
-                    named += len(located[-1].differences)
+                    named += len(found.differences)
                 else:
-                    located.append(Located(DifferingRows(unread=rows), 0, ()))
+                    found = Located(DifferingRows(), 0, ())
+                is_explained = found.rows or found.quarantined
+                located.append(found if is_explained else replace(found, rows=DifferingRows(unread=rows)))
         return located
 
 

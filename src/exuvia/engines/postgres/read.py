@@ -20,12 +20,22 @@ from exuvia.errors import TargetError
 from exuvia.location import PostgresLocation
 
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Not every version has all of them
+_NO_TIMEOUTS = (
+    "SELECT set_config(name, '0', false) FROM pg_settings"
+    " WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')"
+)
 
 _BATCH_BYTES = 2**20
 
 _AS_TEXT = (Base.NUMERIC, Base.JSON, Base.JSONB, Base.TEXT, Base.VARCHAR)
-_SENT = {Base.TEXT_ARRAY: "array_send", Base.REAL_ARRAY: "array_send", Base.VECTOR: "vector_send"}
-_WIRE = (Base.TEXT_ARRAY, Base.REAL_ARRAY, Base.VECTOR)
+_SENT = {
+    Base.TEXT_ARRAY: "array_send",
+    Base.REAL_ARRAY: "array_send",
+    Base.VECTOR: "vector_send",
+    Base.BIT: "bit_send",
+}
+_WIRE = tuple(_SENT)
 
 _CANONICAL = {
     Base.SMALLINT: pa.int64(),
@@ -57,6 +67,8 @@ class Reader:
             self._connection = adbc.connect(url, autocommit=True)
             with self._connection.cursor() as cursor:
                 cursor.execute(FIND)
+                cursor.fetchall()
+                cursor.execute(_NO_TIMEOUTS)
                 cursor.fetchall()
                 if moment:
                     cursor.execute(BEGIN_READING)
