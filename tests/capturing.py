@@ -36,6 +36,9 @@ def put_under_capture(path: Path) -> CapturePlan:
     return plan
 
 
+_CLASSES = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
+
+
 class Follower:
     """A copy of every captured table: rows as (storage class, value), the logged key first."""
 
@@ -84,12 +87,9 @@ def actual(connection: apsw.Connection, described: Mapping[str, Table], plan: Ca
     """What the tables hold now, read by plain SELECT."""
     found = {}
     for table in plan.tables:
-        names = [quote(read.name) for read in reads_of(described[table.name], table)]
-        items = ", ".join(f"typeof({name}), {name}" for name in names)
-        rows = connection.execute(f"SELECT {items} FROM {quote(table.name)} NOT INDEXED").fetchall()
-        found[table.name] = Counter(
-            tuple((str(row[2 * number]), row[2 * number + 1]) for number in range(len(names))) for row in rows
-        )
+        names = ", ".join(quote(read.name) for read in reads_of(described[table.name], table))
+        rows = connection.execute(f"SELECT {names} FROM {quote(table.name)} NOT INDEXED").fetchall()
+        found[table.name] = Counter(tuple((_CLASSES[type(value)], value) for value in row) for row in rows)
     return found
 
 

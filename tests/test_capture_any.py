@@ -188,7 +188,7 @@ def follow_everything(schema: list[str], rounds: list[list[tuple[int, str]]]) ->
             connection.close()
 
 
-SETTINGS = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 @SETTINGS

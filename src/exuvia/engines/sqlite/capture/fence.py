@@ -18,8 +18,9 @@ from exuvia.engines.sqlite.capture.triggers import fence_triggers
 def fence(connection: apsw.Connection, catalog: Catalog, message: str, move_id: str) -> None:
     """Take capture out and put the fence up, inside the caller's transaction.
 
-    Every table gets triggers that raise ``message``, those in which virtual tables keep their data too, so that these
-    refuse writes as well. SQLite has no trigger that could refuse a change of the schema.
+    Every table gets triggers that raise ``message``. Virtual tables cannot have any; a full-text table is kept from
+    being written by those of the table where it keeps its texts. On its index tables they are not safe: FTS5 of
+    SQLite 3.54 crashes when several of its own statements fail at once. No trigger can refuse a change of the schema.
 
     Args:
         connection: A writer's connection, in a transaction that holds the write lock.
@@ -34,7 +35,12 @@ def fence(connection: apsw.Connection, catalog: Catalog, message: str, move_id: 
     connection.execute(f"CREATE TABLE {STATE}(key, value {MARK})")
     state.write(connection, Installed(move_id, fence=message))
     names = [table.name for table in catalog.tables]
-    names += [shadow for virtual in catalog.virtual_tables for shadow in virtual.shadows]
+    names += [
+        shadow
+        for virtual in catalog.virtual_tables
+        for shadow in virtual.shadows
+        if virtual.module.lower().startswith("fts") and shadow.lower() == f"{virtual.name}_content".lower()
+    ]
     for number, name in enumerate(names, 1):
         for sql in fence_triggers(number, name, message).values():
             connection.execute(sql)

@@ -48,7 +48,6 @@ class SourceWriter:
             HANDLES.leave(self._file, [])
             raise source_error(error, self.label) from error
         self.connection.set_busy_timeout(int(timeout * 1000))
-        stand_in(self.connection)
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +100,7 @@ def install(path: Path, plan: CapturePlan, move_id: str, *, timeout: float = 5.0
     """
     with SourceWriter(path, timeout) as writer, writer.transaction() as connection:
         _check_ready(connection, writer.label)
+        stand_in(connection)  # nothing but EXPLAIN needs a collation of the application's here
         before = {table.name: _refusals(connection, table) for table in plan.tables}
         for statement in log_definitions(plan.key_columns):
             connection.execute(statement)
@@ -132,7 +132,7 @@ def remove(path: Path, *, timeout: float = 5.0) -> bool:
 
 
 def installed(path: Path) -> Installed | None:
-    """Return what a file says of its capture or fence, None without one; nothing is written.
+    """Return what a file says of its capture or fence, None without one.
 
     Raises:
         SourceError: The file cannot be read.

@@ -139,8 +139,9 @@ def prune(connection: apsw.Connection, up_to: int, label: str) -> bool:
     Raises:
         SourceError: SQLite cannot write.
     """
+    timeout = int(str(connection.pragma("busy_timeout")))
+    connection.set_busy_timeout(0)
     try:
-        connection.set_busy_timeout(0)
         connection.execute("BEGIN IMMEDIATE")
         try:
             done = _pruned(connection)
@@ -157,6 +158,8 @@ def prune(connection: apsw.Connection, up_to: int, label: str) -> bool:
         if is_busy(error):
             return True
         raise source_error(error, label) from error
+    finally:
+        connection.set_busy_timeout(timeout)
     return end < up_to
 
 
