@@ -130,7 +130,8 @@ def _hash_bytes(array: pa.Array) -> Hashes:
     long = lengths > _LONG
     if long.any():
         _hash_long(hashes, buffer, offsets, np.flatnonzero(long))
-    _hash_short(hashes, buffer, offsets, np.where(long, 0, lengths))
+    if not long.all():
+        _hash_short(hashes, buffer, offsets, np.where(long, 0, lengths))
     return hashes
 
 

@@ -24,7 +24,7 @@ from exuvia.values.facts import (
 from exuvia.values.merge import EXAMPLES, merge
 from exuvia.values.packed import Mask, Numbers, offsets_and_data, windows
 from exuvia.values.reals import Doubles, integer_digits, most_decimals
-from exuvia.values.utf8 import characters, holding_nul, malformed, shortened
+from exuvia.values.utf8 import SHOWN, characters, holding_nul, malformed, shortened
 from exuvia.values.vectors import blob_vectors, text_vectors
 
 __all__ = ["facts_of", "merge"]
@@ -85,10 +85,7 @@ def _embeddings(texts: pa.Array | None, blobs: pa.Array | None, start: int) -> V
         return text_vectors(values, lambda rows: places.examples(rows, _shower(values)))
     lengths = pc.binary_length(values).to_numpy()
 
-    def show(at: int) -> str:
-        return _hexadecimal(values[at].as_py())
-
-    return blob_vectors(values, lengths, lambda rows: places.examples(rows, show))
+    return blob_vectors(values, lengths, lambda rows: places.examples(rows, _hexadecimal(values)))
 
 
 def _valid(array: pa.Array) -> Mask:
@@ -188,7 +185,14 @@ def _first_of(codes: NDArray[np.uint8], code: int) -> Numbers:
 
 
 def _shower(values: pa.Array) -> _Show:
-    return lambda at: shortened(values[at].as_py())
+    return lambda at: shortened(_head(values, at, 4 * SHOWN + 4))
+
+
+def _head(values: pa.Array, at: int, size: int) -> bytes:
+    """Return the first bytes of a value, without copying the whole of it."""
+    whole = values[at].as_buffer()
+    head: bytes = whole.slice(0, min(size, whole.size)).to_pybytes()
+    return head
 
 
 def _blobs(array: pa.Array, start: int) -> BlobFacts:
@@ -204,13 +208,16 @@ def _blobs(array: pa.Array, start: int) -> BlobFacts:
         max_length=int(lengths.max()),
         utf8=int(np.count_nonzero(~spoiled)),
         float32=_vectors(values, lengths),
-        examples=places.examples(np.arange(min(EXAMPLES, len(values))), lambda at: _hexadecimal(values[at].as_py())),
+        examples=places.examples(np.arange(min(EXAMPLES, len(values))), _hexadecimal(values)),
     )
 
 
-def _hexadecimal(value: bytes) -> str:
-    head = value[:24].hex().upper()
-    return f"X'{head}'" if len(value) <= 24 else f"X'{head}…' ({len(value)} bytes)"
+def _hexadecimal(values: pa.Array) -> _Show:
+    def show(at: int) -> str:
+        head, size = _head(values, at, 24).hex().upper(), values[at].as_buffer().size
+        return f"X'{head}'" if size <= 24 else f"X'{head}…' ({size} bytes)"
+
+    return show
 
 
 def _vectors(values: pa.Array, lengths: NDArray[np.integer]) -> int:

@@ -137,12 +137,17 @@ def _bounds(text: Bytes, size: int) -> Iterator[tuple[int, int]]:
     raise NotJsonError("not JSON: the JSON text ends too early")
 
 
+def has_escape(piece: Bytes) -> bool:
+    """Return whether a backslash occurs."""
+    return bool((piece == _BACKSLASH).any())
+
+
 def commas_of(text: Bytes) -> Numbers:
     """Return the commas of the outermost level of a short array or object."""
     return _Scan().bounds(text[1:])[0] + 1
 
 
-def characters(text: Bytes, size: int) -> Iterator[bytes]:
+def characters(text: Bytes, size: int) -> Iterator[Bytes]:
     """Yield a string's characters, escapes left as they are, in pieces of about ``size`` bytes that stand alone.
 
     Args:
@@ -165,7 +170,7 @@ def characters(text: Bytes, size: int) -> Iterator[bytes]:
             if end - place > _LONGEST_ESCAPE:
                 raise NotJsonError(f"not JSON: no character of a string stands at byte {place}")
             stop = end
-        yield text[place:stop].tobytes()
+        yield text[place:stop]
         place = stop
     if end < 1 or text[end] != _QUOTE:
         raise NotJsonError("not JSON: the JSON text ends too early")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
+from numpy.typing import NDArray
 
-from exuvia.values.jsonapart import characters, commas_of, members, skip_blanks
+from exuvia.values.jsonapart import characters, commas_of, has_escape, members, skip_blanks
 from exuvia.values.jsonparse import NotJsonError
 from exuvia.values.packed import Bytes
 from exuvia.values.utf8 import used_bytes
@@ -25,6 +26,8 @@ from exuvia.values.utf8 import used_bytes
 LONG = 2 << 20
 _PART = 256 * 1024
 _DEEPEST = 16  # long values inside long values; what nests deeper is read at once, whatever it takes
+Piece = bytes | memoryview
+
 _KEY = re.compile(rb'[ \t\n\r]*+("(?:[^"\\]++|\\.)*+")[ \t\n\r]*+:', re.DOTALL)
 _CLOSERS = {b"[": b"]", b"{": b"}", b'"': b'"'}
 
@@ -91,8 +94,8 @@ class _Check:
         """Return whether all are true, and look at all, since one that is not JSON may follow."""
         return sum(not safe for safe in judged) == 0
 
-    def _characters(self, piece: bytes) -> bool:
-        return b"\\" not in piece or self._short(b'"' + piece + b'"')
+    def _characters(self, piece: Bytes) -> bool:
+        return not has_escape(piece) or self._short(b'"' + piece.tobytes() + b'"')
 
     def _part(self, part: Bytes, opener: bytes, keys: array[int], depth: int) -> bool:
         """Return whether jsonb keeps some members; for those of an object, add the hashes of their keys."""
@@ -138,7 +141,7 @@ class _Spelling:
     canonical: Callable[[bytes], bytes]
     limits: Limits
 
-    def of(self, text: Bytes, depth: int) -> list[bytes | memoryview]:
+    def of(self, text: Bytes, depth: int) -> list[Piece]:
         """Return the pieces of a value's one spelling."""
         text = text[skip_blanks(text) :]
         opener = text[:1].tobytes()
@@ -148,11 +151,11 @@ class _Spelling:
             return [b'"', *map(self._characters, characters(text, self.limits.part)), b'"']
         return self._array(text, depth) if opener == b"[" else self._object(text, depth)
 
-    def _characters(self, piece: bytes) -> bytes:
-        return piece if b"\\" not in piece else self.canonical(b'"' + piece + b'"')[1:-1]
+    def _characters(self, piece: Bytes) -> Piece:
+        return self.canonical(b'"' + piece.tobytes() + b'"')[1:-1] if has_escape(piece) else piece.data
 
-    def _array(self, text: Bytes, depth: int) -> list[bytes | memoryview]:
-        pieces: list[bytes | memoryview] = []
+    def _array(self, text: Bytes, depth: int) -> list[Piece]:
+        pieces: list[Piece] = []
         for part in members(text, self.limits.part):
             pieces.append(b"," if pieces else b"[")
             if len(part) > self.limits.long:
@@ -161,22 +164,24 @@ class _Spelling:
                 pieces.append(self.canonical(b"[" + part.tobytes() + b"]")[1:-1])
         return [*pieces, b"]"]
 
-    def _object(self, text: Bytes, depth: int) -> list[bytes | memoryview]:
+    def _object(self, text: Bytes, depth: int) -> list[Piece]:
         """Spell an object; its members are sorted as Arrow's values, which take little more room than their bytes."""
-        keys, spelled = [], []
+        names: list[pa.Array] = []
+        spelled: list[pa.Array] = []
+        long: dict[int, list[Piece]] = {}
         for part in members(text, self.limits.part):
-            names, found = self._long(part, depth) if len(part) > self.limits.long else self._members(part)
-            keys.append(pa.array([name.encode() for name in names], pa.binary()))
+            if len(part) > self.limits.long:
+                key, value = _key_and_value(part)
+                long[sum(map(len, names))] = [self.canonical(key), b":", *self.of(value, depth + 1), b","]
+                keys, found = [orjson.loads(key)], pa.array([b""], pa.binary())
+            else:
+                keys, found = self._members(part)
+            names.append(pa.array([key.encode() for key in keys], pa.binary()))
             spelled.append(found)
-        order = pc.array_sort_indices(pa.concat_arrays(keys))
+        order = pc.array_sort_indices(pa.concat_arrays(names)).to_numpy()
         whole = pa.concat_arrays(spelled)
         del spelled
-        return [b"{", used_bytes(whole.take(order))[:-1].data, b"}"]
-
-    def _long(self, member: Bytes, depth: int) -> tuple[list[str], pa.Array]:
-        key, value = _key_and_value(member)
-        pieces = [self.canonical(key), b":", *self.of(value, depth + 1), b","]
-        return [orjson.loads(key)], pa.array([b"".join(pieces)], pa.binary())
+        return [b"{", *_in_order(whole, long, order), b"}"]
 
     def _members(self, part: Bytes) -> tuple[list[str], pa.Array]:
         """Return the keys of short members, and the members' spellings, each with a comma behind it."""
@@ -186,3 +191,23 @@ class _Spelling:
         offsets = np.array(edges[: len(names) + 1], np.int32)
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text[:-1] + b",")]
         return names, pa.Array.from_buffers(pa.binary(), len(names), buffers)
+
+
+def _in_order(short: pa.Array, long: Mapping[int, Sequence[Piece]], order: NDArray[np.unsignedinteger]) -> list[Piece]:
+    """Return the members of an object in this order, without the last comma.
+
+    Args:
+        short: The spelling of each member, each with a comma behind it; empty for a long one.
+        long: The pieces of the long ones, likewise.
+        order: The numbers of the members.
+    """
+    pieces: list[Piece] = []
+    start = 0
+    for place in [*np.flatnonzero(np.isin(order, list(long))).tolist(), len(order)]:
+        run = used_bytes(short.take(pa.array(order[start:place])))
+        pieces += [run.data] if len(run) else []
+        pieces += long[int(order[place])] if place < len(order) else []
+        start = place + 1
+    if pieces:
+        pieces[-1] = pieces[-1][:-1]
+    return pieces

@@ -155,6 +155,9 @@ def canonical_json_array(array: pa.Array) -> pa.Array:
             continue
         texts = whole.slice(first, last - first).to_pylist()
         found += _canonical_group(texts, data[int(offsets[first]) : int(offsets[last])])
+    if len(found) == 1 and found[0] is not None:  # perhaps a long one, which is not to be copied once more
+        offsets = np.array([0, len(found[0])], np.int32)
+        return pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(offsets), pa.py_buffer(found[0])])
     return pa.array(found, pa.binary()).cast(pa.string())
 
 

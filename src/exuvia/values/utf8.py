@@ -8,6 +8,9 @@ import pyarrow.compute as pc
 
 from exuvia.values.packed import Bytes, Mask, Numbers, offsets_and_data, windows
 
+SHOWN = 60
+"""So many characters of a text are shown to people."""
+
 _WINDOW = 1 << 20
 
 
@@ -91,7 +94,7 @@ def characters(array: pa.Array) -> Numbers:
     return lengths
 
 
-def shortened(value: bytes, limit: int = 60) -> str:
+def shortened(value: bytes, limit: int = SHOWN) -> str:
     """Return a text for people of at most ``limit`` characters; malformed bytes and control characters are replaced."""
     text = value[: 4 * limit + 4].decode(errors="replace")
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: limit + 1])
