@@ -198,7 +198,8 @@ def vec0(tmp_path: Path) -> Path:
         """
         CREATE VIRTUAL TABLE plain USING vec0(embedding float[16]);
         CREATE VIRTUAL TABLE m USING vec0(doc text primary key, e float[16] distance_metric=cosine, tiny int8[8],
-            +body text, genre text, year integer, ok boolean, score float, tenant integer partition key, chunk_size=8);
+            bits bit[16], +body text, genre text, year integer, ok boolean, score float,
+            tenant integer partition key, chunk_size=8);
         CREATE VIRTUAL TABLE keyed USING vec0(nr integer primary key, v float[16] distance_metric=l1);
         """
     )
@@ -207,12 +208,13 @@ def vec0(tmp_path: Path) -> Path:
         for number, vector in enumerate(vectors(50)):
             connection.execute("INSERT INTO plain(rowid, embedding) VALUES (?, ?)", (3 * number + 1, packed(vector)))
             connection.execute(
-                "INSERT INTO m(doc, e, tiny, body, genre, year, ok, score, tenant)"
-                " VALUES (?, ?, vec_int8(?), ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO m(doc, e, tiny, bits, body, genre, year, ok, score, tenant)"
+                " VALUES (?, ?, vec_int8(?), vec_bit(?), ?, ?, ?, ?, ?, ?)",
                 (
                     f"d{number}",
                     packed(vector),
-                    bytes(range(number, number + 8)),
+                    bytes(range(number + 100, number + 108)),
+                    bytes((number, 255 - number // 2)),
                     f"body {number}",
                     "é" * (number % 9) + "a longer genre" * (number % 3),
                     (-1) ** number * 7**number % 2**60,
@@ -236,7 +238,7 @@ def test_a_vec0_table_arrives_with_every_column_and_its_index(vec0: Path, pip_ur
     connection = apsw.Connection(str(vec0), flags=apsw.SQLITE_OPEN_READONLY)
     connection.enable_load_extension(True)
     connection.load_extension(sqlite_vec.loadable_path())
-    names = "doc, e, tiny, body, genre, year, ok, score, tenant"
+    names = "doc, e, tiny, bits, body, genre, year, ok, score, tenant"
     expected = connection.execute(f"SELECT {names} FROM m ORDER BY doc").fetchall()
     with psycopg.connect(pip_url) as target:
         got = target.execute(f'SELECT {names} FROM m ORDER BY doc COLLATE "C"'.encode()).fetchall()
@@ -248,17 +250,60 @@ def test_a_vec0_table_arrives_with_every_column_and_its_index(vec0: Path, pip_ur
     for theirs, ours in zip(expected, got, strict=True):
         assert json.loads(ours[1]) == pytest.approx(list(struct.unpack("<16f", bytes(theirs[1]))))  # type: ignore[arg-type]
         assert ours[0] == theirs[0]
-        assert (bytes(ours[2]), *ours[3:6], int(ours[6]), *ours[7:]) == tuple(theirs[2:])
+        assert json.loads(ours[2]) == list(struct.unpack("8b", bytes(theirs[2])))  # type: ignore[arg-type]
+        assert str(ours[3]) == "".join(f"{byte:08b}"[::-1] for byte in bytes(theirs[3]))  # type: ignore[arg-type]
+        assert (*ours[4:7], int(ours[7]), *ours[8:]) == tuple(theirs[4:])
     query = "SELECT rowid FROM plain WHERE embedding MATCH ? AND k = 5 ORDER BY distance"
     assert nearest == [row[0] for row in connection.execute(query, (packed(vectors(50)[9]),))]
     made_indexes = indexes(pip_url)
     assert "plain USING hnsw (embedding vector_l2_ops)" in made_indexes
     assert "m USING hnsw (e vector_cosine_ops)" in made_indexes
     assert "keyed USING hnsw (v vector_l1_ops)" in made_indexes
+    assert "m USING hnsw (tiny vector_l2_ops)" in made_indexes
+    assert "m USING hnsw (bits bit_hamming_ops)" in made_indexes
     fates = {(one.kind, one.name): one.fate for one in report.objects}
     assert fates["virtual table", "m"] is Fate.REPLACED
     assert fates["shadow table", "m_vector_chunks00"] is Fate.REPLACED
-    assert "int8" in told(report.plan, "m.tiny")
+    assert "holds them exactly" in told(report.plan, "m.tiny")
+    assert "lowest bit of each byte" in told(report.plan, "m.bits")
+
+
+def test_bits_are_found_in_the_order_in_which_vec0_finds_them(vec0: Path, pip_url: str) -> None:
+    import sqlite_vec
+
+    migrate(vec0, pip_url)
+    connection = apsw.Connection(str(vec0), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.enable_load_extension(True)
+    connection.load_extension(sqlite_vec.loadable_path())
+    query = "SELECT doc, vec_distance_hamming(bits, vec_bit(x'0f3c')) FROM m ORDER BY 2, 1"
+    expected = connection.execute(query).fetchall()
+    bits = "".join(f"{byte:08b}"[::-1] for byte in b"\x0f\x3c")
+    assert fetch(pip_url, f"SELECT doc, bits <~> B'{bits}' FROM m ORDER BY 2, doc COLLATE \"C\"") == expected
+    quantized = "SELECT vec_to_json(vec_quantize_binary(e)) FROM m ORDER BY doc"
+    theirs = ["".join(str(bit) for bit in json.loads(str(row[0]))) for row in connection.execute(quantized)]
+    ours = fetch(pip_url, 'SELECT binary_quantize(e)::text FROM m ORDER BY doc COLLATE "C"')
+    assert [row[0] for row in ours] == theirs
+
+
+def test_without_pgvector_bits_are_bits_and_int8_elements_are_real(vec0: Path, debian_url: str) -> None:
+    report = migrate(vec0, debian_url)
+    assert report.proof is not None
+    assert report.proof.equal
+    assert {"tiny": "real[]", "bits": "bit(16)"}.items() <= types(report.plan).items()
+    assert fetch(debian_url, "SELECT bits::text, tiny FROM m WHERE doc = 'd1'") == [
+        ("1000000011111111", [float(number) for number in range(101, 109)])
+    ]
+    assert "bit_count" in told(report.plan, "m.bits")
+    assert "hnsw" not in indexes(debian_url)
+
+
+def test_an_index_of_bits_by_another_distance_is_refused(vec0: Path) -> None:
+    planned = plan(vec0, options=PlanOptions(overrides=load('[tables.m.columns]\nbits = { distance = "l2" }')))
+    assert [problem.where for problem in planned.problems if problem.level == "error"] == ["m.bits"]
+    left = plan(vec0, options=PlanOptions(overrides=load('[tables.m.columns]\nbits = { distance = "none" }')))
+    again = plan(vec0, options=PlanOptions(overrides=load(dump(left))))
+    assert 'bits = { type = "bit(16)", distance = "none" }' in dump(left)
+    assert again.tables == left.tables
 
 
 def test_a_vec0_table_can_be_left_out_by_name(vec0: Path, any_url: str) -> None:

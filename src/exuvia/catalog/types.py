@@ -32,6 +32,7 @@ class Base(StrEnum):
     TEXT_ARRAY = "text[]"
     REAL_ARRAY = "real[]"
     VECTOR = "vector"
+    BIT = "bit"
 
 
 _ALIASES = {
@@ -57,7 +58,8 @@ class SqlType:
 
     Args:
         base: The type's name.
-        size: Characters of ``varchar(n)``, dimensions of ``vector(n)``, precision of ``numeric(p, s)``.
+        size: Characters of ``varchar(n)``, dimensions of ``vector(n)``, bits of ``bit(n)``, precision of
+            ``numeric(p, s)``.
         scale: Decimals of ``numeric(p, s)``; None elsewhere.
     """
 
@@ -94,14 +96,22 @@ class SqlType:
         return parsed
 
     def _check(self, text: str) -> None:
-        sized = self.base in (Base.VARCHAR, Base.NUMERIC, Base.VECTOR)
+        sized = self.base in (Base.VARCHAR, Base.NUMERIC, Base.VECTOR, Base.BIT)
         wrong_numeric = self.base is Base.NUMERIC and self.size is not None and not 1 <= self.size <= 1000
         wrong_scale = self.scale is not None and (self.base is not Base.NUMERIC or self.scale > 1000)
         wrong_vector = self.base is Base.VECTOR and (self.size is None or not 1 <= self.size <= 16000)
+        wrong_bit = self.base is Base.BIT and (self.size is None or self.size % 8 or not 8 <= self.size <= 83_886_080)
         wrong_varchar = self.base is Base.VARCHAR and self.size is not None and not 1 <= self.size <= 10_485_760
-        if (self.size is not None and not sized) or wrong_numeric or wrong_scale or wrong_vector or wrong_varchar:
+        if (
+            (self.size is not None and not sized)
+            or wrong_numeric
+            or wrong_scale
+            or wrong_vector
+            or wrong_bit
+            or wrong_varchar
+        ):
             raise PlanError(
                 f"{text!r} has parameters that PostgreSQL does not take.",
-                hint="Write for example varchar(20), numeric(10,2) or vector(384).",
+                hint="Write for example varchar(20), numeric(10,2), vector(384), or bit(384) with whole bytes.",
                 code="type",
             )

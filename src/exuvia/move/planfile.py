@@ -36,7 +36,7 @@ _HEADER = """\
 #               "julian", "core_data", "webkit"
 #   naive_time  what a time without a zone means in a timestamptz: "utc", "local"
 #   separator   what stands between the elements of a text that becomes text[]: ","
-#   distance    by which a vector's index finds the nearest: "cosine", "l2", "inner", "l1", or "none" for no index
+#   distance    by which a vector's index finds the nearest: "cosine", "l2", "inner", "l1", "hamming"; or "none"
 #   on_misfit   what becomes of a value that does not fit: "quarantine" (its row is put aside), "null"
 #   exclude     true leaves it out
 # A table can have a name, a schema and exclude = true; an index, a view and a trigger can have exclude = true.

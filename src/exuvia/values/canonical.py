@@ -30,7 +30,9 @@ _TYPES = {
 
 def canonical_type(sql_type: SqlType) -> pa.DataType:
     """Return the Arrow type of ``sql_type``'s values: numeric is the text that PostgreSQL prints, uuid 16 bytes,
-    json and jsonb their text."""
+    bit its packed bytes, json and jsonb their text."""
     if sql_type.base is Base.VECTOR:
         return pa.list_(pa.float32(), sql_type.size or 0)
+    if sql_type.base is Base.BIT:
+        return pa.binary((sql_type.size or 0) // 8)
     return _TYPES[sql_type.base]

@@ -50,6 +50,7 @@ def _ways() -> Mapping[tuple[Base, StorageClass], _Way]:
         (Base.BYTEA, _REAL): _Way(text.reals_to_bytea),
         (Base.BYTEA, _TEXT): _Way(text.bytes_to_bytea, nulls=True),
         (Base.BYTEA, _BLOB): _Way(text.bytes_to_bytea, nulls=True),
+        (Base.BIT, _BLOB): _Way(text.blobs_to_bits),
         (Base.UUID, _TEXT): _Way(text.texts_to_uuid),
         (Base.UUID, _BLOB): _Way(text.blobs_to_uuid),
         (Base.TIME, _TEXT): _Way(time.texts_to_time),

@@ -115,6 +115,12 @@ def blobs_to_uuid(array: pa.Array, _: Rule) -> pa.Array:
     return sized_blobs(array, 16, pa.binary(16))
 
 
+def blobs_to_bits(array: pa.Array, rule: Rule) -> pa.Array:
+    """BLOB of n bits, the first of which is the highest of the first byte."""
+    size = (rule.type.size or 0) // 8
+    return sized_blobs(array, size, pa.binary(size))
+
+
 def sized_blobs(array: pa.Array, size: int, kind: pa.DataType) -> pa.Array:
     """Return BLOBs of ``size`` bytes as fixed-width values of ``kind``, null where one has another size."""
     offsets, data = offsets_and_data(array)

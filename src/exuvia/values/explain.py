@@ -33,6 +33,7 @@ _NAMES = {
     Base.TEXT_ARRAY: "a list of texts",
     Base.REAL_ARRAY: "a list of float32 numbers",
     Base.VECTOR: "a vector",
+    Base.BIT: "a string of bits",
     Base.JSON: "JSON",
     Base.JSONB: "JSON",
 }
@@ -218,8 +219,9 @@ def _blob(value: bytes, rule: Rule) -> str:
         return f"a BLOB of {_count(size, 'byte')}, a UUID has 16"
     if base is Base.VECTOR and size == 4 * (rule.type.size or 0):
         return f"a BLOB with a number that is not finite, which {rule.type} cannot hold"
-    if base is Base.VECTOR:
-        return f"a BLOB of {_count(size, 'byte')}, {rule.type} takes {4 * (rule.type.size or 0)}"
+    if base in (Base.VECTOR, Base.BIT):
+        taken = 4 * (rule.type.size or 0) if base is Base.VECTOR else (rule.type.size or 0) // 8
+        return f"a BLOB of {_count(size, 'byte')}, {rule.type} takes {taken}"
     return f"a BLOB of {_count(size, 'byte')} is not {_NAMES.get(base, base.value)}"
 
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from exuvia.catalog.types import Base, SqlType
 from exuvia.engines.large_rows import are_large
-from exuvia.engines.postgres.wire import real_arrays, text_arrays, vectors
+from exuvia.engines.postgres.wire import bits, real_arrays, text_arrays, vectors
 from exuvia.engines.postgres.wire_numeric import numerics
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -143,6 +143,8 @@ def _field(type_: SqlType, array: pa.Array) -> _Field:
         array = text_arrays(array)
     elif type_.base is Base.REAL_ARRAY:
         array = real_arrays(array)
+    elif type_.base is Base.BIT:
+        array = bits(array)
     else:
         array = as_binary(array)
     return _variable(array)

@@ -31,6 +31,8 @@ def needed(tables: Iterable[TargetTable]) -> frozenset[str]:
     for table in tables:
         if any(column.type.base is Base.VECTOR for column in table.columns):
             found.add(VECTOR)
+        if any("bit_hamming_ops" in part.sql for index in table.indexes for part in index.parts):
+            found.add(VECTOR)
         if any("gin_trgm_ops" in part.sql for index in table.indexes for part in index.parts):
             found.add(TRIGRAMS)
     return frozenset(found)

@@ -29,8 +29,13 @@ _NO_TIMEOUTS = (
 _BATCH_BYTES = 2**20
 
 _AS_TEXT = (Base.NUMERIC, Base.JSON, Base.JSONB, Base.TEXT, Base.VARCHAR)
-_SENT = {Base.TEXT_ARRAY: "array_send", Base.REAL_ARRAY: "array_send", Base.VECTOR: "vector_send"}
-_WIRE = (Base.TEXT_ARRAY, Base.REAL_ARRAY, Base.VECTOR)
+_SENT = {
+    Base.TEXT_ARRAY: "array_send",
+    Base.REAL_ARRAY: "array_send",
+    Base.VECTOR: "vector_send",
+    Base.BIT: "bit_send",
+}
+_WIRE = tuple(_SENT)
 
 _CANONICAL = {
     Base.SMALLINT: pa.int64(),

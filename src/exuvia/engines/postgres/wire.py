@@ -41,6 +41,12 @@ def real_arrays(array: pa.Array) -> pa.Array:
     return pa.array(rows, pa.binary())
 
 
+def bits(array: pa.Array) -> pa.Array:
+    """Encode packed bits as bit: how many, then their bytes (bit_recv, src/backend/utils/adt/varbit.c)."""
+    head = pa.scalar(struct.pack(">i", 8 * array.type.byte_width), pa.binary())
+    return pc.binary_join_element_wise(head, array.cast(pa.binary()), pa.scalar(b"", pa.binary()))
+
+
 def _text_array(items: list[str | None]) -> bytes:
     parts = [_array_head(len(items), _TEXT_OID, has_null=None in items)]
     for item in items:
@@ -66,10 +72,12 @@ def _array_head(length: int, element_oid: int, *, has_null: bool) -> bytes:
 
 
 def wire_form(type_: SqlType, array: pa.Array) -> pa.Array:
-    """Return a canonical array of text[], real[] or vector as PostgreSQL's binary form, null where it is null."""
+    """Return a canonical array of text[], real[], vector or bit as PostgreSQL's binary form, null where it is null."""
     if type_.base is Base.TEXT_ARRAY:
         return text_arrays(array)
     if type_.base is Base.REAL_ARRAY:
         return real_arrays(array)
+    if type_.base is Base.BIT:
+        return bits(array)
     records = pa.array(vectors(array).tolist(), pa.binary())
     return pc.if_else(array.is_valid(), records, pa.scalar(None, pa.binary()))

@@ -21,6 +21,7 @@ INTEGER = "exuvia_integer"
 DOUBLE = "exuvia_double"
 SHORT_TEXT = "exuvia_short_text"
 WIDENED = "exuvia_widened"
+REVERSED = "exuvia_reversed"
 EXISTED = "exuvia_chroma_existed"
 INDEXED = "exuvia_chroma_vector"
 FAULT = "exuvia_chroma_fault"
@@ -42,6 +43,7 @@ def register(connection: apsw.Connection, indexes: Indexes) -> None:
         DOUBLE: _double,
         SHORT_TEXT: _short_text,
         WIDENED: _widened,
+        REVERSED: _reversed,
         EXISTED: indexes.existed,
         INDEXED: indexes.vector,
         FAULT: indexes.fault,
@@ -114,3 +116,11 @@ def _short_text(data: bytes | None) -> bytes | None:
 def _widened(data: bytes | None) -> bytes | None:
     """Elements of int8 as those of float32, which hold them exactly."""
     return None if data is None else np.frombuffer(data, np.int8).astype("<f4").tobytes()
+
+
+def _reversed(data: bytes | None) -> bytes | None:
+    """Bits of which the first is the lowest of its byte, as sqlite-vec has them, with the first as the highest."""
+    return None if data is None else data.translate(_MIRRORED)
+
+
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))

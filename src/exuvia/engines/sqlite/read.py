@@ -141,6 +141,9 @@ class Reader:
         self, table: Table, columns: Sequence[ColumnRead], tail: str, limit: int
     ) -> Iterator[dict[str, Cells]]:
         names = [column.name for column in columns]
+        if self.order(table).calls_functions:
+            # The limit keeps SQLite from computing a value as often as it is named
+            tail = f"FROM (SELECT {', '.join(map(quote, names))} {tail} LIMIT -1)"
         try:
             for batch in row_batches(self._rows, names, tail, (limit, BATCH_BYTES), self._to_utf8):
                 for column in columns:

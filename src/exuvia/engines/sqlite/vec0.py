@@ -2,7 +2,8 @@
 
 The layout is that of ARCHITECTURE.md at https://github.com/asg017/sqlite-vec: ``<t>_rowids`` says in which chunk
 and at which place of it a row is; ``<t>_vector_chunks00`` holds a chunk's vectors one after the other, in a BLOB per
-chunk, ``<t>_metadatachunks00`` its metadata likewise, ``<t>_auxiliary`` the other columns row by row.
+chunk, ``<t>_metadatachunks00`` its metadata likewise, ``<t>_auxiliary`` the other columns row by row. Functions of
+exuvia's read the parts of these BLOBs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from enum import StrEnum
 
 from exuvia.catalog.model import Affinity, Column, Key, Table, VirtualTable
 from exuvia.catalog.names import fold
-from exuvia.engines.sqlite.order import quote
+from exuvia.engines.sqlite.functions import DOUBLE, INTEGER, PART, REVERSED, SHORT_TEXT, WIDENED
+from exuvia.engines.sqlite.order import literal, quote
 from exuvia.engines.sqlite.tokens import Token, split, tokenize
 
 MODULE = "vec0"
@@ -22,8 +24,6 @@ MODULE = "vec0"
 _VECTOR = re.compile(r"(float|f32|float32|int8|i8|bit)\s*\[\s*(\d+)\s*\]", re.IGNORECASE)
 _ELEMENTS = {"float": "float32", "f32": "float32", "float32": "float32", "int8": "int8", "i8": "int8", "bit": "bit"}
 _TEXT_VIEW = 16  # bytes per row: a length of 4 and the first 12 bytes of the text
-_HEXADECIMAL = "123456789ABCDEF"
-_WHOLE_FRACTION = 1075  # the exponent at which a double's fraction is a whole number
 
 
 class Role(StrEnum):
@@ -88,7 +88,7 @@ def _column(sql: str, argument: Sequence[Token]) -> VecColumn | None:
         return VecColumn(name, Role.AUXILIARY, kind)
     if vector is not None:
         distance = re.search(r"distance_metric\s*=\s*(\w+)", rest)
-        measure = distance[1] if distance else "l2"
+        measure = "hamming" if _ELEMENTS[vector[1]] == "bit" else distance[1] if distance else "l2"
         return VecColumn(name, Role.VECTOR, kind, _ELEMENTS[vector[1]], int(vector[2]), measure)
     if "primary" in rest.split():
         return VecColumn(name, Role.KEY, kind)
@@ -98,7 +98,8 @@ def _column(sql: str, argument: Sequence[Token]) -> VecColumn | None:
 def derived(table: VirtualTable) -> Table | None:
     """Return a vec0 table's rows as an ordinary table; None where the shadow tables are not those of the layout.
 
-    Vectors are BLOBs as the application wrote them: float32 and int8 elements one after the other, bits packed.
+    Vectors are BLOBs: float32 elements as the application wrote them, int8 elements as float32, which holds them
+    exactly, and bits packed, each byte beginning with its highest.
     """
     found = vec0(table)
     shadows = {fold(name): name for name in table.shadows}
@@ -139,6 +140,11 @@ class _Layout:
     def table(self, suffix: str) -> str:
         return f"main.{quote(self.shadows[fold(f'{self.name}_{suffix}')])}"
 
+    def part(self, suffix: str, column: str, length: int, place: str = "r.chunk_offset") -> str:
+        """SQL of the bytes at a place in a chunk's BLOB, of which each place has as many."""
+        table = literal(self.shadows[fold(f"{self.name}_{suffix}")])
+        return f"{PART}({table}, {literal(column)}, r.chunk_id, {place} * {length}, {length})"
+
     def join(self, suffix: str, key: str, of_row: str) -> str:
         """Read a shadow table too, and return its alias."""
         if suffix not in self.joined:
@@ -161,10 +167,10 @@ def _items(found: Vec0, layout: _Layout) -> Iterator[tuple[Column, str]]:
             declared = Column(column.name, column.type.upper(), _AFFINITIES.get(column.type, Affinity.BLOB))
             yield declared, "r.id" if column.type == "text" else "r.rowid"
         elif column.role is Role.VECTOR:
-            alias = layout.join(f"vector_chunks{number:02}", "rowid", "chunk_id")
-            length = _bytes(column)
-            type_name = f"FLOAT[{column.size}]" if column.elements == "float32" else "BLOB"
-            yield Column(column.name, type_name), f"substr({alias}.vectors, r.chunk_offset * {length} + 1, {length})"
+            vector = layout.part(f"vector_chunks{number:02}", "vectors", _bytes(column))
+            type_name = f"{'BIT' if column.elements == 'bit' else 'FLOAT'}[{column.size}]"
+            function = {"int8": WIDENED, "bit": REVERSED}.get(column.elements, "")
+            yield Column(column.name, type_name), f"{function}({vector})"
         elif column.role is Role.PARTITION:
             alias = layout.join("chunks", "chunk_id", "chunk_id")
             yield _declared(column), f"{alias}.partition{number:02}"
@@ -187,44 +193,15 @@ def _bytes(column: VecColumn) -> int:
 
 
 def _metadata(column: VecColumn, number: int, layout: _Layout) -> str:
-    alias = layout.join(f"metadatachunks{number:02}", "rowid", "chunk_id")
-    data = f"{alias}.data"
+    chunks = f"metadatachunks{number:02}"
     if column.type == "text":
-        start = f"r.chunk_offset * {_TEXT_VIEW}"
-        length = _integer(f"substr({data}, {start} + 1, 4)", 4)
         longer = layout.table(f"metadatatext{number:02}")
         return (
-            f"CASE WHEN {length} <= 12 THEN CAST(substr({data}, {start} + 5, {length}) AS TEXT)"
-            f" ELSE (SELECT t.data FROM {longer} t WHERE t.rowid = +r.rowid) END"
+            f"ifnull(CAST({SHORT_TEXT}({layout.part(chunks, 'data', _TEXT_VIEW)}) AS TEXT),"
+            f" (SELECT t.data FROM {longer} t WHERE t.rowid = +r.rowid))"
         )
     if column.type in ("bool", "boolean"):
-        return f"({_integer(f'substr({data}, r.chunk_offset / 8 + 1, 1)', 1)} >> (r.chunk_offset % 8)) & 1"
-    value = _integer(f"substr({data}, r.chunk_offset * 8 + 1, 8)", 8)
-    return _double(value) if column.type in ("float", "double", "real") else value
-
-
-def _integer(blob: str, size: int) -> str:
-    """SQL for the little-endian integer in a BLOB: SQLite has no function for it but hex()."""
-    digits = []
-    for at in range(size):
-        for half in (0, 1):
-            digit = f"instr('{_HEXADECIMAL}', substr(hex({blob}), {2 * at + 1 + half}, 1))"
-            digits.append(f"({digit} << {8 * at + (4 if half == 0 else 0)})")
-    return f"({' | '.join(digits)})"
-
-
-def _double(bits: str) -> str:
-    """SQL for the IEEE 754 double with these bits: sign and fraction, times or through powers of two, all exact."""
-    exponent, fraction = "((b >> 52) & 2047)", "(b & 4503599627370495)"
-    whole = f"(CASE {exponent} WHEN 0 THEN {fraction} ELSE {fraction} | 4503599627370496 END)"
-    shift = f"(max({exponent}, 1) - {_WHOLE_FRACTION})"
-    powers = [(1 << bit, 1 << bit) for bit in range(10)] + [(1024, 512), (1024, 512)]
-    up = "".join(
-        f" * (CASE WHEN {shift} > 0 AND {shift} & {bit} THEN {2.0**power!r} ELSE 1.0 END)" for bit, power in powers
-    )
-    down = "".join(
-        f" / (CASE WHEN {shift} < 0 AND -{shift} & {bit} THEN {2.0**power!r} ELSE 1.0 END)" for bit, power in powers
-    )
-    sign = "(CASE WHEN b < 0 THEN -1.0 ELSE 1.0 END)"
-    special = f"CASE WHEN {exponent} = 2047 THEN CASE {fraction} WHEN 0 THEN {sign} * 9e999 END"
-    return f"(SELECT {special} ELSE {sign} * {whole}{up}{down} END FROM (SELECT {bits} AS b))"
+        eight = layout.part(chunks, "data", 1, "(r.chunk_offset / 8)")
+        return f"({INTEGER}({eight}) >> (r.chunk_offset % 8)) & 1"
+    value = layout.part(chunks, "data", 8)
+    return f"{DOUBLE if column.type in ('float', 'double', 'real') else INTEGER}({value})"

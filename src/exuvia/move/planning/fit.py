@@ -36,6 +36,7 @@ _FORMS: dict[Base, frozenset[TextForm]] = {
     Base.TEXT_ARRAY: _ANY_TEXT,
     Base.REAL_ARRAY: frozenset({TextForm.JSON_ARRAY}),
     Base.VECTOR: frozenset({TextForm.JSON_ARRAY}),
+    Base.BIT: frozenset(),
 }
 
 
@@ -146,6 +147,8 @@ def _blobs(rule: Rule, facts: BlobFacts, *, seen: bool, trusted: bool) -> list[M
         found = some(("BLOB that is not text", "BLOBs that are not text"), facts.count - facts.utf8, facts.examples)
         return [*found, Misfit(f"BLOBs of up to {facts.max_length:,} bytes", 0)] if too_long else found
     if base is Base.UUID and facts.min_length == facts.max_length == 16:
+        return []
+    if base is Base.BIT and facts.min_length == facts.max_length == (size or 0) // 8:
         return []
     if base in (Base.VECTOR, Base.REAL_ARRAY):
         return [] if seen and (trusted or facts.float32 == facts.count) else _blob_vectors(size, facts, seen=seen)

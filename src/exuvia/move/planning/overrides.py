@@ -13,8 +13,8 @@ from exuvia.errors import PlanError
 from exuvia.move.plan import Misfit, Style
 from exuvia.values.rules import Epoch, NaiveTime
 
-Distance = Literal["cosine", "l2", "inner", "l1", "none"]
-DISTANCES: tuple[Distance, ...] = ("cosine", "l2", "inner", "l1", "none")
+Distance = Literal["cosine", "l2", "inner", "l1", "hamming", "none"]
+DISTANCES: tuple[Distance, ...] = ("cosine", "l2", "inner", "l1", "hamming", "none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,19 +17,23 @@ MAX_DIMENSIONS = 16_000  # pgvector's limit for a column of type vector
 _DECLARED = re.compile(
     r"\s*(?:(?:float|f32|float32)\s*\[\s*(\d+)\s*\]|(?:f32_blob|float32|vector)\s*\(\s*(\d+)\s*\))\s*", re.IGNORECASE
 )
+_BITS = re.compile(r"\s*bit\s*\[\s*(\d+)\s*\]\s*", re.IGNORECASE)
 _ANY_SIZE = "float[]"
 _MOST = 0.9  # of the values have one size, else the column is nothing that vectors alone would explain
 _VALUES = ("value is", "values are")
 
 
 def declared_vector(declared_type: str, facts: ColumnFacts, *, pgvector: bool) -> Proposal | None:
-    """Return the vector that a declared type asks for, such as ``float[384]`` or ``F32_BLOB(384)``.
+    """Return the vector that a declared type asks for, such as ``float[384]``, ``F32_BLOB(384)`` or ``bit[384]``.
 
     ``float[]`` is vector(n) where all values have one size, else real[].
     """
     if declared_type.lower() == _ANY_SIZE:
         several = Proposal(Rule(SqlType(Base.REAL_ARRAY)), "vectors of several sizes, or of few numbers")
         return embedding(facts, pgvector=pgvector) or several
+    bits = _BITS.fullmatch(declared_type)
+    if bits is not None and int(bits[1]) and int(bits[1]) % 8 == 0:
+        return Proposal(Rule(SqlType(Base.BIT, int(bits[1]))), f"declared {declared_type}")
     match = _DECLARED.fullmatch(declared_type)
     if match is None:
         return None
@@ -38,7 +42,8 @@ def declared_vector(declared_type: str, facts: ColumnFacts, *, pgvector: bool) -
 
 def is_vector(declared_type: str) -> bool:
     """Whether a declared type is one of vectors."""
-    return declared_type.lower() == _ANY_SIZE or _DECLARED.fullmatch(declared_type) is not None
+    forms = (_DECLARED, _BITS)
+    return declared_type.lower() == _ANY_SIZE or any(form.fullmatch(declared_type) is not None for form in forms)
 
 
 def embedding(facts: ColumnFacts, *, pgvector: bool) -> Proposal | None:
@@ -84,7 +89,7 @@ def vector_problems(rule: Rule, facts: ColumnFacts, where: str) -> tuple[Problem
         where: The column, as ``table.column``.
     """
     size, vectors = _size(facts), facts.vectors
-    if size is None or vectors is None or rule.type.base in (Base.TEXT_ARRAY, Base.UUID):
+    if size is None or vectors is None or rule.type.base in (Base.TEXT_ARRAY, Base.UUID, Base.BIT):
         return ()
     found = [*_odd(vectors, size, where)]
     if rule.type.base is Base.VECTOR and facts.texts is not None:
