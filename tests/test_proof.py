@@ -132,15 +132,24 @@ def test_a_long_text_is_shown_where_it_differs(tmp_path: Path, any_url: str) -> 
     assert len(found.source) < 200
 
 
-def test_null_is_not_the_text_that_shows_it(tmp_path: Path, any_url: str) -> None:
-    source = tmp_path / "null.db"
+def test_values_that_print_alike_are_told_apart(tmp_path: Path, any_url: str) -> None:
+    source = tmp_path / "alike.db"
     with sqlite3.connect(source) as connection:
-        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b REAL)")
-        connection.execute("INSERT INTO t VALUES (1, 'NULL', 0.0)")
-    migrate(source, any_url)
-    change(any_url, "UPDATE t SET a = NULL, b = '-0'")
-    found = proof_of(verify(source, any_url)).differences
-    assert [(one.column, one.source, one.target) for one in found] == [("a", "NULL", "NULL"), ("b", "0.0", "-0.0")]
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b REAL, c REAL, d JSON)")
+        connection.execute("INSERT INTO t VALUES (1, 'NULL', 0.0, 1.0, '{\"x\": [1, 2.50]}')")
+        connection.execute("INSERT INTO t VALUES (2, '', 0.0, 1.0, '{\"y\": 1, \"x\": 2}')")
+    native = PlanOptions(style="native")
+    migrate(source, any_url, options=MoveOptions(native))
+    change(any_url, 'UPDATE t SET d = \'{"x":2,"y":1}\' WHERE id = 2')
+    assert verify(source, any_url, options=MoveOptions(native)).status == "moved"
+    change(any_url, "UPDATE t SET a = NULL, b = '-0', c = 'NaN', d = '{\"x\": [1, 2.51]}' WHERE id = 1")
+    found = proof_of(verify(source, any_url, options=MoveOptions(native))).differences
+    assert [(one.column, one.source, one.target) for one in found] == [
+        ("a", "'NULL'", "NULL"),
+        ("b", "0.0", "-0.0"),
+        ("c", "1.0", "nan"),
+        ("d", '{"x":[1,2.5]}', '{"x":[1,2.51]}'),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -96,11 +96,15 @@ def _whole(names: Sequence[str], row: Row) -> str:
 
 
 def _both(ours: Value, theirs: Value) -> tuple[str, str]:
-    """Return two values cut so that the place where they part is in sight."""
+    """Return two values cut so that the place where they part is in sight; a text has quotes if need be."""
     pairs = zip(ours.text, theirs.text, strict=False)
     apart = next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(ours.text), len(theirs.text)))
     start = max(0, apart - _BEFORE) if max(len(ours.text), len(theirs.text)) > _WIDTH else 0
-    return _cut(ours, start), _cut(theirs, start)
+    found = _cut(ours, start), _cut(theirs, start)
+    if found[0] != found[1]:
+        return found
+    first, second = (f"'{text}'" if value.length else text for text, value in zip(found, (ours, theirs), strict=True))
+    return first, second if first != second else f"{second}, other beyond {_KEPT:,} characters"
 
 
 def _cut(value: Value, start: int = 0) -> str:
