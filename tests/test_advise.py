@@ -7,7 +7,6 @@ import math
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ import psycopg
 import pytest
 
 import exuvia
+from exuvia.engines.sqlite.observe.visits import visiting
 from exuvia.errors import ConfigError, SourceError
 from exuvia.ops.advisor.advise import AdviseOptions, advise
 from exuvia.ops.advisor.growth import default_file
@@ -48,6 +48,7 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def database(path: Path, sql: str) -> Path:
     connection = sqlite3.connect(path)
+    connection.execute("PRAGMA synchronous = OFF")
     connection.executescript(sql)
     connection.close()
     return path
@@ -82,6 +83,7 @@ def files(folder: Path) -> dict[str, str]:
 def log_of(path: Path, rows: Sequence[tuple[object, ...]], columns: str = "at, agent_id") -> Path:
     """A table of events with an agent for each."""
     connection = sqlite3.connect(path)
+    connection.execute("PRAGMA synchronous = OFF")
     connection.execute(f"CREATE TABLE log (id INTEGER PRIMARY KEY, {columns})")
     marks = ", ".join("?" * len(columns.split(",")))
     connection.executemany(f"INSERT INTO log ({columns}) VALUES ({marks})", rows)
@@ -137,34 +139,33 @@ def test_processes_that_write_are_agents_and_their_waits_are_reasons(tmp_path: P
     assert any("busy timeout" in fix.what for fix in found.fixes)
 
 
-def test_every_writer_gets_on_while_a_large_table_is_read(tmp_path: Path) -> None:
-    path = database(
-        tmp_path / "app.db",
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);"
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)"
-        "INSERT INTO t SELECT i, hex(randomblob(50)) FROM n",
+UPDATING = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
+connection.execute("PRAGMA synchronous = OFF")
+longest, end = 0, time.monotonic() + 1.5
+while time.monotonic() < end:
+    start = time.monotonic()
+    connection.execute("INSERT INTO t (a) VALUES ('x')")
+    longest = max(longest, time.monotonic() - start)
+    time.sleep(0.01)
+print(longest)
+"""
+
+
+def test_a_writer_gets_on_while_questions_are_asked_that_take_for_ever(tmp_path: Path) -> None:
+    path = database(tmp_path / "app.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, 'x')")
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n, t"
+    writer = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", UPDATING, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    longest = 0.0
-    done = threading.Event()
-
-    def write() -> None:
-        nonlocal longest
-        program = "import sqlite3, sys, time\nc = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)\n\
-c.execute('PRAGMA synchronous = OFF')\nmost = 0\nend = time.monotonic() + 1.5\n\
-while time.monotonic() < end:\n    t = time.monotonic(); c.execute('UPDATE t SET a = 1 WHERE id = 1')\n\
-    most = max(most, time.monotonic() - t); time.sleep(0.01)\nprint(most)"
-        ran = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
-        longest = float(ran.stdout)
-        done.set()
-
-    thread = threading.Thread(target=write)
-    thread.start()
-    while not done.is_set():
-        found = advise(path, replace(QUICK, hold=0.02, check=True))
-        assert found.facts.tables[0].rows >= 200_000
-        time.sleep(0.05)
-    thread.join()
-    assert longest < 0.6
+    with visiting(path, 0.05) as visits:
+        while writer.poll() is None:
+            assert visits.ask(endless) is None
+            assert visits.ask("SELECT 1 FROM t WHERE id = 1") == [(1,)]
+    output, errors = writer.communicate()
+    assert not errors
+    assert float(output) < 1
 
 
 def test_what_takes_longer_than_a_visit_is_estimated_and_said_so(tmp_path: Path) -> None:

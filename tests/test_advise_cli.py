@@ -124,7 +124,8 @@ def test_ctrl_c_ends_it_and_leaves_nothing(small: Path) -> None:
     assert [entry.name for entry in Path().iterdir()] == ["small.db"]
 
 
-def test_progress_is_told_where_there_is_no_terminal(small: Path) -> None:
-    command = [sys.executable, "-c", "from exuvia.cli import main; main()", "advise", str(small), "--watch", "3"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert re.search(r"Looking at locks: \d of 3 s, 0 of \d+ looks found the lock taken", ran.stderr)
+def test_progress_is_told_where_there_is_no_terminal(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exuvia.cli.advise._EVERY", 0.2)
+    result = advise(small, "--watch", "1")
+    assert re.search(r"Looking at locks: \d of 1 s, 0 of \d+ looks found the lock taken", result.stderr)
+    assert "Looking at locks" not in advise(small, "--watch", "0.5", "--quiet").stderr

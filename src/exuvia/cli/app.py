@@ -29,6 +29,8 @@ _CODES = (
     (6, "the two sides differ"),
     (7, "a row could not go, with --on-error stop"),
     (8, "moved, but some rows are in quarantine"),
+    (10, "advise --exit-code: prepare"),
+    (11, "advise --exit-code: move now"),
     (130, "interrupted"),
 )
 _CODES_HELP = "[bold]Exit codes[/bold]\n\n" + "\n\n".join(f"  {code:>3}  {meaning}" for code, meaning in _CODES)

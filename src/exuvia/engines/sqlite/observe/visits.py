@@ -94,7 +94,8 @@ class Visits:
             SourceError: It cannot be read.
         """
         found = inspect(self.connection, label)
-        self.renew()
+        if time.monotonic() >= self._until:
+            self.renew()
         return found
 
     def renew(self) -> None:
