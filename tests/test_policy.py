@@ -285,6 +285,15 @@ def test_a_key_keeps_its_type_only_if_no_two_spellings_can_mean_the_same(
     assert str(decide(declared, found).rule.type) != "text"
 
 
+def test_a_type_that_only_the_values_suggest_has_to_hold_the_default_too() -> None:
+    found = facts(['{"a": 1}'], FORMS)
+    kept = choose(Column("c", "TEXT", Affinity.TEXT, default="''"), found, style="native", context=Context("t.c"))
+    taken = choose(Column("c", "TEXT", Affinity.TEXT, default="'{}'"), found, style="native", context=Context("t.c"))
+    assert (str(kept.rule.type), str(taken.rule.type)) == ("text", "jsonb")
+    never = Column("created_at", "INTEGER", Affinity.INTEGER, default="0")
+    assert str(choose(never, facts([SECONDS]), style="native", context=Context("t.c")).rule.type) == "bigint"
+
+
 def test_core_datas_seconds_are_not_taken_for_unix_time() -> None:
     choice = decide("TIMESTAMP", [694_224_000], context=Context("t.c", core_data=True))
     assert str(choice.rule.type) == "bigint"

@@ -104,6 +104,9 @@ class Source:
 
     def columns(self, table: str) -> tuple[SourceColumn, ...]:
         """Return a table's columns, generated ones included."""
+        content = self._content(table)
+        if content is not None:
+            return tuple(SourceColumn(name, "", False, None, 0, 0) for name in content)
         found = self._connection.execute(f"PRAGMA table_xinfo({quoted(table)})").fetchall()
         return tuple(
             SourceColumn(
@@ -146,6 +149,9 @@ class Source:
         vectors = vector_columns(self._declaration(table))
         if vectors is not None:
             return self._vector_rows(table, columns, vectors)
+        content = self._content(table)
+        if content is not None:
+            return self.rows(f"{table}_content", tuple(content.get(column, column) for column in columns))
         wanted = ", ".join(self._exact(quoted(column)) for column in columns)
         taken = {folded(column.name) for column in self.columns(table)}
         rowid = next((name for name in ("rowid", "_rowid_", "oid") if name not in taken), "NULL")
@@ -154,6 +160,19 @@ class Source:
         except sqlite3.OperationalError:
             found = self._connection.execute(f"SELECT NULL, {wanted} FROM {quoted(table)}")
         return [(row[0], self._values(row[1:])) for row in found]
+
+    def _content(self, table: str) -> dict[str, str] | None:
+        """Return where the texts of an FTS3 or FTS4 table are whose tokenizer is not installed, by column: the shadow
+        table ``<name>_content`` has ``c0title`` for ``title``. None for tables that can be opened."""
+        try:
+            self._connection.execute(f"PRAGMA table_xinfo({quoted(table)})").fetchall()
+        except sqlite3.OperationalError as error:
+            if "unknown tokenizer" not in str(error):
+                raise
+        else:
+            return None
+        names = self._connection.execute(f"PRAGMA table_info({quoted(table + '_content')})").fetchall()
+        return {re.sub(r"^c\d+", "", _str(row[1])): _str(row[1]) for row in names[1:]}
 
     def is_vectors(self, table: str) -> bool:
         """Tell whether a table is one of sqlite-vec's, which only its shadow tables show."""

@@ -6,6 +6,7 @@ import re
 
 from exuvia.catalog.model import Column
 from exuvia.catalog.types import Base
+from exuvia.engines.postgres.translate import translate_default
 from exuvia.move.planning import policy_faithful
 from exuvia.move.planning.declared import Declared, Family
 from exuvia.move.planning.fit import fits
@@ -102,7 +103,14 @@ def proposals(
         rest: tuple[Proposal, ...] = (plain(Base.TEXT, "text, whose length PostgreSQL does not need to limit"),)
     else:
         rest = policy_faithful.proposals(column, declared, facts, naive_time, context)
-    return (seen, *rest) if seen is not None and fits(seen.rule, facts) else rest
+    return (seen, *rest) if seen is not None and fits(seen.rule, facts) and _takes_default(seen, column) else rest
+
+
+def _takes_default(seen: Proposal, column: Column) -> bool:
+    """Whether a type that only the values suggest holds the default too, which later rows will have."""
+    if column.default is None or column.default.strip().upper() == "NULL":
+        return True
+    return translate_default(column.default, seen.rule.type, affinity=column.affinity).sql is not None
 
 
 def _temporal(
