@@ -1,4 +1,4 @@
-"""``python -m bench``: measure, print the tables, and write them to bench/RESULTS.md or bench/CORRECTNESS.md."""
+"""``python -m bench``: measure, print the tables, and write them to RESULTS.md, WAYS.md or CORRECTNESS.md in bench/."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import correctness, memory, speed
+from bench import correctness, memory, speed, ways
 from bench.contenders import compile_exuvia
 from bench.data import DATASETS
 from bench.facts import machine_facts
@@ -28,6 +28,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", action="append", choices=tuple(DATASETS), help="only this data (repeatable)")
     parser.add_argument("--large", action="store_true", help="also measure peak memory on a file of 5 GB")
+    parser.add_argument("--ways", action="store_true", help="measure there, back, export and import instead")
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
     parser.add_argument(
         "--match", default="", metavar="TEXT", help="with --correctness: only files whose name holds TEXT"
@@ -44,6 +45,8 @@ def main(given: list[str]) -> int:
         facts = machine_facts(server, command)
         if options.correctness:
             _publish("CORRECTNESS.md", correctness.report(facts, correctness.measure(server, options.match)))
+        elif options.ways:
+            _publish("WAYS.md", ways.report(facts, ways.measure(server, options.runs)))
         else:
             _publish("RESULTS.md", _measured(server, facts, options))
     return 0

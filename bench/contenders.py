@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -75,6 +75,15 @@ def exuvia(source: Path, url: str) -> Finished:
         stages = json.loads(report.read_text(encoding="utf-8"))["stages"]
     seconds = {stage["stage"]: float(stage["seconds"]) for stage in stages}
     return Finished(finished.seconds, finished.peak_bytes, finished.code, finished.output, seconds)
+
+
+def run_exuvia(arguments: Sequence[str], directory: Path) -> Finished:
+    """Run a command of exuvia's that prints a report as JSON."""
+    finished = timed([str(_EXUVIA), *arguments, "--json"], directory)
+    if finished.code != 0:
+        raise RuntimeError(f"exuvia {' '.join(arguments)} failed:\n{finished.output}")
+    seconds = {stage["stage"]: float(stage["seconds"]) for stage in json.loads(finished.output)["stages"]}
+    return replace(finished, stages=seconds)
 
 
 def has_pgloader() -> bool:

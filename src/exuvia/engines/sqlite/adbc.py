@@ -1,10 +1,10 @@
-"""One connection of ADBC's SQLite driver: SQL in, Arrow record batches out, without Python's lock."""
+"""Connections of ADBC's SQLite driver: SQL and Arrow record batches in and out, without Python's lock."""
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 import adbc_driver_sqlite
@@ -25,8 +25,45 @@ class ClassMismatch(Exception):  # noqa: N818 - a signal to read again, not an e
         self.column = column
 
 
-class ArrowConnection:
-    """A connection that runs one statement at a time for one thread.
+class BulkConnection:
+    """A connection that runs one statement at a time for one thread; its errors are the driver's own.
+
+    Args:
+        uri: A path, or a ``file:`` URI.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._database = AdbcDatabase(driver=adbc_driver_sqlite._driver_path(), uri=uri)
+        try:
+            self._connection = AdbcConnection(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def execute(self, sql: str) -> pa.Table:
+        """Run a statement and return its rows."""
+        with AdbcStatement(self._connection) as statement:
+            statement.set_sql_query(sql)
+            handle, _ = statement.execute_query()
+            with pa.RecordBatchReader._import_from_c(handle.address) as reader:
+                return reader.read_all()
+
+    def execute_many(self, sql: str, batches: Iterable[pa.RecordBatch]) -> None:
+        """Run a statement with every row of batches as its parameters."""
+        with AdbcStatement(self._connection) as statement:
+            statement.set_sql_query(sql)
+            for batch in batches:
+                statement.bind(batch)
+                statement.execute_update()
+
+    def close(self) -> None:
+        """Close the connection and the driver's handle."""
+        self._connection.close()
+        self._database.close()
+
+
+class ArrowConnection(BulkConnection):
+    """A connection that reads.
 
     The driver infers a column's type from the first batch and converts silently what does not fit later, so every
     query begins with a row of known types, which is taken out again, and the types are checked.
@@ -38,22 +75,9 @@ class ArrowConnection:
     """
 
     def __init__(self, uri: str, label: str, stop: threading.Event) -> None:
+        super().__init__(uri)
         self.label = label
         self._stop = stop
-        self._database = AdbcDatabase(driver=adbc_driver_sqlite._driver_path(), uri=uri)
-        try:
-            self._connection = AdbcConnection(self._database)
-        except BaseException:
-            self._database.close()
-            raise
-
-    def execute(self, sql: str) -> None:
-        """Run a statement and drop its rows; raises the driver's own error."""
-        with AdbcStatement(self._connection) as statement:
-            statement.set_sql_query(sql)
-            handle, _ = statement.execute_query()
-            with pa.RecordBatchReader._import_from_c(handle.address) as reader:
-                reader.read_all()
 
     def stream(
         self, select: str, types: Sequence[pa.DataType], batch_rows: int, table: str = ""
@@ -100,11 +124,6 @@ class ArrowConnection:
                     raise ClassMismatch(int(mismatch[1])) from None
                 raise source_error(error, self.label, table) from error
         raise stopped(where)
-
-    def close(self) -> None:
-        """Close the connection and the driver's handle; raises nothing that matters to a reader."""
-        self._connection.close()
-        self._database.close()
 
 
 _EXAMPLES: dict[Any, str] = {pa.int64(): "0", pa.float64(): "0.0", pa.string(): "''", pa.binary(): "x''"}

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import adbc_driver_sqlite
 import apsw
 import pyarrow as pa
-from adbc_driver_manager import AdbcConnection, AdbcDatabase, AdbcStatement
 
+from exuvia.engines.sqlite.adbc import BulkConnection
 from exuvia.engines.sqlite.order import quote
 from exuvia.engines.sqlite.rows import stand_in
 from exuvia.errors import TargetError
@@ -42,16 +41,9 @@ class Loader:
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._codec = _CODECS.get(encoding)
-        self._database = AdbcDatabase(
-            driver=adbc_driver_sqlite._driver_path(), uri=f"{path.absolute().as_uri()}?mode=rw"
-        )
-        try:
-            self._connection = AdbcConnection(self._database)
-        except BaseException:
-            self._database.close()
-            raise
+        self._connection = BulkConnection(f"{path.absolute().as_uri()}?mode=rw")
         for sql in SETUP:
-            self._execute(sql)
+            self._connection.execute(sql)
 
     def insert(self, table: str, columns: Sequence[str], batches: Iterable[Sequence[Cells]]) -> None:
         """Insert rows in one transaction.
@@ -64,7 +56,7 @@ class Loader:
         Raises:
             RefusedError: SQLite does not take a row.
         """
-        self._execute("BEGIN")
+        self._connection.execute("BEGIN")
         try:
             for batch in batches:
                 parameters: list[pa.Array] = []
@@ -73,14 +65,13 @@ class Loader:
                 sql = f"INSERT INTO main.{quote(table)} ({names}) VALUES ({', '.join(terms)})"
                 self._run(table, sql, parameters)
         except BaseException:
-            self._execute("ROLLBACK")
+            self._connection.execute("ROLLBACK")
             raise
-        self._execute("COMMIT")
+        self._connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-        self._database.close()
 
     def _term(self, cells: Cells, parameters: list[pa.Array]) -> str:
         """Add a column's values to the parameters, and return the SQL of its value."""
@@ -102,20 +93,10 @@ class Loader:
 
     def _run(self, table: str, sql: str, parameters: Sequence[pa.Array]) -> None:
         batch = pa.RecordBatch.from_arrays(list(parameters), names=[f"p{number}" for number in range(len(parameters))])
-        with AdbcStatement(self._connection) as statement:
-            statement.set_sql_query(sql)
-            statement.bind(batch)
-            try:
-                statement.execute_update()
-            except Exception as error:
-                raise refused(table, error) from error
-
-    def _execute(self, sql: str) -> None:
-        with AdbcStatement(self._connection) as statement:
-            statement.set_sql_query(sql)
-            handle, _ = statement.execute_query()
-            with pa.RecordBatchReader._import_from_c(handle.address) as reader:
-                reader.read_all()
+        try:
+            self._connection.execute_many(sql, [batch])
+        except Exception as error:
+            raise refused(table, error) from error
 
 
 def insert_row_by_row(

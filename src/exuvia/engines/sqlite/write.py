@@ -9,12 +9,11 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import adbc_driver_sqlite
 import apsw
 import pyarrow as pa
-from adbc_driver_manager import AdbcConnection, AdbcDatabase, AdbcStatement
 from adbc_driver_manager import Error as DriverError
 
+from exuvia.engines.sqlite.adbc import BulkConnection
 from exuvia.engines.sqlite.order import quote
 from exuvia.errors import TargetError
 
@@ -129,8 +128,7 @@ class Writer:
 
     def __init__(self, path: Path, ledger: Path, label: Path) -> None:
         self._label = label
-        self._database = AdbcDatabase(driver=adbc_driver_sqlite._driver_path(), uri=str(path.absolute()))
-        self._bulk = AdbcConnection(self._database)
+        self._bulk = BulkConnection(str(path.absolute()))
         attached = str(ledger.absolute()).replace("'", "''")
         try:
             for sql in (f"ATTACH '{attached}' AS ledger", *_LOADING):
@@ -142,7 +140,6 @@ class Writer:
     def close(self) -> None:
         """Close the file."""
         self._bulk.close()
-        self._database.close()
 
     def execute(self, sql: str) -> pa.Table:
         """Run a statement and return its rows.
@@ -151,7 +148,7 @@ class Writer:
             TargetError: SQLite refuses it.
         """
         try:
-            return self._run(sql)
+            return self._bulk.execute(sql)
         except DriverError as error:
             raise TargetError(
                 f"{self._label} cannot be written: {_message(error)}.", hint=sql.splitlines()[0][:200], code="write"
@@ -175,15 +172,17 @@ class Writer:
             self.execute("COMMIT")
         except BaseException:
             with suppress(DriverError):  # SQLite has undone it by itself where the disk is full
-                self._run("ROLLBACK")
+                self._bulk.execute("ROLLBACK")
             raise
 
-    def load(self, table: str, columns: Sequence[str], values: Sequence[str], batches: Iterable[pa.RecordBatch]) -> int:
-        """Insert rows and return how many.
+    def load(
+        self, table: str, columns: Sequence[str], values: Sequence[str], batches: Iterable[pa.RecordBatch]
+    ) -> None:
+        """Insert rows.
 
         Args:
             table: The table.
-            columns: The columns to fill; without any, rows of defaults are made.
+            columns: The columns to fill.
             values: For each column the SQL of its value, with one ``?``.
             batches: The rows.
 
@@ -191,26 +190,13 @@ class Writer:
             TargetError: SQLite refuses a row, or the disk is full.
         """
         names = ", ".join(quote(column) for column in columns)
-        rows = 0
+        sql = f"INSERT INTO {quote(table)} ({names}) VALUES ({', '.join(values)})"
         try:
-            with AdbcStatement(self._bulk) as statement:
-                statement.set_sql_query(f"INSERT INTO {quote(table)} ({names}) VALUES ({', '.join(values)})")
-                for batch in batches:
-                    statement.bind(batch)
-                    statement.execute_update()
-                    rows += batch.num_rows
+            self._bulk.execute_many(sql, batches)
         except DriverError as error:
             raise TargetError(
                 f"Table {table!r} cannot be written to {self._label}: {_message(error)}.", code="write"
             ) from error
-        return rows
-
-    def _run(self, sql: str) -> pa.Table:
-        with AdbcStatement(self._bulk) as statement:
-            statement.set_sql_query(sql)
-            handle, _ = statement.execute_query()
-            with pa.RecordBatchReader._import_from_c(handle.address) as reader:
-                return reader.read_all()
 
 
 def attempt(path: Path, sql: str) -> str:
