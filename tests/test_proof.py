@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from exuvia.cli.app import app
 from exuvia.errors import ConfigError
-from exuvia.move import differences
+from exuvia.move import differences, sampling
 from exuvia.move.events import Listener, Progress
 from exuvia.move.pipeline import MoveOptions, Sample, migrate, verify
 from exuvia.move.planner import PlanOptions
@@ -248,6 +248,31 @@ def test_rows_that_only_the_target_has_are_seen_by_the_count(make: Make, any_url
     table = proof_of(verify(source, any_url, options=MoveOptions(sample=Sample(500))))
     assert not table.equal
     assert (table.differences[0].source, table.differences[0].target) == ("12,000 rows", "12,001 rows")
+
+
+def test_rows_of_a_large_file_are_not_counted_and_their_number_is_told_as_an_estimate(
+    make: Make, any_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "COUNTED_BYTES", 0)
+    source = make("integer", MANY)
+    with sqlite3.connect(source) as connection:
+        connection.execute("DELETE FROM t WHERE id BETWEEN 5000 AND 6000")
+    migrate(source, any_url)
+    change(any_url, "UPDATE t SET name = 'other' WHERE id = 1")
+    report = verify(source, any_url, options=MoveOptions(sample=Sample(500)))
+    table = proof_of(report)
+    assert table.sample is not None
+    assert not table.sample.counted
+    assert table.differing == DifferingRows(changed=1)
+    assert "of about 12,000 rows" in shown(report)
+
+
+def test_a_sample_names_a_table_that_is_not_there(make: Make, any_url: str) -> None:
+    table = proof_of(verify(make("integer", MANY), any_url, options=MoveOptions(sample=Sample(500))))
+    assert not table.equal
+    assert "no table" in table.differences[0].target
+    assert table.differences[0].source == "12,000 rows"
+    assert table.rows_source == MANY
 
 
 def test_small_tables_are_compared_whole_even_without_a_key(make: Make, any_url: str) -> None:

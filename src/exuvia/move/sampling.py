@@ -31,11 +31,11 @@ from exuvia.move.lending import Lender
 from exuvia.move.options import MoveOptions, Sample, Source, Target
 from exuvia.move.plan import ColumnPlan, Plan, TablePlan
 from exuvia.move.planner import build
-from exuvia.move.results import Difference, MoveReport, Proof, TableProof, TableSample
+from exuvia.move.results import Difference, DifferingRows, MoveReport, Proof, TableProof, TableSample
 from exuvia.move.verify import Verifier
 from exuvia.values.profile import Chunk
 
-_COUNTED_BYTES = 4 << 30  # to count the rows of a larger file takes longer than a quick look may
+COUNTED_BYTES = 4 << 30  # to count the rows of a larger file takes longer than a quick look may
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def verify_sample(
     begun = time.perf_counter()
     with opened(source, options.jobs) as snapshot:
         server = reach(target, options)
-        chosen = _Chosen(wanted, snapshot.size_bytes <= _COUNTED_BYTES)
+        chosen = _Chosen(wanted, snapshot.size_bytes <= COUNTED_BYTES)
         connections = Lender(server.connect)
         try:
             expected, tables, missing = _plan(
@@ -138,10 +138,7 @@ def _with_counts(
     chosen: Mapping[str, Sampled],
 ) -> Proof:
     compared = [_counted(connection, one, table, chosen) for one, table in zip(proof.tables, tables, strict=True)]
-    lacking = [
-        replace(one, rows_source=chosen[one.table].rows, sample=TableSample(0, chosen[one.table].counted))
-        for one in missing
-    ]
+    lacking = [_lacking(one, chosen[one.table]) for one in missing]
     found = (*compared, *lacking)
     return replace(proof, tables=found, equal=all(one.equal for one in found))
 
@@ -168,6 +165,18 @@ def _counted(
         return proof
     words = Difference(table.source.name, "", "", f"{found.rows:,} rows", f"{count:,} rows")
     return replace(proof, equal=False, differences=(words, *proof.differences))
+
+
+def _lacking(proof: TableProof, found: Sampled) -> TableProof:
+    """Return the proof of a table that the target lacks with the number of all its rows."""
+    differences = tuple(replace(one, source=f"{found.rows:,} rows") for one in proof.differences)
+    return replace(
+        proof,
+        rows_source=found.rows,
+        differences=differences,
+        differing=DifferingRows(missing=found.rows),
+        sample=TableSample(0, found.counted),
+    )
 
 
 def _as_compared(plan: Plan, tables: Sequence[TablePlan], chosen: Mapping[str, Sampled]) -> Plan:
