@@ -15,7 +15,7 @@ _ENDS: Final = 100
 _PLACES: Final = 10
 _AT_EACH: Final = 20
 _MAX_COLUMNS: Final = 600
-_MAX_TEXT: Final = 64
+_MAX_TEXT: Final = 256
 _CODECS: Final = {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 
 Value = int | float | str | None
@@ -23,8 +23,8 @@ Value = int | float | str | None
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value: its storage class, its bytes as SQLite stores text and BLOBs, and the value itself, of text the first
-    64 characters and of BLOBs nothing."""
+    """A value: its storage class, its bytes in UTF-8 (estimated where the database has UTF-16), and the value itself,
+    None for BLOBs and for text over 256 bytes."""
 
     kind: str
     bytes: int
@@ -123,7 +123,10 @@ class _Source:
 
     def _cells(self, row: Sequence[Any]) -> tuple[Cell, ...]:
         parts = (row[place : place + 3] for place in range(1, len(row), 3))
-        return tuple(Cell(kind, size or 0, self._plain(value)) for kind, size, value in parts)
+        return tuple(Cell(kind, self._bytes(kind, size or 0), self._plain(value)) for kind, size, value in parts)
+
+    def _bytes(self, kind: str, size: int) -> int:
+        return size // 2 if kind == "text" and self.codec != "utf-8" else size
 
     def _plain(self, value: int | float | bytes | None) -> Value:
         return value.decode(self.codec, "replace") if isinstance(value, bytes) else value
@@ -131,6 +134,6 @@ class _Source:
 
 def _term(column: str) -> str:
     name = quote(column)
-    text = f"CAST(substr({name}, 1, {_MAX_TEXT}) AS BLOB)"
+    text = f"CASE WHEN octet_length({name}) <= {_MAX_TEXT} THEN CAST({name} AS BLOB) END"
     value = f"CASE typeof({name}) WHEN 'text' THEN {text} WHEN 'blob' THEN NULL ELSE {name} END"
     return f"typeof({name}), octet_length({name}), {value}"

@@ -7,9 +7,9 @@ ahead, and a question that takes longer than a whole visit stays unanswered.
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,7 @@ WAL_HOLD: Final = 10.0
 """Seconds for which a checkpoint may have to wait, in WAL mode; writers do not."""
 
 _PAUSE: Final = 0.05
+_AGAIN: Final = 0.005
 
 
 class Visits:
@@ -42,13 +43,14 @@ class Visits:
     def __init__(self, path: Path, hold: float | None = None) -> None:
         self._path = path
         self._snapshot = Snapshot.open(path, readers=0)
+        self._worker = ThreadPoolExecutor(1)
         self._until = 0.0
         try:
             self.wal = in_wal_mode(path)
             self.hold = hold if hold is not None else WAL_HOLD if self.wal else JOURNAL_HOLD
             self._begin()
         except BaseException:
-            self._snapshot.close()
+            self.close()
             raise
 
     @property
@@ -107,33 +109,29 @@ class Visits:
 
     def close(self) -> None:
         """End the last visit."""
+        self._worker.shutdown()
         self._snapshot.close()
 
     def _begin(self) -> None:
         self._until = time.monotonic() + self.hold
 
     def _try(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]] | None:
+        """Ask within what is left of the visit. A thread of its own lets signals in while SQLite works; a progress
+        handler would not do, since count(*) is one opcode."""
+        left = None if math.isinf(self._until) else max(self._until - time.monotonic(), 0)
+        answer = self._worker.submit(lambda: list(self.connection.execute(sql, tuple(parameters))))
         try:
-            with self._in_time():
-                return list(self.connection.execute(sql, tuple(parameters)))
+            wait([answer], left)
+        finally:
+            while not answer.done():  # it may not have begun yet
+                self.connection.interrupt()
+                wait([answer], _AGAIN)
+        try:
+            return answer.result()
         except apsw.InterruptError:
             return None
         except apsw.Error as error:
             raise source_error(error, str(self._path)) from error
-
-    @contextmanager
-    def _in_time(self) -> Iterator[None]:
-        """Interrupt what runs when the visit is over. A progress handler would not do: count(*) is one opcode."""
-        if math.isinf(self._until):
-            yield
-            return
-        timer = threading.Timer(max(self._until - time.monotonic(), 0), self.connection.interrupt)
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
 
 
 @contextmanager
