@@ -115,6 +115,7 @@ def test_most_vectors_of_the_samples_are_in_the_index_files_only(chroma: Path) -
         assert len(queued(chroma, collection)) < 8
 
 
+@pytest.mark.parametrize("chroma", VERSIONS[1:], indirect=True)
 @pytest.mark.parametrize("name", ["index_metadata.pickle", "header.bin", "data_level0.bin", "length.bin"])
 @pytest.mark.parametrize("damage", ["missing", "cut", "other"])
 def test_a_missing_or_damaged_file_is_named_and_its_vectors_are_counted(chroma: Path, name: str, damage: str) -> None:
@@ -174,6 +175,20 @@ def test_an_index_that_changes_while_it_is_read_is_an_error(chroma: Path) -> Non
     path.write_bytes(path.read_bytes() + b"more")
     with pytest.raises(SourceError, match=r"data_level0\.bin was changed by another program"):
         snapshot.close()
+
+
+def test_changes_that_chromadb_has_not_made_yet_are_counted(chroma: Path) -> None:
+    assert not [problem for problem in told(plan(chroma / "chroma.sqlite3"), "chroma_documents") if problem.count]
+    connection = apsw.Connection(str(chroma / "chroma.sqlite3"))
+    connection.execute(
+        "INSERT INTO embeddings_queue(seq_id, operation, topic, id, vector, encoding)"
+        " SELECT 10000, 0, 'persistent://default/default/' || id, 'new', zeroblob(48), 'FLOAT32' FROM collections"
+        " WHERE name = 'l2-docs'"
+    )
+    connection.close()
+    (warning,) = [one for one in told(plan(chroma / "chroma.sqlite3"), "chroma_documents") if one.level == "warning"]
+    assert warning.message.startswith("1 change is in ChromaDB's queue and not yet made")
+    assert "l2-docs" in warning.message
 
 
 def test_several_distances_and_restored_lengths_are_told(chroma: Path) -> None:

@@ -169,12 +169,14 @@ class Unreadable:
 @dataclass(frozen=True, slots=True)
 class VectorIndex:
     """A collection's index of vectors in files beside the database: the distance by which it is searched ('cosine',
-    'l2' or 'inner'), why it cannot be read (empty where it can be), and how many vectors are lost with it."""
+    'l2' or 'inner'), why it cannot be read (empty where it can be), how many vectors are lost with it, and how many
+    changes are still to be made to the collection's documents."""
 
     collection: str
     distance: str
     fault: str = ""
     lost: int = 0
+    pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import apsw
 
 from exuvia.catalog.model import Affinity, Column, Key, Table, VectorIndex
 from exuvia.catalog.names import fold
+from exuvia.engines.sqlite.chroma_files import sequence
 from exuvia.engines.sqlite.functions import EXISTED, FAULT, INDEXED
 
 NAME = "chroma_documents"
@@ -116,8 +117,25 @@ def vector_indexes(connection: apsw.Connection, tables: Iterable[Table]) -> Iter
         lost = 0
         if fault is not None:
             counted = f"SELECT count(*) {_FROM} WHERE c.id = ? AND {_vector(found)} IS NULL"
-            lost = int(str((connection.execute(counted, (each.key,)).fetchone() or (0,))[0]))
-        yield VectorIndex(each.name, each.distance, str(fault or ""), lost)
+            lost = _integer(connection, counted, each.key)
+        yield VectorIndex(each.name, each.distance, str(fault or ""), lost, _pending(connection, each.key))
+
+
+def _pending(connection: apsw.Connection, collection: str) -> int:
+    """How many changes ChromaDB has queued and not yet made to a collection's documents."""
+    made = connection.execute(
+        "SELECT p.seq_id FROM main.max_seq_id p JOIN main.segments s ON s.id = p.segment_id"
+        " WHERE s.collection = ? AND s.scope = 'METADATA'",
+        (collection,),
+    ).fetchone()
+    if made is None or not isinstance(made[0], int | bytes):
+        return 0
+    queued = "SELECT count(*) FROM main.embeddings_queue WHERE substr(topic, -36) = ? AND seq_id > ?"
+    return _integer(connection, queued, collection, sequence(made[0]))
+
+
+def _integer(connection: apsw.Connection, sql: str, *arguments: apsw.SQLiteValue) -> int:
+    return int(str((connection.execute(sql, arguments).fetchone() or (0,))[0]))
 
 
 def _collections(connection: apsw.Connection, found: Mapping[str, Set[str]]) -> Iterator[_Collection]:

@@ -38,6 +38,7 @@ def tell_documents(catalog: Catalog, shapes: Mapping[str, Shape], found: Found) 
         "It is put together of ChromaDB's tables and index files: a row per document, with text, metadata and vector."
     )
     found.problems.append(Problem("note", NAME, message, choices=("exclude = true leaves it out",)))
+    found.problems += _pending(catalog.vector_indexes)
     if "embedding" in shape.columns:
         found.problems += _distances(catalog.vector_indexes)
         found.problems += _lost(catalog.vector_indexes, shape.profile.columns.get("embedding", ColumnFacts()))
@@ -61,6 +62,23 @@ def _distances(indexes: Sequence[VectorIndex]) -> list[Problem]:
         choices = tuple(f'distance = "{distance}"' for distance in sorted(by_distance))
         found.append(Problem("note", _COLUMN, message, choices=choices))
     return found
+
+
+def _pending(indexes: Sequence[VectorIndex]) -> list[Problem]:
+    words = ("change is", "changes are")
+    choices = ("open the collection once with ChromaDB: collection.get(limit=1)",)
+    return [
+        Problem(
+            "warning",
+            NAME,
+            f"{counted(index.pending, words)} in ChromaDB's queue and not yet made to the documents of the collection "
+            f"{index.collection}: they are in the table embeddings_queue, not in this one.",
+            count=index.pending,
+            choices=choices,
+        )
+        for index in indexes
+        if index.pending
+    ]
 
 
 def _lost(indexes: Sequence[VectorIndex], facts: ColumnFacts) -> list[Problem]:
