@@ -11,6 +11,7 @@ from zoo import (
     frameworks,
     json_values,
     keys,
+    messages,
     names,
     numbers,
     objects,
@@ -19,6 +20,7 @@ from zoo import (
     sizes,
     texts,
     times,
+    tools,
     virtual,
 )
 from zoo.registry import Maker, Specimen, registered
@@ -38,6 +40,8 @@ _MODULES = (
     sizes,
     frameworks,
     applications,
+    messages,
+    tools,
     agents,
 )
 
