@@ -195,6 +195,7 @@ class _Reading:
 
     def _look_for_activity(self, table: Table, rows: int) -> None:
         some = self._samples[table.name]
+        self._visits.leave()
         column = time_column(some, self._now)
         if column is None:
             return
@@ -202,6 +203,7 @@ class _Reading:
         roles = [(name, role) for name, role in judged if role is not None]
         wanted = [column, *(name for name, _ in roles)]
         latest = newest(self._visits, table, wanted, _NEWEST, self._encoding)
+        self._visits.leave()
         events = events_of(table.name, rows, some, latest, self._now) if latest.rows else None
         if events is not None:
             self._events.append(events)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +45,7 @@ class Visits:
         self._snapshot = Snapshot.open(path, readers=0)
         self._worker = ThreadPoolExecutor(1)
         self._until = 0.0
+        self._left = False
         try:
             self.wal = in_wal_mode(path)
             self.hold = hold if hold is not None else WAL_HOLD if self.wal else JOURNAL_HOLD
@@ -54,21 +55,15 @@ class Visits:
             raise
 
     @property
-    def connection(self) -> apsw.Connection:
-        """The connection of the present visit."""
-        return self._snapshot.connection
-
-    @property
     def size_bytes(self) -> int:
         """The file's size, without its WAL."""
         return self._snapshot.size_bytes
 
-    def ask(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]] | None:
+    def ask(self, sql: str) -> list[tuple[Any, ...]] | None:
         """Run a SELECT or a PRAGMA that reads.
 
         Args:
             sql: The statement.
-            parameters: Its values.
 
         Returns:
             The rows; None where they take longer than a visit may last.
@@ -76,12 +71,13 @@ class Visits:
         Raises:
             SourceError: SQLite cannot answer.
         """
+        self._enter()
         started = time.monotonic()
         fresh = started + self.hold - self._until < self.hold / 10
-        answer = self._try(sql, parameters)
+        answer = self._try(sql)
         if answer is None and not fresh:
             self.renew()
-            answer = self._try(sql, parameters)
+            answer = self._try(sql)
         if time.monotonic() >= self._until:
             self.renew()
         return answer
@@ -95,7 +91,8 @@ class Visits:
         Raises:
             SourceError: It cannot be read.
         """
-        found = inspect(self.connection, label)
+        self._enter()
+        found = inspect(self._snapshot.connection, label)
         if time.monotonic() >= self._until:
             self.renew()
         return found
@@ -103,28 +100,40 @@ class Visits:
     def renew(self) -> None:
         """End the visit, let writers go ahead, and begin another."""
         self._snapshot.close()
+        self._left = True
         time.sleep(min(_PAUSE, self.hold))
-        self._snapshot = Snapshot.open(self._path, readers=0)
-        self._begin()
+        self._enter()
+
+    def leave(self) -> None:
+        """Let writers go ahead until the next question; does nothing in WAL mode, where they do."""
+        if not self.wal:
+            self._snapshot.close()
+            self._left = True
 
     def close(self) -> None:
         """End the last visit."""
         self._worker.shutdown()
         self._snapshot.close()
 
+    def _enter(self) -> None:
+        if self._left:
+            self._snapshot = Snapshot.open(self._path, readers=0)
+            self._left = False
+            self._begin()
+
     def _begin(self) -> None:
         self._until = time.monotonic() + self.hold
 
-    def _try(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]] | None:
+    def _try(self, sql: str) -> list[tuple[Any, ...]] | None:
         """Ask within what is left of the visit. A thread of its own lets signals in while SQLite works; a progress
         handler would not do, since count(*) is one opcode."""
         left = None if math.isinf(self._until) else max(self._until - time.monotonic(), 0)
-        answer = self._worker.submit(lambda: list(self.connection.execute(sql, tuple(parameters))))
+        answer = self._worker.submit(lambda: list(self._snapshot.connection.execute(sql)))
         try:
             wait([answer], left)
         finally:
             while not answer.done():  # it may not have begun yet
-                self.connection.interrupt()
+                self._snapshot.connection.interrupt()
                 wait([answer], _AGAIN)
         try:
             return answer.result()
