@@ -39,16 +39,17 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def source(any_url: str) -> str:
+    """A database with a table called as one of the ledger's."""
     with psycopg.connect(any_url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE first (id int PRIMARY KEY, name text)")
-        connection.execute("INSERT INTO first SELECT i, 'n' || i FROM generate_series(1, 500) AS i")
+        connection.execute("CREATE TABLE part (id int PRIMARY KEY, name text)")
+        connection.execute("INSERT INTO part SELECT i, 'n' || i FROM generate_series(1, 500) AS i")
         connection.execute("CREATE TABLE many (id bigint, note text, x float8)")
         connection.execute(
             f"INSERT INTO many SELECT i, repeat('x', i % 90), i / 7.0 FROM generate_series(1, {ROWS}) i".encode()
         )
         connection.execute("INSERT INTO many VALUES (0, 'nan', 'NaN')")
         connection.execute("CREATE INDEX by_id ON many (id)")
-        connection.execute("CREATE VIEW few AS SELECT id FROM first WHERE id < 10")
+        connection.execute("CREATE VIEW few AS SELECT id FROM part WHERE id < 10")
     return any_url
 
 
@@ -113,13 +114,13 @@ def test_rows_that_changed_meanwhile_are_copied_again(source: str, tmp_path: Pat
     cut(source, path)
     with psycopg.connect(source, autocommit=True) as connection:
         connection.execute("UPDATE many SET x = -1 WHERE id = 1")
-        connection.execute("DELETE FROM first WHERE id = 500")
-        connection.execute("ALTER TABLE first ADD COLUMN more int DEFAULT 5")
+        connection.execute("DELETE FROM part WHERE id = 500")
+        connection.execute("ALTER TABLE part ADD COLUMN more int DEFAULT 5")
     report = back(source, path)
     assert report.status == "moved"
     assert len(rows_of(path)) == ROWS + 1
     assert (1, "x", -1.0) in rows_of(path)
-    assert rows_of(path, "first") == [(number, f"n{number}", 5) for number in range(1, 500)]
+    assert rows_of(path, "part") == [(number, f"n{number}", 5) for number in range(1, 500)]
 
 
 def test_kept_rows_are_compared_even_without_verification(source: str, tmp_path: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_table_that_is_gone_is_not_in_the_file(source: str, tmp_path: Path) ->
     path = tmp_path / "back.db"
     cut(source, path)
     with psycopg.connect(source, autocommit=True) as connection:
-        connection.execute("DROP TABLE first CASCADE")
+        connection.execute("DROP TABLE part CASCADE")
     assert back(source, path).status == "moved"
     connection_ = sqlite3.connect(path)
     assert connection_.execute("SELECT name FROM sqlite_schema ORDER BY name").fetchall() == [("by_id",), ("many",)]

@@ -83,8 +83,14 @@ class Moment:
 
         Args:
             table: The table, as SQL names it.
+
+        Raises:
+            TargetError: The server does not answer.
         """
-        row = self.connection.execute(_BLOCKS, (table,)).fetchone()
+        try:
+            row = self.connection.execute(_BLOCKS, (table,)).fetchone()
+        except psycopg.Error as error:
+            raise explain_error(error, location=self._location, doing=f"measuring {table}") from error
         return int(row[0]) if row else 0
 
     def fetcher(self) -> Fetcher:

@@ -190,7 +190,7 @@ class Writer:
             TargetError: SQLite refuses a row, or the disk is full.
         """
         names = ", ".join(quote(column) for column in columns)
-        sql = f"INSERT INTO {quote(table)} ({names}) VALUES ({', '.join(values)})"
+        sql = f"INSERT INTO main.{quote(table)} ({names}) VALUES ({', '.join(values)})"
         try:
             self._bulk.execute_many(sql, batches)
         except DriverError as error:

@@ -90,7 +90,7 @@ class TableCopier:
         ledger = Ledger(self.writer)
         for name in ledger.tables() - {table.target.name for table in tables}:
             with self.writer.transaction():
-                self.writer.execute(f"DROP TABLE IF EXISTS {quote(name)}")
+                self.writer.execute(f"DROP TABLE IF EXISTS main.{quote(name)}")
                 ledger.forget(name)
 
     def _begun(self, table: BackTable, anew: bool) -> dict[int, Part]:
@@ -101,7 +101,7 @@ class TableCopier:
         if found is not None:
             return found
         with self.writer.transaction():
-            self.writer.execute(f"DROP TABLE IF EXISTS {quote(name)}")
+            self.writer.execute(f"DROP TABLE IF EXISTS main.{quote(name)}")
             self.writer.execute(create_table(table.target))
             ledger.begin(name, signature)
         return {}
