@@ -48,9 +48,9 @@ def _measures(facts: Facts, thresholds: Thresholds) -> tuple[Measure, ...]:
     return (
         compare.measure(
             "size",
-            storage.file_bytes / _MB,
+            storage.bytes / _MB,
             thresholds.megabytes,
-            "the database file, without its log",
+            "the database's pages, free ones included",
             per_day=bytes_per_day / _MB if bytes_per_day is not None else None,
         ),
         compare.measure("agents", agents, thresholds.agents, agents_how),

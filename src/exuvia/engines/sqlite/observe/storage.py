@@ -45,6 +45,11 @@ class Storage:
     analyzed: Mapping[str, int]
 
     @property
+    def bytes(self) -> int:
+        """The bytes of all pages, those included that are only in the log yet."""
+        return self.pages * self.page_bytes
+
+    @property
     def used_bytes(self) -> int:
         """The bytes of the pages that are in use."""
         return (self.pages - self.free_pages) * self.page_bytes
