@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from exuvia.cli.back import is_way_back, way_back
+from exuvia.cli.carrying import carry_out
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
-from exuvia.cli.several import is_several, run_several, split
+from exuvia.cli.several import is_several, split
 from exuvia.cli.several_plans import plan_several
-from exuvia.errors import ConfigError, PlanError, VerifyError
+from exuvia.errors import ConfigError, PlanError
 
 if TYPE_CHECKING:
     from exuvia.move.options import Sample
-    from exuvia.move.results import MoveReport
-
-QUARANTINED = 8
-_CODES = {"planned": 0, "moved": 0, "moved with rejections": QUARANTINED, "different": VerifyError.exit_code}
 
 Destination = Annotated[
     str | None,
@@ -55,6 +51,10 @@ Prefix = Annotated[
 IntoExisting = Annotated[
     bool,
     typer.Option("--into-existing", help="Into the tables that the target has, made by the application's migrations."),
+]
+Report = Annotated[
+    list[Path] | None,
+    typer.Option("--report", metavar="FILE", help="Write a report: FILE.html or FILE.json (repeatable)."),
 ]
 Fold = Annotated[bool | None, typer.Option("--fold/--no-fold", help="Lower-case all names.")]
 Schema = Annotated[str | None, typer.Option("--schema", metavar="NAME", help="The schema of the target.")]
@@ -202,10 +202,7 @@ def migrate(
         typer.Option("--on-conflict", help="With --into-existing: what happens where a table has rows already."),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare every value at the end.")] = True,
-    report: Annotated[
-        list[Path] | None,
-        typer.Option("--report", metavar="FILE", help="Write a report: FILE.html or FILE.json (repeatable)."),
-    ] = None,
+    report: Report = None,
     quarantine: Annotated[
         Path | None,
         typer.Option("--quarantine", metavar="FILE", help="Where rejected rows are listed, as JSON Lines."),
@@ -215,12 +212,8 @@ def migrate(
     debug: Debug = False,
 ) -> None:
     """Move a SQLite database into PostgreSQL, or a PostgreSQL schema into a new SQLite file, and prove it."""
-    from exuvia.cli.output import interruptible
-    from exuvia.cli.progress import progress
-    from exuvia.cli.reports import check_names
     from exuvia.cli.wishes import collect
-    from exuvia.move.pipeline import MoveOptions
-    from exuvia.move.pipeline import migrate as run
+    from exuvia.move.options import MoveOptions
 
     if is_way_back(source):
         way_back(
@@ -251,7 +244,6 @@ def migrate(
             json=json,
             quiet=quiet,
         )
-    check_names(report or [])
     sources, destination = split(source, destination, more)
     if on_conflict is not None and not into_existing:
         raise ConfigError("--on-conflict goes with --into-existing.", code="options")
@@ -282,21 +274,17 @@ def migrate(
         into_existing=into_existing,
         on_conflict=on_conflict or "refuse",
     )
-    if is_several(sources, options.plan, prefixed=prefix):
-        run_several(
-            "migrate",
-            sources,
-            wishes.settings.target,
-            options,
-            prefixed=prefix,
-            plan_file=plan_file,
-            reports=report or [],
-            json=json,
-            quiet=quiet,
-        )
-    with interruptible("The target is as it was."), progress(hidden=json or quiet) as listener:
-        result = run(source, wishes.settings.target, options=options, listener=listener)
-    conclude(result, report or [], json=json, quiet=quiet)
+    carry_out(
+        "migrate",
+        sources,
+        wishes.settings.target,
+        options,
+        prefixed=prefix,
+        plan_file=plan_file,
+        reports=report or [],
+        json=json,
+        quiet=quiet,
+    )
 
 
 def verify(
@@ -327,21 +315,14 @@ def verify(
         int, typer.Option("--seed", metavar="N", help="Which rows a sample has: another number, other rows.")
     ] = 0,
     jobs: Jobs = None,
-    report: Annotated[
-        list[Path] | None,
-        typer.Option("--report", metavar="FILE", help="Write a report: FILE.html or FILE.json (repeatable)."),
-    ] = None,
+    report: Report = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Compare every value of a SQLite database with the PostgreSQL database it was moved into. Writes nothing."""
-    from exuvia.cli.output import interruptible
-    from exuvia.cli.progress import progress
-    from exuvia.cli.reports import check_names
     from exuvia.cli.wishes import collect
-    from exuvia.move.pipeline import MoveOptions
-    from exuvia.move.pipeline import verify as run
+    from exuvia.move.options import MoveOptions
 
     if is_way_back(source):
         way_back(
@@ -367,7 +348,6 @@ def verify(
             json=json,
             quiet=quiet,
         )
-    check_names(report or [])
     if seed and not sample and sample_size is None:
         raise ConfigError("--seed goes with --sample.", code="options")
     sources, destination = split(source, destination, more)
@@ -389,42 +369,20 @@ def verify(
         into_existing=into_existing,
         sample=_sample(sample_size, seed) if sample or sample_size is not None else None,
     )
-    if is_several(sources, options.plan, prefixed=prefix):
-        run_several(
-            "verify",
-            sources,
-            wishes.settings.target,
-            options,
-            prefixed=prefix,
-            plan_file=plan_file,
-            reports=report or [],
-            json=json,
-            quiet=quiet,
-        )
-    with interruptible("Nothing was changed."), progress(hidden=json or quiet) as listener:
-        result = run(source, wishes.settings.target, options=options, listener=listener)
-    conclude(result, report or [], json=json, quiet=quiet)
+    carry_out(
+        "verify",
+        sources,
+        wishes.settings.target,
+        options,
+        prefixed=prefix,
+        plan_file=plan_file,
+        reports=report or [],
+        json=json,
+        quiet=quiet,
+    )
 
 
 def _sample(size: str | None, seed: int) -> Sample:
     from exuvia.move.options import Sample
 
     return Sample(seed=seed) if size is None else Sample.parse(size, seed)
-
-
-def conclude(result: MoveReport, paths: Sequence[Path], *, json: bool, quiet: bool) -> None:
-    """Write and print a result, and end with its exit code."""
-    from exuvia.cli.output import show
-    from exuvia.cli.reports import write_reports
-    from exuvia.report.json_report import to_json
-    from exuvia.report.terminal import summary
-
-    write_reports(result, paths)
-    if json:
-        typer.echo(to_json(result), nl=False)
-    elif not quiet:
-        show(summary(result))
-        for path in paths:
-            typer.echo(f"Report: {path}")
-    refused = result.status == "planned" and any(problem.level == "error" for problem in result.plan.problems)
-    raise typer.Exit(PlanError.exit_code if refused else _CODES[result.status])

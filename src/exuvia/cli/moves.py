@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from exuvia.cli.commands import QUARANTINED, IntoExisting, PlanFile, Schema
+from exuvia.cli.carrying import QUARANTINED
+from exuvia.cli.commands import IntoExisting, PlanFile, Schema
 from exuvia.cli.options import Debug, Jobs, Json, Quiet, Source, examples
 
 if TYPE_CHECKING:

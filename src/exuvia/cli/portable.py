@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from exuvia.cli.carrying import conclude
 from exuvia.cli.commands import (
     Fold,
     IntoExisting,
@@ -14,7 +15,6 @@ from exuvia.cli.commands import (
     PlanFile,
     Schema,
     StyleOption,
-    conclude,
 )
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, examples
 from exuvia.errors import ConfigError
