@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -116,7 +115,8 @@ def test_the_help_has_examples_that_are_commands_and_the_exit_codes() -> None:
 def test_ctrl_c_ends_it_and_leaves_nothing(small: Path) -> None:
     command = [sys.executable, "-c", "from exuvia.cli import main; main()", "advise", str(small), "--watch", "60"]
     process = subprocess.Popen([*command, "--keep"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(2.5)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("Looking at locks")
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=20)
     assert (process.returncode, output) == (130, "")
