@@ -230,7 +230,7 @@ class _Back:
         # Rows that an interrupted run has written are of another moment
         if to_compare := filling.tables if self._options.verify else kept:
             filling.proof, filling.wrong = self._compared(opened, file.path, to_compare, trusted=True)
-            self._mend(opened, file, filling, kept)
+            self._mend(opened, file, filling, _stale(kept, filling.proof))
         with self._clock.stage("finish"):
             views = Views(file.path, opened.fetcher).make(opened.plan.views)
             notes = (*_resumed(kept, filling.copied), *self._checked(file, filling.tables))
@@ -240,14 +240,13 @@ class _Back:
         objects = report.objects + tuple(filling.left_out) + views
         return replace(report, plan=tuple(filling.tables), objects=objects, notes=notes)
 
-    def _mend(self, opened: _Opened, file: NewFile, filling: _Filling, kept: Sequence[BackTable]) -> None:
+    def _mend(self, opened: _Opened, file: NewFile, filling: _Filling, stale: Sequence[BackTable]) -> None:
         """Copy tables again: those that the source has changed since, and those in which SQLite changed values."""
-        stale = [table for table in kept if filling.wrong[table.source.name]]
         changed = _changed(filling.tables, filling.wrong) if not stale else {}
         rewritten = bool(stale or changed)
         while stale or changed:
             filling.tables = [changed.get(table.source.name, table) for table in filling.tables]
-            again = stale or list(changed.values())
+            again = list(stale or changed.values())
             self._copy(opened, file, filling, again, anew=True)
             renewed, wrong = self._compared(opened, file.path, again, trusted=True)
             filling.proof = _merged(filling.proof, renewed) if filling.proof else renewed
@@ -318,6 +317,13 @@ def _resumed(kept: Sequence[BackTable], copied: Mapping[str, Copied]) -> Iterato
     rows = sum(copied[table.source.name].kept for table in kept)
     if rows:
         yield f"{rows:,} rows in {len(kept):,} tables were there already, from a run that was interrupted"
+
+
+def _stale(kept: Sequence[BackTable], proof: Proof) -> list[BackTable]:
+    """Return the tables of an interrupted run that are not the source's any more; values that have only changed places
+    leave the columns' digests as they were."""
+    different = {table.table for table in proof.tables if not table.equal}
+    return [table for table in kept if table.source.name in different]
 
 
 def _changed(tables: Sequence[BackTable], wrong: Mapping[str, frozenset[str]]) -> dict[str, BackTable]:
