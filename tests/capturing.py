@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import apsw
 
@@ -23,6 +24,11 @@ Row = tuple[Value, ...]
 Rows = Counter[Row]
 
 
+def directory() -> TemporaryDirectory[str]:
+    """Make a directory in memory, where SQLite's fsync() costs nothing; on the disk where there is no such place."""
+    return TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
+
+
 def catalog_of(path: Path) -> Catalog:
     """Describe a file."""
     with Snapshot.open(path, readers=1) as snapshot:
@@ -36,6 +42,7 @@ def put_under_capture(path: Path) -> CapturePlan:
     return plan
 
 
+_MEMORY = Path("/dev/shm")
 _CLASSES = {int: "integer", float: "real", str: "text", bytes: "blob", type(None): "null"}
 
 

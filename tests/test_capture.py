@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from capturing import Follower, actual, catalog_of, put_under_capture
+from capturing import Follower, actual, catalog_of, directory, put_under_capture
 from exuvia.engines.sqlite.capture import log, schema, state
 from exuvia.engines.sqlite.capture.install import (
     SourceWriter,
@@ -42,12 +42,13 @@ EVERY_KEY = """
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def path() -> Iterator[Path]:
     """An empty database in WAL mode."""
-    found = tmp_path / "app.db"
-    with closing(apsw.Connection(str(found))) as connection:
-        connection.execute("PRAGMA journal_mode = WAL").fetchall()
-    return found
+    with directory() as made:
+        found = Path(made) / "app.db"
+        with closing(apsw.Connection(str(found))) as connection:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        yield found
 
 
 @pytest.fixture

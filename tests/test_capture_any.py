@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import apsw
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from capturing import Follower, actual, catalog_of, put_under_capture
+from capturing import Follower, actual, catalog_of, directory, put_under_capture
 
-MEMORY = Path("/dev/shm")  # where it exists, SQLite's fsync() costs nothing
 # Few values, so that keys and unique values meet all the time: equal under NOCASE, equal as numbers, and NULL
 VALUES = ("NULL", "0", "1", "2", "3", "1.0", "2.5", "'1'", "'a'", "'A'", "'b'", "'a ' || char(0)", "x'61'", "-1")
 CLAUSES = ("", "", " OR REPLACE", " OR REPLACE", " OR IGNORE", " OR FAIL", " OR ABORT", " OR ROLLBACK")
@@ -166,12 +164,12 @@ def run(connections: Sequence[apsw.Connection], script: Sequence[tuple[int, str]
             connection.execute("ROLLBACK")
 
 
-def follow_everything(schema: list[str], rounds: list[list[tuple[int, str]]]) -> None:
+def follow_everything(encoding: str, schema: list[str], rounds: list[list[tuple[int, str]]]) -> None:
     """Make tables, change them at random under capture, and compare the copy after each round."""
-    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as directory:
-        path = Path(directory) / "any.db"
+    with directory() as made:
+        path = Path(made) / "any.db"
         with closing(apsw.Connection(str(path))) as connection:
-            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            connection.execute(f"PRAGMA encoding = '{encoding}'; PRAGMA journal_mode = WAL").fetchall()
             for statement in schema:
                 with suppress(apsw.Error):
                     connection.execute(statement)
@@ -189,16 +187,20 @@ def follow_everything(schema: list[str], rounds: list[list[tuple[int, str]]]) ->
 
 
 SETTINGS = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+ENCODINGS = st.sampled_from(("UTF-8", "UTF-8", "UTF-8", "UTF-16le"))
+ROUNDS = st.lists(scripts, min_size=2, max_size=4)
 
 
 @SETTINGS
-@given(schemas(), st.lists(scripts, min_size=2, max_size=4))
-def test_a_copy_kept_by_the_log_alone_equals_the_tables(schema: list[str], rounds: list[list[tuple[int, str]]]) -> None:
-    follow_everything(schema, rounds)
+@given(ENCODINGS, schemas(), ROUNDS)
+def test_a_copy_kept_by_the_log_alone_equals_the_tables(
+    encoding: str, schema: list[str], rounds: list[list[tuple[int, str]]]
+) -> None:
+    follow_everything(encoding, schema, rounds)
 
 
 @pytest.mark.slow
 @settings(SETTINGS, max_examples=10_000)
-@given(schemas(), st.lists(scripts, min_size=2, max_size=4))
-def test_ten_thousand_more_databases(schema: list[str], rounds: list[list[tuple[int, str]]]) -> None:
-    follow_everything(schema, rounds)
+@given(ENCODINGS, schemas(), ROUNDS)
+def test_ten_thousand_more_databases(encoding: str, schema: list[str], rounds: list[list[tuple[int, str]]]) -> None:
+    follow_everything(encoding, schema, rounds)

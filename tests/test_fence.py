@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import apsw
 import pytest
 
-from capturing import catalog_of, put_under_capture
+from capturing import catalog_of, directory, put_under_capture
 from exuvia.engines.sqlite.capture.fence import fence, inside_fence, is_fenced
 from exuvia.engines.sqlite.capture.install import SourceWriter, installed, remove
 from exuvia.errors import SourceError
@@ -44,16 +45,23 @@ WRITES = (
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def plain() -> Iterator[Path]:
+    """A file that is written as always."""
+    with directory() as made:
+        found = Path(made) / "app.db"
+        with closing(apsw.Connection(str(found))) as connection:
+            connection.execute(SCHEMA).fetchall()
+        yield found
+
+
+@pytest.fixture
+def path(plain: Path) -> Path:
     """A file that was under capture and is fenced now."""
-    found = tmp_path / "app.db"
-    with closing(apsw.Connection(str(found))) as connection:
-        connection.execute(SCHEMA).fetchall()
-    put_under_capture(found)
-    catalog = catalog_of(found)
-    with SourceWriter(found) as writer, writer.transaction() as connection:
+    put_under_capture(plain)
+    catalog = catalog_of(plain)
+    with SourceWriter(plain) as writer, writer.transaction() as connection:
         fence(connection, catalog, MESSAGE, "m1")
-    return found
+    return plain
 
 
 @pytest.mark.parametrize("sql", WRITES)
@@ -104,17 +112,15 @@ def test_what_fails_inside_the_fence_is_undone(path: Path) -> None:
         assert writer.connection.execute("SELECT id FROM t").fetchall() == [(1,)]
 
 
-def test_a_fence_that_is_rolled_back_leaves_capture_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "app.db"
-    with closing(apsw.Connection(str(path))) as connection:
-        connection.execute(SCHEMA).fetchall()
-        plan = put_under_capture(path)
-        catalog = catalog_of(path)
-        with SourceWriter(path) as writer:
-            writer.connection.execute("BEGIN IMMEDIATE")
-            fence(writer.connection, catalog, MESSAGE, "m1")
+def test_a_fence_that_is_rolled_back_leaves_capture_as_it_was(plain: Path) -> None:
+    plan = put_under_capture(plain)
+    catalog = catalog_of(plain)
+    with SourceWriter(plain) as writer:
+        writer.connection.execute("BEGIN IMMEDIATE")
+        fence(writer.connection, catalog, MESSAGE, "m1")
+    with closing(apsw.Connection(str(plain))) as connection:
         connection.execute("INSERT INTO w VALUES ('b')")
-        found = installed(path)
+        found = installed(plain)
         assert found is not None
         assert (found.tables, found.fence) == (plan.tables, None)
         assert connection.execute("SELECT k1 FROM _exuvia_log").fetchall() == [("b",)]

@@ -13,7 +13,7 @@ import apsw
 
 from exuvia.engines.sqlite import header
 from exuvia.engines.sqlite.capture import state
-from exuvia.engines.sqlite.capture.own import PREFIX, is_own
+from exuvia.engines.sqlite.capture.own import LIKE_OWN, PREFIX, is_own
 from exuvia.engines.sqlite.capture.plan import CapturedTable, CapturePlan, Uncaptured
 from exuvia.engines.sqlite.capture.state import Installed
 from exuvia.engines.sqlite.capture.triggers import log_definitions, log_triggers, watch_triggers
@@ -179,8 +179,7 @@ def missing_triggers(connection: apsw.Connection, found: Installed) -> list[str]
         connection: A connection to the file.
         found: What the file says of its capture.
     """
-    query = "SELECT name FROM main.sqlite_schema WHERE type = 'trigger'"
-    present = {quote(str(row[0])) for row in connection.execute(query)}
+    present = {quote(name) for kind, name in state.names(connection) if kind == "trigger"}
     return [table.name for table in found.tables if not present.issuperset(log_triggers(table))]
 
 
@@ -194,9 +193,8 @@ def _check_ready(connection: apsw.Connection, label: str) -> None:
         raise SourceError(
             f"{label} {what}, by move {found.move_id}.", hint="End that move first: exuvia live stop.", code="captured"
         )
-    pattern = PREFIX.replace("_", r"\_") + "%"
-    query = r"SELECT name, ifnull(sql, '') FROM main.sqlite_schema WHERE name LIKE ? ESCAPE '\'"
-    foreign = [str(name) for name, sql in connection.execute(query, (pattern,)) if not is_own(str(name), str(sql))]
+    query = f"SELECT name, ifnull(sql, '') FROM main.sqlite_schema WHERE {LIKE_OWN}"
+    foreign = [str(name) for name, sql in connection.execute(query) if not is_own(str(name), str(sql))]
     if foreign:
         raise SourceError(
             f"{label} has objects of its own whose names begin with {PREFIX}: {', '.join(foreign)}.",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 PREFIX = "_exuvia_"
+LIKE_OWN = r"name LIKE '\_exuvia\_%' ESCAPE '\'"
+"""The condition, in SQL, of names like these; names in other encodings or malformed ones are not even read."""
+
 LOG, STATE = PREFIX + "log", PREFIX + "state"
-MARK = "/* of exuvia's live move */"
+MARK = "/* exuvia: live move */"
 """Stands in the text of every object that capture makes, so that an application's table of that name is not ours."""
 
 

@@ -9,6 +9,7 @@ import apsw
 import xxhash
 
 from exuvia.engines.sqlite.capture.own import is_own
+from exuvia.engines.sqlite.schema import SchemaReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Declared:
 
 def cookie(connection: apsw.Connection) -> int:
     """Return the schema cookie, which every change of the schema and VACUUM raise."""
-    return int(str(connection.execute("PRAGMA main.schema_version").fetchone()[0]))  # type: ignore[index]
+    return int(str(connection.pragma("schema_version")))
 
 
 def declared(connection: apsw.Connection) -> Declared:
@@ -44,12 +45,12 @@ def declared(connection: apsw.Connection) -> Declared:
     Raises:
         apsw.Error: SQLite cannot read the schema.
     """
-    query = "SELECT type, CAST(name AS BLOB), CAST(ifnull(sql, '') AS BLOB) FROM main.sqlite_schema"
-    objects = {}
-    for kind, raw_name, raw_sql in connection.execute(query):
-        name, sql = _text(raw_name), _text(raw_sql)
-        if not name.startswith("sqlite_stat") and not is_own(name, sql):
-            objects[str(kind), name] = xxhash.xxh3_128_hexdigest(sql.encode("utf-8", "surrogateescape"))
+    encoding = str(connection.pragma("encoding"))
+    objects = {
+        (entry.kind, entry.name): xxhash.xxh3_128_hexdigest(entry.sql.encode("utf-8", "surrogatepass"))
+        for entry in SchemaReader(connection, encoding).entries()
+        if not entry.name.startswith("sqlite_stat") and not is_own(entry.name, entry.sql)
+    }
     return Declared(cookie(connection), objects)
 
 
@@ -61,7 +62,3 @@ def differences(before: Declared, now: Declared) -> list[str]:
         if old != digest:
             told.append(f"{kind} {name} was {'made' if old is None else 'changed'}")
     return sorted(told)
-
-
-def _text(raw: object) -> str:
-    return bytes(raw).decode("utf-8", "surrogateescape") if isinstance(raw, bytes) else str(raw)

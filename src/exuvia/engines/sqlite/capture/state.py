@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import orjson
 
-from exuvia.engines.sqlite.capture.own import LOG, STATE, is_own
+from exuvia.engines.sqlite.capture.own import LIKE_OWN, LOG, STATE, is_own
 from exuvia.engines.sqlite.capture.plan import CapturedTable, KeyColumn, Seek, Uncaptured, UniqueSet
 from exuvia.errors import SourceError
 
@@ -100,7 +100,7 @@ def forget_vacuum(connection: apsw.Connection) -> None:
 
 def names(connection: apsw.Connection) -> list[tuple[str, str]]:
     """Return kind and name of every object of capture's own: triggers before tables."""
-    rows = connection.execute("SELECT type, name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    rows = connection.execute(f"SELECT type, name, sql FROM main.sqlite_schema WHERE {LIKE_OWN}").fetchall()
     own = [(str(kind), str(name)) for kind, name, sql in rows if is_own(str(name), str(sql))]
     return sorted(own, key=lambda item: (item[0] != "trigger", item[1] != LOG))
 
