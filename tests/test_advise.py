@@ -241,8 +241,9 @@ def test_those_who_were_active_within_the_hour_are_counted_once_each(tmp_path: P
         ("at, agent_id", lambda n: 1_700_000_000 + n // 2),
         ("at, agent_id", lambda n: n % 5 / 2),
         ("at, note", lambda n: f"agent {n % 7}"),
+        ("at, userAgent", lambda n: f"Mozilla/5.{n % 7}"),
     ],
-    ids=["one for each row", "times", "fractions", "another name"],
+    ids=["one for each row", "times", "fractions", "another name", "browsers"],
 )
 def test_a_column_whose_values_are_no_identities_names_no_agents(tmp_path: Path, columns: str, who: object) -> None:
     assert callable(who)
@@ -329,7 +330,11 @@ CREATE INDEX by_q ON c (q_id, a);
 CREATE INDEX by_q_alone ON c (q_id);
 CREATE INDEX by_q_down ON c (q_id DESC);
 CREATE INDEX by_q_nocase ON c (q_id COLLATE NOCASE);
-CREATE INDEX some_q ON c (q_id) WHERE a = 1;
+CREATE INDEX some_q ON c (q_id) WHERE a = 'x';
+CREATE INDEX other_q ON c (q_id) WHERE a = 'X';
+CREATE INDEX same_q ON c (q_id) WHERE a = 'X';
+CREATE INDEX lower_a ON c (replace(a, 'x', ''));
+CREATE INDEX upper_a ON c (replace(a, 'X', ''));
 CREATE UNIQUE INDEX one_q ON c (q_id);
 CREATE INDEX by_r ON c (r_id);
 CREATE INDEX again ON p (k);
@@ -344,6 +349,7 @@ def test_missing_and_superfluous_indexes_are_found_and_others_are_left_in_peace(
         ("missing", "c", ""),
         ("redundant", "c", "by_q_alone"),
         ("redundant", "c", "by_r"),
+        ("redundant", "c", "same_q"),
         ("redundant", "p", "again"),
         ("statistics", "c", ""),
     }

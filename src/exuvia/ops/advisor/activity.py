@@ -44,7 +44,7 @@ class Events:
         last_day: Rows of the last day, likewise.
         oldest: The first timestamp, seconds since 1970.
         newest: The last one.
-        at_least: Whether the figures are extrapolated.
+        extrapolated: Whether the figures of the hour or the day are.
     """
 
     table: str
@@ -130,6 +130,8 @@ def role_of(column: str, sample: Sample, now: float) -> Role | None:
     """
     words = [word.lower() for word in _WORDS.findall(column)]
     role = next((_ROLES[word] for word in reversed(words) if word in _ROLES), None)
+    if words[-2:] == ["user", "agent"]:  # a browser
+        role = None
     cells = [cell for cell in sample.column(column) if cell.kind != "null"]
     if role is None or not cells:
         return None

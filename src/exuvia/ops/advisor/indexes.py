@@ -89,7 +89,7 @@ def _redundant(table: Table) -> Iterator[IndexFinding]:
             (f"index {other.name}", other.parts)
             for at, other in enumerate(table.indexes)
             if at != place
-            and fold(other.where or "") == fold(index.where or "")
+            and other.where == index.where
             and (not index.unique or other.unique)
             and _comes_first(other, at, index, place)
         ]
@@ -142,7 +142,8 @@ def _columns(parts: Sequence[IndexPart]) -> list[str]:
 
 
 def _normal(part: IndexPart) -> tuple[str, bool, str]:
-    return fold(part.column or part.expression or ""), part.descending, part.collation.upper()
+    name = fold(part.column) if part.column is not None else part.expression or ""
+    return name, part.descending, part.collation.upper()
 
 
 def _quote(name: str) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 PENDING = 0x40000000
 SHARED, SHARED_BYTES = PENDING + 2, 510
 FILE_BYTES = 2 + SHARED_BYTES
-WAL_WRITE, WAL_CHECKPOINT, WAL_READERS = 120, 121, range(123, 128)
+WAL_WRITE, WAL_READERS = 120, range(123, 128)
 
 _BSD = sys.platform == "darwin" or "bsd" in sys.platform
 _FORMAT = "qqihh" if _BSD else "hhqqi"
