@@ -160,7 +160,7 @@ class Indexes:
 
     def _open(self, segment: str) -> _Index | str:
         folder = self._folder / segment
-        if folder.parent != self._folder or segment in (".", ".."):
+        if folder.parent != self._folder or segment in (".", "..") or "\0" in segment:
             return f"{segment!r} is no name of a directory"
         try:
             for name in (METADATA, HEADER, DATA, LENGTHS):
