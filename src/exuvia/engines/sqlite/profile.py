@@ -33,7 +33,7 @@ Choose = Callable[[apsw.Connection, Table], tuple[Chunk, ...]]
 
 _NUMBER_BYTES = 8
 _USUAL_ROW_BYTES = 64 << 10  # one chunk's giant row does not make the others be read in small steps
-_SMALL_FILE = 32 << 20  # all values together are no burden, in whatever batches they come
+_SMALL_FILE = 96 << 20  # all values together are no burden, in whatever batches they come
 _CHUNK_BITS = 40  # positions are counted per chunk; the chunk's number stands above these bits until the end
 _OFFSET = (1 << _CHUNK_BITS) - 1
 
