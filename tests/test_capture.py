@@ -13,15 +13,9 @@ import pytest
 
 from capturing import Follower, actual, catalog_of, directory, put_under_capture
 from exuvia.engines.sqlite.capture import log, schema, state
-from exuvia.engines.sqlite.capture.install import (
-    SourceWriter,
-    install,
-    installed,
-    missing_triggers,
-    remove,
-    set_wal,
-)
+from exuvia.engines.sqlite.capture.install import install, installed, missing_triggers, remove, set_wal
 from exuvia.engines.sqlite.capture.plan import MAX_KEY_COLUMNS, Seek, plan_capture
+from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.engines.sqlite.order import quote
 from exuvia.engines.sqlite.stored import stored
 from exuvia.errors import SourceError
@@ -138,6 +132,16 @@ def test_install_waits_for_a_writer_no_longer_than_it_is_told(path: Path, connec
     with pytest.raises(SourceError) as raised:
         install(path, plan_capture(catalog_of(path)), "m1", timeout=0.05)
     assert raised.value.code == "source.locked"
+
+
+def test_what_fails_half_way_leaves_nothing(path: Path, connect: Open) -> None:
+    connection = connect("CREATE TABLE t(id)")
+    with SourceWriter(path) as writer:
+        writer.connection.pragma("max_page_count", 3)
+        with pytest.raises(SourceError, match="no room") as raised, writer.transaction() as transaction:
+            transaction.execute("CREATE TABLE a(x); CREATE TABLE b(x); CREATE TABLE c(x)")
+    assert raised.value.code == "source.disk_full"
+    assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("t",)]
 
 
 def test_what_was_installed_is_read_back(path: Path, connect: Open) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from capturing import catalog_of, directory, put_under_capture
 from exuvia.engines.sqlite.capture.fence import fence, inside_fence, is_fenced
-from exuvia.engines.sqlite.capture.install import SourceWriter, installed, remove
+from exuvia.engines.sqlite.capture.install import installed, remove
+from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.errors import SourceError
 
 SCHEMA = """

@@ -27,6 +27,7 @@ _CASES = (
     _Case("unsupported file format", "too_new", "The file has a format newer than this SQLite", "Update exuvia."),
     _Case("malformed", "corrupt", "A page is corrupt", _CORRUPT_HINT),
     _Case("not a database", "not_a_database", "This is not a SQLite database", "Check the path."),
+    _Case("disk is full", "disk_full", "There is no room on the disk", "Make room and try again."),
     _Case(
         "locked",
         "locked",

@@ -3,83 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import apsw
 
-from exuvia.engines.sqlite import header
 from exuvia.engines.sqlite.capture import state
 from exuvia.engines.sqlite.capture.own import LIKE_OWN, PREFIX, is_own
 from exuvia.engines.sqlite.capture.plan import CapturedTable, CapturePlan, Uncaptured
 from exuvia.engines.sqlite.capture.state import Installed
 from exuvia.engines.sqlite.capture.triggers import log_definitions, log_triggers, watch_triggers
+from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.engines.sqlite.errors import source_error
-from exuvia.engines.sqlite.handles import HANDLES
 from exuvia.engines.sqlite.order import quote
 from exuvia.engines.sqlite.rows import stand_in
 from exuvia.errors import SourceError
-
-
-class SourceWriter:
-    """A connection of apsw that may write the source. Used with ``with``; ``connection`` is for one thread.
-
-    It is closed when no snapshot of the file is open in this process any more: see ``handles``.
-
-    Args:
-        path: The database file, which must exist.
-        timeout: Seconds to wait for another writer.
-
-    Raises:
-        SourceError: The file is missing or is no database, or cannot be opened for writing.
-    """
-
-    def __init__(self, path: Path, timeout: float = 5.0) -> None:
-        self.label = str(path)
-        status = header.look(path)
-        self._file = (status.st_dev, status.st_ino)
-        HANDLES.enter(self._file)
-        try:
-            self.connection = apsw.Connection(str(path.absolute()), flags=apsw.SQLITE_OPEN_READWRITE)
-        except apsw.Error as error:
-            HANDLES.leave(self._file, [])
-            raise source_error(error, self.label) from error
-        self.connection.set_busy_timeout(int(timeout * 1000))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection, rolling back what was not committed."""
-        if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
-        HANDLES.leave(self._file, [self.connection.close])
-
-    @contextmanager
-    def transaction(self) -> Iterator[apsw.Connection]:
-        """A write transaction, which holds SQLite's write lock from its beginning and commits at its end.
-
-        Raises:
-            SourceError: ``locked``: another writer did not finish in time; or SQLite cannot write.
-        """
-        try:
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.connection
-                self.connection.execute("COMMIT")
-            finally:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
-        except apsw.Error as error:
-            raise source_error(error, self.label) from error
 
 
 def install(path: Path, plan: CapturePlan, move_id: str, *, timeout: float = 5.0) -> Installed:

@@ -95,9 +95,16 @@ def changed_keys(table: CapturedTable, found: Changes) -> tuple[Table, list[Colu
     return Table(f"changed keys of {table.name}", columns, rowid_name=None, query=query), reads
 
 
-def whole(found: Changes, table: CapturedTable) -> Chunk:
-    """Return the chunk without bounds that ``Reader.batches`` reads changed keys and rows by."""
-    return Chunk(0, None, None, found.rows.get(table.number, 0))
+def whole(found: Changes, table: CapturedTable, *, max_row_bytes: int = 0) -> Chunk:
+    """Return the chunk without bounds that ``Reader.batches`` reads changed keys and rows by.
+
+    Args:
+        found: From where to where.
+        table: The table.
+        max_row_bytes: About the size of its largest row, by which batches are cut; 0 has the reader look at the
+            changed rows twice, first for their sizes.
+    """
+    return Chunk(0, None, None, found.rows.get(table.number, 0), max_row_bytes)
 
 
 def rows_at_keys(table: CapturedTable, found: Changes) -> str:
