@@ -102,7 +102,7 @@ def test_a_difference_has_an_exit_code_of_its_own(small: Path, any_url: str) -> 
         connection.execute("UPDATE t SET a = 'z' WHERE id = 2")
     result = exuvia("verify", small, any_url)
     assert result.returncode == 6
-    assert "rowid=2" in result.stdout
+    assert "id=2" in result.stdout
 
 
 @pytest.mark.parametrize(

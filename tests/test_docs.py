@@ -34,10 +34,11 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.fixture
 def place(tmp_path: Path, any_url: str) -> tuple[Path, dict[str, str]]:
-    """A directory with app.db in it, and an environment in which ``exuvia`` is a command with a target."""
-    connection = sqlite3.connect(tmp_path / "app.db")
-    connection.executescript(APP)
-    connection.close()
+    """A directory with a few databases in it, and an environment in which ``exuvia`` is a command with a target."""
+    for name in ("app.db", "main.db", "events.db"):
+        connection = sqlite3.connect(tmp_path / name)
+        connection.executescript(APP)
+        connection.close()
     command = tmp_path / "bin" / "exuvia"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from exuvia.cli import main; main()" "$@"\n')
