@@ -213,7 +213,8 @@ def report(costs: Sequence[Cost], seconds: float, command: str) -> str:
         f" {apsw.sqlite_lib_version()} in WAL mode, Python {platform.python_version()}, {platform.system()}."
         f" {ROWS:,} rows of 300 bytes; of the writes half insert, a third update and the rest delete. The two files are"
         f" written in turn; the loss is the median of paired slices, with its quartiles.\n\n{table}\n"
-        f"A follower reads the keys and rows of 5,000 changes among 1,000,000 rows (text key), opening its snapshot included, in {seconds:.3f} s.\n"
+        f"A follower reads the keys and rows of 5,000 changes among 1,000,000 rows (text key), opening its"
+        f" snapshot included, in {seconds:.3f} s.\n"
     )
 
 
