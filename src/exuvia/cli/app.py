@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from exuvia.cli import advise, commands, moves, pg, portable
+from exuvia.cli import advise, commands, live, moves, pg, portable
 from exuvia.cli.output import print_error
 from exuvia.errors import ExuviaError
 
@@ -54,6 +54,7 @@ app.command("abort", epilog=moves.ABORT_EXAMPLES)(moves.abort)
 app.command("requeue", epilog=moves.REQUEUE_EXAMPLES)(moves.requeue)
 app.command("export", epilog=portable.EXPORT_EXAMPLES)(portable.export_)
 app.command("import", epilog=portable.IMPORT_EXAMPLES)(portable.import_)
+app.add_typer(live.app, name="live")
 app.add_typer(pg.app, name="pg")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from exuvia.catalog.names import qualify, quote
+from exuvia.catalog.target import TargetColumn
 from exuvia.catalog.types import Base, SqlType
 from exuvia.engines.postgres.read import Reader as TargetReader
 from exuvia.engines.postgres.read import is_compared_as_wire
@@ -143,7 +144,12 @@ def target_rows(reader: TargetReader, table: TablePlan, condition: str) -> Itera
     """Read rows of the target, comparable."""
     columns = [column.target for column in table.columns]
     for arrays in reader.batches(table.target.schema, table.target.name, columns, condition):
-        yield [_normal(column.type, array) for column, array in zip(columns, arrays, strict=True)]
+        yield comparable_read(columns, arrays)
+
+
+def comparable_read(columns: Sequence[TargetColumn], arrays: Sequence[pa.Array]) -> list[pa.Array]:
+    """Return values that were read from the target in the form in which the two sides are compared."""
+    return [_normal(column.type, array) for column, array in zip(columns, arrays, strict=True)]
 
 
 def comparable(columns: Sequence[ColumnPlan], arrays: Sequence[pa.Array]) -> list[pa.Array]:

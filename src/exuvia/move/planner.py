@@ -30,7 +30,7 @@ from exuvia.values.facts import ColumnFacts
 from exuvia.values.profile import Profile
 from exuvia.values.rules import NaiveTime
 
-__all__ = ["PlanOptions", "TargetAbilities", "build", "needs_check"]
+__all__ = ["PlanOptions", "TargetAbilities", "build", "is_excluded", "needs_check"]
 
 _IDENTITIES = (Base.SMALLINT, Base.INTEGER, Base.BIGINT)
 
@@ -89,7 +89,7 @@ def build(catalog: Catalog, profile: Profile, options: PlanOptions | None = None
     style = options.style or overrides.style or "faithful"
     naive_time = options.naive_time or overrides.naive_time or "utc"
     fold = options.fold if options.fold is not None else bool(overrides.fold)
-    excluded = [table.name for table in catalog.tables if _is_excluded(table.name, options, overrides)]
+    excluded = [table.name for table in catalog.tables if is_excluded(table.name, options, overrides)]
     moved = [t for t in catalog.tables if t.name not in excluded and t.name in profile.tables]
     names = build_names(moved, catalog.views, overrides, schema=options.target_schema, fold=fold, prefix=options.prefix)
     ordered = _order(moved, names)
@@ -143,7 +143,9 @@ def needs_check(plan: Plan, automatic: Plan, overrides: Overrides) -> tuple[tupl
     )
 
 
-def _is_excluded(name: str, options: PlanOptions, overrides: Overrides) -> bool:
+def is_excluded(name: str, options: PlanOptions, overrides: Overrides | None = None) -> bool:
+    """Tell whether a person leaves a table out; ``overrides`` are the plan file's, if not those of the options."""
+    overrides = overrides or options.overrides or Overrides()
     if options.include and not any(fnmatchcase(name, pattern) for pattern in options.include):
         return True
     return overrides.table(name).exclude or any(fnmatchcase(name, pattern) for pattern in options.exclude)
@@ -152,7 +154,7 @@ def _is_excluded(name: str, options: PlanOptions, overrides: Overrides) -> bool:
 def _unwanted(catalog: Catalog, options: PlanOptions, overrides: Overrides) -> frozenset[str]:
     """The virtual tables that a person leaves out by name; one that is not among those wanted may index one that is."""
     said = replace(options, include=())
-    return frozenset(table.name for table in catalog.virtual_tables if _is_excluded(table.name, said, overrides))
+    return frozenset(table.name for table in catalog.virtual_tables if is_excluded(table.name, said, overrides))
 
 
 def _order(tables: list[Table], names: Names) -> list[Table]:

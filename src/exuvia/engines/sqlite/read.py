@@ -153,21 +153,23 @@ class Reader:
         except apsw.Error as error:
             raise source_error(error, self._label, table.name) from error
 
-    def keys(self, table: Table, chunk: Chunk, positions: Sequence[int]) -> dict[int, str]:
+    def keys(self, table: Table, chunk: Chunk, positions: Sequence[int], condition: str = "") -> dict[int, str]:
         """Name rows for people: ``rowid=17``, or ``id='a', lang='en'`` where there is no rowid.
 
         Args:
             table: The table.
             chunk: The range that the positions count in, from 0 and in key order.
             positions: Which rows.
+            condition: SQL that the counted rows meet, as in ``batches``.
         """
         order = self.order(table)
         if order.by_rowid:
-            rowids = self._rowids(table, chunk, positions)
+            rowids = self._rowids(table, chunk, positions, condition)
             return {position: f"{order.names[0]}={rowid}" for position, rowid in rowids.items()}
         named: dict[int, str] = {}
         for position in sorted(set(positions)):
-            values = self._row(table, order.names, self._at(table, chunk, position)) if order.names else None
+            tail = self._at(table, chunk, position, condition)
+            values = self._row(table, order.names, tail) if order.names else None
             named[position] = (
                 ", ".join(f"{name}={_shown(value)}" for name, value in values.items())
                 if values
@@ -175,20 +177,22 @@ class Reader:
             )
         return named
 
-    def rows_at(self, table: Table, chunk: Chunk, positions: Sequence[int]) -> list[dict[str, KeyValue]]:
-        """Return whole rows with their original values, in the order of ``positions``.
+    def rows_at(
+        self, table: Table, chunk: Chunk, positions: Sequence[int], condition: str = ""
+    ) -> list[dict[str, KeyValue]]:
+        """Return whole rows with their original values, in the order of ``positions``; arguments as for ``keys``.
 
         Text comes as its UTF-8, in which bytes that are none are lone surrogates (``surrogateescape``, PEP 383).
         """
         names = [column.name for column in table.columns]
         order = self.order(table)
-        rowids = self._rowids(table, chunk, positions) if order.by_rowid else {}
+        rowids = self._rowids(table, chunk, positions, condition) if order.by_rowid else {}
         found: list[dict[str, KeyValue]] = []
         for position in positions:
             if position in rowids:
                 tail = f"{from_clause(table)} WHERE {order.terms[0]} = {rowids[position]}"
             else:
-                tail = self._at(table, chunk, position)
+                tail = self._at(table, chunk, position, condition)
             found.append(self._row(table, names, tail))
         return found
 
@@ -267,10 +271,10 @@ class Reader:
             return array.view(pa.binary())
         return utf16.to_utf8(array, self._codec == "utf-16-be")
 
-    def _rowids(self, table: Table, chunk: Chunk, positions: Sequence[int]) -> dict[int, int]:
+    def _rowids(self, table: Table, chunk: Chunk, positions: Sequence[int], condition: str) -> dict[int, int]:
         if not positions:
             return {}
-        tail = self._tail(table, chunk, (), "") + f" LIMIT {max(positions) + 1}"
+        tail = self._tail(table, chunk, (), condition) + f" LIMIT {max(positions) + 1}"
         sql = f"SELECT {self.order(table).terms[0]} AS c0 {tail}"
         wanted = sorted(set(positions))
         if self.order(table).row_by_row:
@@ -281,8 +285,8 @@ class Reader:
         rowids = found.take(pa.array(wanted, pa.int64()))
         return dict(zip(wanted, rowids.to_pylist(), strict=True))
 
-    def _at(self, table: Table, chunk: Chunk, position: int) -> str:
-        return self._tail(table, chunk, (), "") + f" LIMIT 1 OFFSET {position}"
+    def _at(self, table: Table, chunk: Chunk, position: int, condition: str) -> str:
+        return self._tail(table, chunk, (), condition) + f" LIMIT 1 OFFSET {position}"
 
     def _row(self, table: Table, names: Sequence[str], tail: str) -> dict[str, KeyValue]:
         row: dict[str, KeyValue] = {}

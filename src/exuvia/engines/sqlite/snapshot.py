@@ -128,6 +128,23 @@ class Snapshot:
             return [str(source_error(error, self.label))]
         return [] if found == ["ok"] else found
 
+    def let_go(self) -> None:
+        """End the moment, so that the WAL can be written back; nothing can be read until ``move_on``."""
+        self._roll_back()
+
+    def move_on(self) -> None:
+        """Take a new moment, through the same connections. Every reader must be back.
+
+        Raises:
+            SourceError: ``locked``, ``busy`` and the like, as in ``open``.
+        """
+        self._roll_back()
+        try:
+            self._begin()
+        except apsw.Error as error:
+            raise source_error(error, self.label) from error
+        self._begun = self._state()
+
     def interrupt(self) -> None:
         """Make running and later readings end with CancelledError, at the latest with their next batch."""
         self._stop.set()

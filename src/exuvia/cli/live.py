@@ -1,0 +1,366 @@
+"""``exuvia live``: moving a database while its application goes on writing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from exuvia.cli.commands import Destination, Fold, NaiveTimeOption, PlanFile, Schema, StyleOption
+from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
+
+if TYPE_CHECKING:
+    from exuvia.live import LiveEvent, Status
+
+_LINE_EVERY = 10.0  # seconds between lines where there is no terminal
+_SHOW_EVERY = 0.5
+_WATCH_EVERY = 1.0
+
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object per line and second on stdout, errors on stderr.")
+]
+
+START_EXAMPLES = examples(
+    [
+        ("Copy app.db while it is written, and follow it", "exuvia live start app.db postgresql://me@host/app"),
+        ("Go on after an interruption: the same command", "exuvia live start app.db postgresql://me@host/app"),
+        ("Switch the file to WAL mode first", "exuvia live start app.db --set-wal"),
+        ("Catch up once, as from cron, and end", "exuvia live start app.db --catch-up"),
+        ("Begin anew, after the schema has changed", "exuvia live start app.db --restart"),
+    ]
+)
+STATUS_EXAMPLES = examples(
+    [
+        ("How far behind is it?", "exuvia live status postgresql://me@host/app"),
+        ("On the screen until Ctrl-C", "exuvia live status --watch"),
+        ("For a program, or for Prometheus", "exuvia live status --prometheus"),
+    ]
+)
+PAUSE_EXAMPLES = examples([("Leave the source alone for a while", "exuvia live pause postgresql://me@host/app")])
+RESUME_EXAMPLES = examples([("Go on after exuvia live pause", "exuvia live resume postgresql://me@host/app")])
+STOP_EXAMPLES = examples(
+    [
+        ("End it, and remove every trace from both sides", "exuvia live stop app.db postgresql://me@host/app"),
+        ("Take the change log out of a file whose target is gone", "exuvia live stop app.db --source-only"),
+    ]
+)
+
+app = typer.Typer(
+    name="live",
+    help="Move a database while its application goes on writing to it.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+
+@app.command("start", epilog=START_EXAMPLES)
+def start(
+    source: Source,
+    destination: Destination = None,
+    plan_file: PlanFile = None,
+    style: StyleOption = None,
+    naive_time: NaiveTimeOption = None,
+    fold: Fold = None,
+    schema: Schema = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    jobs: Jobs = None,
+    batch_rows: Annotated[
+        int | None, typer.Option("--batch-rows", min=1, metavar="N", help="At most N rows in memory per batch.")
+    ] = None,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option("--quarantine", metavar="FILE", help="Where rows that the copy rejects are listed."),
+    ] = None,
+    set_wal: Annotated[
+        bool, typer.Option("--set-wal", help="Switch the source to WAL mode, which following needs; it stays.")
+    ] = False,
+    catch_up: Annotated[
+        bool, typer.Option("--catch-up", help="End when the target has caught up, instead of following on.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew where a live move of this file could go on.")
+    ] = False,
+    json: JsonLines = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Copy a database that is being written, then follow its changes until Ctrl-C, which pauses.
+
+    The source gets a change log and triggers, which exuvia live stop removes again. Its application goes on as it is.
+    """
+    from exuvia.cli.output import interruptible
+    from exuvia.cli.progress import progress
+    from exuvia.cli.wishes import collect
+    from exuvia.live import LiveOptions
+    from exuvia.live import start as run
+    from exuvia.move.options import MoveOptions
+
+    wishes = collect(
+        plan_file=plan_file,
+        target=destination,
+        style=style,
+        naive_time=naive_time,
+        fold=fold,
+        schema=schema,
+        include=include,
+        exclude=exclude,
+        jobs=jobs,
+        batch_rows=batch_rows,
+    )
+    move = MoveOptions(
+        plan=wishes.plan,
+        jobs=wishes.settings.jobs,
+        batch_rows=wishes.settings.batch_rows,
+        on_error=wishes.settings.on_error,
+        quarantine_file=quarantine,
+        data_dir=wishes.settings.data_dir,
+    )
+    options = LiveOptions(move, restart=restart, set_wal=set_wal, catch_up=catch_up)
+    go_on = "Nothing is lost: the same command goes on. To end the move and remove its traces: exuvia live stop."
+    with interruptible(go_on), _shown(json=json, quiet=quiet) as hear, progress(hidden=json or quiet) as listener:
+        ended = run(source, wishes.settings.target, options=options, listener=listener, hear=hear)
+    if not (json or quiet):
+        last = ended.last
+        what = "Stopped; no trace is left." if ended.stopped else "The target has caught up."
+        typer.echo(f"{what} {last.changes:,} changes in {last.rounds:,} rounds.")
+
+
+@app.command("status", epilog=STATUS_EXAMPLES)
+def status(
+    destination: Destination = None,
+    schema: Schema = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every second, until Ctrl-C.")] = False,
+    prometheus: Annotated[bool, typer.Option("--prometheus", help="Print it in Prometheus' text format.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show the live moves into a database: phase, lag, rate, rounds, rows in quarantine."""
+    from exuvia.live import status as look
+    from exuvia.settings import load
+
+    target = load(target=destination).target_location
+    if json or prometheus:
+        found = look(target, schema)
+        typer.echo(_json(found) if json else _prometheus(found), nl=False)
+        return
+    if watch:
+        _watch(lambda: look(target, schema))
+        return
+    typer.echo(_described(look(target, schema)))
+
+
+@app.command("pause", epilog=PAUSE_EXAMPLES)
+def pause(destination: Destination = None, schema: Schema = None, quiet: Quiet = False, debug: Debug = False) -> None:
+    """Let a running follower rest: its process stays, the source is left alone."""
+    from exuvia.live import pause as run
+    from exuvia.settings import load
+
+    settings = load(target=destination, target_schema=schema)
+    run(settings.target_location, settings.target_schema)
+    if not quiet:
+        typer.echo("Paused. Changes are logged meanwhile. Go on with: exuvia live resume")
+
+
+@app.command("resume", epilog=RESUME_EXAMPLES)
+def resume(destination: Destination = None, schema: Schema = None, quiet: Quiet = False, debug: Debug = False) -> None:
+    """Let a paused follower go on."""
+    from exuvia.live import resume as run
+    from exuvia.settings import load
+
+    settings = load(target=destination, target_schema=schema)
+    run(settings.target_location, settings.target_schema)
+    if not quiet:
+        typer.echo("Following.")
+
+
+@app.command("stop", epilog=STOP_EXAMPLES)
+def stop(
+    source: Source,
+    destination: Destination = None,
+    schema: Schema = None,
+    source_only: Annotated[
+        bool, typer.Option("--source-only", help="Take the change log out of the file; the target is not asked.")
+    ] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """End a live move: its triggers and log leave the source, its copy leaves the target."""
+    from exuvia.live import remove_log
+    from exuvia.live import stop as run
+    from exuvia.settings import load
+
+    settings = load(target=destination, target_schema=schema)
+    if source_only:
+        said = "The change log was taken out." if remove_log(source) else "There was no change log."
+    else:
+        run(source, settings.target_location, settings.target_schema)
+        said = "Stopped. Both sides are as they were."
+    if not quiet:
+        typer.echo(said)
+
+
+@contextmanager
+def _shown(*, json: bool, quiet: bool) -> Iterator[Callable[[LiveEvent], None]]:
+    """Give a listener that shows where following stands."""
+    if json:
+        yield _Lines(_WATCH_EVERY, _json_line).hear
+    elif quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        line = _Rewritten()
+        try:
+            yield line.hear
+        finally:
+            line.end()
+    else:
+        yield _Lines(_LINE_EVERY, lambda event: sys.stderr.write(_line(event) + "\n")).hear
+
+
+class _Lines:
+    """A line now and then, and for each message and change of phase."""
+
+    def __init__(self, every: float, write: Callable[[LiveEvent], object]) -> None:
+        self._every, self._write = every, write
+        self._last = 0.0
+        self._phase = ""
+
+    def hear(self, event: LiveEvent) -> None:
+        """Take an event in."""
+        now = time.monotonic()
+        if now - self._last < self._every and not event.message and event.phase == self._phase:
+            return
+        self._last, self._phase = now, event.phase
+        self._write(event)
+
+
+class _Rewritten:
+    """One line on a terminal that is written over and over."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._shown = False
+
+    def hear(self, event: LiveEvent) -> None:
+        """Take an event in."""
+        now = time.monotonic()
+        if event.message:
+            self.end()
+            sys.stderr.write(f"{event.message}\n")
+        elif now - self._last >= _SHOW_EVERY:
+            self._last = now
+            self._shown = True
+            sys.stderr.write(f"\r\x1b[2K{_line(event)}")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Leave the line as it is."""
+        if self._shown:
+            sys.stderr.write("\n")
+            self._shown = False
+
+
+def _line(event: LiveEvent) -> str:
+    parts = [
+        event.phase.value.capitalize(),
+        f"{event.pending:,} changes behind ({event.lag:.1f} s)",
+        f"{event.rate:,.0f} changes/s",
+        f"{event.rounds:,} rounds, {event.changes:,} changes",
+    ]
+    if event.rejected:
+        parts.append(f"{event.rejected:,} rows in quarantine")
+    if event.misfits:
+        parts.append(f"needs a wider type: {', '.join(event.misfits)}")
+    return f"{event.message} " * bool(event.message) + "  ".join(parts)
+
+
+def _json_line(event: LiveEvent) -> None:
+    import orjson
+
+    sys.stdout.write(orjson.dumps(asdict(event)).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _watch(look: Callable[[], tuple[Status, ...]]) -> None:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    try:
+        with Live(console=Console(), auto_refresh=False) as screen:
+            while True:
+                screen.update(Text(_described(look())), refresh=True)
+                time.sleep(_WATCH_EVERY)
+    except KeyboardInterrupt:
+        return
+
+
+def _described(found: tuple[Status, ...]) -> str:
+    return "\n\n".join(map(_paragraph, found)) or "Nothing is moved live."
+
+
+def _paragraph(one: Status) -> str:
+    process = f"process {one.pid} on {one.host}"
+    running = process if one.running else f"no process; the last was {process}"
+    lines = [
+        f"{one.source} into schema {one.schema}: {one.phase} ({running})",
+        f"  behind        {one.pending:,} changes, {one.lag:.1f} s",
+        f"  rate          {one.rate:,.0f} changes/s" + _left(one),
+        f"  since begun   {one.begun:%Y-%m-%d %H:%M:%S} UTC: {one.rounds:,} rounds, {one.changes:,} changes,"
+        f" {one.rows:,} rows written",
+        f"  last sign     {one.heartbeat:.0f} s ago",
+        "  compared      " + (f"every value, {one.proved:.0f} s ago" if one.proved is not None else "not yet"),
+    ]
+    if one.rejected:
+        lines.append(f"  quarantine    {one.rejected:,} rows")
+    if one.misfits:
+        lines.append(f"  wider type    needed by {', '.join(one.misfits)}")
+    if one.message:
+        lines.append(f"  stopped       {one.message}")
+    return "\n".join(lines)
+
+
+def _left(one: Status) -> str:
+    return f", caught up in {one.remaining:.0f} s" if one.remaining else ""
+
+
+def _json(found: tuple[Status, ...]) -> str:
+    import orjson
+
+    return orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+_METRICS = (
+    ("running", "gauge", "Whether a process carries the live move on."),
+    ("pending", "gauge", "Changes that are logged and not in the target yet."),
+    ("lag", "gauge", "Seconds that the target is behind."),
+    ("rate", "gauge", "Changes applied per second."),
+    ("rounds", "counter", "Rounds that were committed."),
+    ("changes", "counter", "Changes that were applied."),
+    ("rows", "counter", "Rows that were written."),
+    ("rejected", "gauge", "Rows in quarantine."),
+    ("heartbeat", "gauge", "Seconds since the follower last gave a sign."),
+)
+_UNITS = {"lag": "_seconds", "heartbeat": "_age_seconds", "rate": "_changes_per_second"}
+
+
+def _prometheus(found: tuple[Status, ...]) -> str:
+    """The text format of https://prometheus.io/docs/instrumenting/exposition_formats/."""
+    lines = []
+    for name, kind, text in _METRICS:
+        metric = f"exuvia_live_{name}{_UNITS.get(name, '')}{'_total' if kind == 'counter' else ''}"
+        lines += [f"# HELP {metric} {text}", f"# TYPE {metric} {kind}"]
+        for one in found:
+            labels = f'source="{_label(one.source)}",schema="{_label(one.schema)}",phase="{one.phase}"'
+            lines.append(f"{metric}{{{labels}}} {float(getattr(one, name)):g}")
+    return "\n".join(lines) + "\n"
+
+
+def _label(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

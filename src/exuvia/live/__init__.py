@@ -1,0 +1,22 @@
+"""Moving live: the application goes on writing to its SQLite file while its rows move to PostgreSQL.
+
+``start`` begins a live move, or goes on with it, and follows the source; ``status``, ``pause``, ``resume`` and ``stop``
+look at it and steer it from any process that reaches the target.
+"""
+
+from exuvia.live.control import Status, pause, remove_log, resume, status, stop
+from exuvia.live.options import LiveEvent, LiveOptions
+from exuvia.live.session import Ended, start
+
+__all__ = [
+    "Ended",
+    "LiveEvent",
+    "LiveOptions",
+    "Status",
+    "pause",
+    "remove_log",
+    "resume",
+    "start",
+    "status",
+    "stop",
+]

@@ -1,0 +1,62 @@
+"""How to move live, and what a live move tells while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from exuvia.engines.postgres.live.state import Phase
+from exuvia.move.options import MoveOptions
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """How to move live.
+
+    Args:
+        move: How to plan and to copy; of the rest ``quarantine_file`` and ``data_dir`` count.
+        restart: Begin anew where a live move of the same source could go on.
+        set_wal: Switch the source to WAL mode where it is in another one.
+        catch_up: End when the target has caught up, instead of following on.
+    """
+
+    move: MoveOptions = field(default_factory=MoveOptions)
+    restart: bool = False
+    set_wal: bool = False
+    catch_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """Where a live move stands, told while it runs.
+
+    Args:
+        phase: Where it is.
+        pending: Changes that are logged and not in the target yet.
+        lag: Seconds by which the target was behind when the last round was committed; 0 when nothing waits.
+        rate: Changes applied per second, over the last seconds.
+        rounds: Rounds since this process began.
+        changes: Changes applied since then.
+        rows: Rows written by them.
+        rejected: Rows in quarantine now.
+        misfits: Columns whose values did not fit the planned type.
+        message: What a person should know; empty in most events.
+    """
+
+    phase: Phase
+    pending: int = 0
+    lag: float = 0.0
+    rate: float = 0.0
+    rounds: int = 0
+    changes: int = 0
+    rows: int = 0
+    rejected: int = 0
+    misfits: tuple[str, ...] = ()
+    message: str = ""
+
+
+Hear = Callable[[LiveEvent], None]
+
+
+def nobody(_: LiveEvent) -> None:
+    """The listener that nobody is behind."""

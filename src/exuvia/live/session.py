@@ -1,0 +1,325 @@
+"""One process that carries a live move on: begins it or goes on with it, and follows until it is told to end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psycopg
+
+from exuvia.engines.postgres import staging
+from exuvia.engines.postgres.failures import explain_error, is_lost
+from exuvia.engines.postgres.live import state
+from exuvia.engines.postgres.live.state import Phase, Request, State
+from exuvia.errors import ExuviaError, SourceError, TargetError, VerifyError
+from exuvia.live.beginning import Beginning, discard
+from exuvia.live.follower import Follower, Round
+from exuvia.live.following import Following
+from exuvia.live.options import Hear, LiveEvent, LiveOptions, nobody
+from exuvia.live.source import LiveSource
+from exuvia.move.clock import Clock
+from exuvia.move.ends import Reached, reach, source_of
+from exuvia.move.events import Listener, ignore, one_at_a_time
+from exuvia.move.options import DEFAULT_TARGET, Source, Target
+
+_POLL = 0.05
+_HEARTBEAT = 1.0
+_RETRY = (0.5, 1.0, 2.0, 5.0)
+
+_BUSY_ATTEMPTS = 20  # a server needs a while to notice that the session before is dead
+_PASSING = frozenset({"source.locked", "source.busy"})
+_LASTING = frozenset({"source.schema_changed", "source.log_gap", "source.not_captured", "verify.round"})
+_AWAY = frozenset(
+    f"target.{code}"
+    for code in (
+        "not_ready",
+        "refused",
+        "connection_lost",
+        "connections",
+        "timeout",
+        "host_unknown",
+        "host_unreachable",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a session ended.
+
+    Args:
+        stopped: Whether the move was ended and its traces removed; else it can go on.
+        last: What was told last.
+    """
+
+    stopped: bool
+    last: LiveEvent
+
+
+def start(
+    source: Source,
+    target: Target = DEFAULT_TARGET,
+    *,
+    options: LiveOptions | None = None,
+    listener: Listener = ignore,
+    hear: Hear = nobody,
+) -> Ended:
+    """Begin to move a database that is being written, or go on with it, and follow its changes.
+
+    The source gets a change log and triggers; its rows are copied into staged tables, which are then brought up to
+    date round by round. Returns when another process asks to stop, or with ``catch_up``; a KeyboardInterrupt passes
+    through, and leaves a move that the same call goes on with.
+
+    Args:
+        source: The SQLite file, in WAL mode.
+        target: The PostgreSQL database.
+        options: How to move.
+        listener: Hears of the copy's progress.
+        hear: Hears of following.
+
+    Raises:
+        SourceError: The file cannot be read or followed, or its schema has changed.
+        PlanError: The plan has an error, or a table cannot be followed.
+        TargetError: The target refuses, or another process is following into the same schema.
+        VerifyError: What the target holds is not what was written.
+    """
+    options = options or LiveOptions()
+    server = reach(target, options.move)
+    session = _Session(source_of(source).path, server, options, one_at_a_time(listener), hear)
+    try:
+        return session.run()
+    except psycopg.Error as error:
+        raise explain_error(error) from error
+
+
+@dataclass(slots=True)
+class _Session:
+    path: Path
+    server: Reached
+    options: LiveOptions
+    listener: Listener
+    hear: Hear
+    _last: LiveEvent = field(default_factory=lambda: LiveEvent(Phase.COPYING))
+    _beat: float = 0.0
+
+    @property
+    def _schema(self) -> str:
+        return self.options.move.plan.target_schema
+
+    def run(self) -> Ended:
+        with self._connected() as connection:
+            self._begin(connection)
+        attempt = 0
+        while True:
+            try:
+                with self._connected() as connection:
+                    attempt = 0
+                    return self._carry_on(connection)
+            except (psycopg.Error, TargetError) as error:
+                if not (is_lost(error) or (attempt and _may_pass(error, attempt))):
+                    raise
+                self._tell(message=f"The target is away, trying again. {_first_line(error)}")
+            time.sleep(_RETRY[min(attempt, len(_RETRY) - 1)])
+            attempt += 1
+
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection]:
+        """A connection that holds the right to move into the schema, and whose commits are on disk when they return:
+        the source's log is pruned by them."""
+        with self.server.connect() as connection:
+            connection.execute("SET synchronous_commit = on")
+            with _locked(connection, self._schema):
+                yield connection
+
+    def _begin(self, connection: psycopg.Connection) -> None:
+        found = state.find(connection, self._schema)
+        if found is not None:
+            self._refuse_another(found)
+            if found.phase is Phase.STOPPED and not self.options.restart:
+                raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
+            if found.phase is Phase.COPYING or self.options.restart:
+                discard(connection, self._schema, self.path, found.move_id)
+                found = None
+        if found is not None:
+            state.ask(connection, self._schema, Request.NOTHING)
+        else:
+            Beginning(self.path, self.server, connection, self.options, Clock(self.listener)).run()
+
+    def _refuse_another(self, found: State) -> None:
+        if found.source != str(self.path.resolve()):
+            raise TargetError(
+                f"Schema {self._schema!r} is where {found.source} is moved to live.",
+                hint="Choose another schema with --schema, or end that move: exuvia live stop.",
+                code="live",
+            )
+        begun = found.phase not in (Phase.COPYING, Phase.STOPPED) and not self.options.restart
+        if begun and Following.from_json(found.plan).wishes != repr(self.options.move.plan):
+            raise TargetError(
+                "The live move was begun with other options of its plan.",
+                hint="Go on with the same options, or begin anew with these: --restart.",
+                code="live_options",
+            )
+
+    def _carry_on(self, connection: psycopg.Connection) -> Ended:
+        """Follow, or rest while paused, until the end."""
+        try:
+            while True:
+                found = self._taken_up(connection)
+                request = self._follow(connection, found)
+                if request is Request.PAUSE:
+                    request = self._rest(connection)
+                    if request is Request.NOTHING:
+                        continue
+                if request is Request.STOP:
+                    discard(connection, self._schema, self.path, found.move_id)
+                    return Ended(True, self._last)
+                self._pause(connection)
+                return Ended(False, self._last)
+        except KeyboardInterrupt:
+            self._pause_at_last(connection)
+            raise
+        except (SourceError, VerifyError) as error:
+            self._record(connection, error)
+            raise
+        except psycopg.Error as error:
+            if is_lost(error):
+                raise
+            explained = explain_error(error)
+            self._record(connection, explained)
+            raise explained from error
+
+    def _taken_up(self, connection: psycopg.Connection) -> State:
+        """Say that this process follows now, and return the state."""
+        host, pid = socket.gethostname(), os.getpid()
+        state.change(connection, self._schema, phase=Phase.FOLLOWING, message="", host=host, pid=pid)
+        return self._state(connection)
+
+    def _state(self, connection: psycopg.Connection) -> State:
+        found = state.find(connection, self._schema)
+        if found is None:
+            raise TargetError(f"The live move into {self._schema!r} was ended by somebody else.", code="live_gone")
+        return found
+
+    def _follow(self, connection: psycopg.Connection, found: State) -> Request:
+        """Make rounds until something else is asked for; ``NOTHING`` when the target has caught up and that was all
+        that was wanted."""
+        with LiveSource(self.path, found.move_id) as source:
+            follower = Follower(connection, source, found)
+            self._tell(phase=Phase.FOLLOWING, rejected=found.rejected, misfits=found.misfits)
+            while True:
+                try:
+                    request, has_news = self._step(follower)
+                except SourceError as error:
+                    if error.code not in _PASSING:
+                        raise
+                    self._tell(message=error.message)
+                    request, has_news = Request.NOTHING, False
+                    time.sleep(_POLL)
+                if time.monotonic() - self._beat >= _HEARTBEAT:
+                    request = self._heartbeat(connection, follower) or request
+                done = self.options.catch_up and not has_news and source.pending(follower.position) == 0
+                source.prune(follower.position, at_once=done)
+                if done or request is not Request.NOTHING:
+                    return request
+                if not has_news:
+                    time.sleep(_POLL)
+
+    def _step(self, follower: Follower) -> tuple[Request, bool]:
+        """Make a round if there is something to do; return what is asked, and whether there was."""
+        if not follower.has_news():
+            return Request.NOTHING, False
+        made = follower.round()
+        if made is None:
+            return Request.NOTHING, True
+        self._told(follower, made)
+        return made.request, True
+
+    def _told(self, follower: Follower, made: Round) -> None:
+        message = f"Copied anew after VACUUM: {', '.join(made.copied)}." if made.copied else ""
+        self._tell(
+            phase=Phase.FOLLOWING,
+            lag=made.lag,
+            rate=made.rate,
+            rounds=self._last.rounds + 1,
+            changes=self._last.changes + made.changes,
+            rows=self._last.rows + made.rows,
+            rejected=made.rejected,
+            misfits=tuple(sorted(follower.misfits)),
+            message=message,
+        )
+
+    def _heartbeat(self, connection: psycopg.Connection, follower: Follower) -> Request:
+        pending = follower.source.pending(follower.position)
+        self._beat = time.monotonic()
+        self._tell(pending=pending, lag=self._last.lag if pending else 0.0, rate=follower.rate())
+        return state.requested(connection, self._schema, pending, self._last.lag, self._last.rate)
+
+    def _rest(self, connection: psycopg.Connection) -> Request:
+        """Rest until another process asks for something else; the source is left alone meanwhile."""
+        self._pause(connection)
+        while (request := self._state(connection).request) is Request.PAUSE:
+            time.sleep(_HEARTBEAT / 2)
+            state.change(connection, self._schema)
+        return request
+
+    def _pause(self, connection: psycopg.Connection) -> None:
+        state.change(connection, self._schema, phase=Phase.PAUSED)
+        self._tell(phase=Phase.PAUSED, rate=0.0)
+
+    def _pause_at_last(self, connection: psycopg.Connection) -> None:
+        """Record the pause, through another connection where the interruption has cost this one."""
+        try:
+            self._pause(connection)
+        except psycopg.Error:
+            with suppress(psycopg.Error, ExuviaError), self.server.connect() as other:
+                self._pause(other)
+
+    def _record(self, connection: psycopg.Connection, error: ExuviaError) -> None:
+        """Say in the state why following cannot go on; what may pass by itself only pauses it."""
+        phase = Phase.STOPPED if error.code in _LASTING else Phase.PAUSED
+        with suppress(psycopg.Error):
+            state.change(connection, self._schema, phase=phase, message=error.message)
+
+    def _tell(self, **changed: object) -> None:
+        self._last = replace(self._last, **{"message": "", **changed})  # type: ignore[arg-type]
+        self.hear(self._last)
+
+
+@contextmanager
+def _locked(connection: psycopg.Connection, schema: str) -> Iterator[None]:
+    try:
+        holding = staging.lock(connection, [schema])
+        holding.__enter__()
+    except TargetError as error:
+        raise _followed(connection, schema) or error from error
+    try:
+        yield
+    finally:
+        holding.__exit__(None, None, None)
+
+
+def _followed(connection: psycopg.Connection, schema: str) -> TargetError | None:
+    found = state.find(connection, schema)
+    if found is None:
+        return None
+    return TargetError(
+        f"{found.source} is followed into schema {schema!r} already, by process {found.pid} on {found.host},"
+        f" {found.phase.value} since {found.begun:%Y-%m-%d %H:%M:%S} UTC.",
+        hint="See how far it is: exuvia live status. To end it: exuvia live stop.",
+        code="busy",
+    )
+
+
+def _may_pass(error: BaseException, attempt: int) -> bool:
+    """Tell whether it is worth to try to reconnect again."""
+    code = error.code if isinstance(error, TargetError) else ""
+    return code in _AWAY or (code == "target.busy" and attempt < _BUSY_ATTEMPTS)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0].rstrip(".") + "."
