@@ -138,6 +138,7 @@ def source_rows(reader: SourceReader, table: TablePlan, chunk: Chunk) -> Iterato
         rows = convert_rows(table.columns, cells, start)
         start += rows.read
         yield replace(rows, arrays=comparable(table.columns, rows.arrays))
+        del cells, rows
 
 
 def target_rows(reader: TargetReader, table: TablePlan, condition: str) -> Iterator[list[pa.Array]]:
@@ -145,6 +146,7 @@ def target_rows(reader: TargetReader, table: TablePlan, condition: str) -> Itera
     columns = [column.target for column in table.columns]
     for arrays in reader.batches(table.target.schema, table.target.name, columns, condition):
         yield comparable_read(columns, arrays)
+        del arrays  # not held while the next ones are read
 
 
 def comparable_read(columns: Sequence[TargetColumn], arrays: Sequence[pa.Array]) -> list[pa.Array]:

@@ -11,6 +11,7 @@ from itertools import chain, zip_longest
 from typing import Literal
 
 import psycopg
+import pyarrow as pa
 
 from exuvia.engines.postgres.quarantine import row_names
 from exuvia.engines.postgres.read import BEGIN_READING
@@ -176,13 +177,12 @@ class Verifier:
             largest = max((chunk.max_row_bytes for chunk in piece.chunks), default=0)
             with self.snapshot.reader() as source:
                 wheres = conditions(source, table, piece)
-            with readers.lend() as reader:
-                for where in wheres:
-                    with prefetch(target_rows(reader, table, where), _BATCHES_AHEAD, largest) as batches:
-                        for arrays in batches:
-                            total += digest(arrays, lengths(arrays))
-                            self._tell(table, lengths(arrays))
-                            del arrays
+            for where in wheres:
+                with prefetch(_lent(readers, table, where), _BATCHES_AHEAD, largest) as batches:
+                    for arrays in batches:
+                        total += digest(arrays, lengths(arrays))
+                        self._tell(table, lengths(arrays))
+                        del arrays
             return _Part(number, position, "target", total, 0)
 
         return task
@@ -256,6 +256,15 @@ def _one_moment(connection: psycopg.Connection) -> Iterator[str]:
     finally:
         if not connection.closed:
             connection.execute("ROLLBACK")
+
+
+def _lent(readers: Lender[TargetReader], table: TablePlan, where: str) -> Iterator[list[pa.Array]]:
+    """Read rows through a reader that is lent when the first one is wanted.
+
+    So large rows, which come in turn, all come through the same one: libpq keeps a buffer of the size of the largest.
+    """
+    with readers.lend() as reader:
+        yield from target_rows(reader, table, where)
 
 
 def _column_digests(names: Sequence[str], total: Digest) -> Mapping[str, str]:

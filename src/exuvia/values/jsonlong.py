@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 
 from exuvia.values.jsonapart import characters, commas_of, has_escape, members, skip_blanks
 from exuvia.values.jsonparse import NotJsonError
-from exuvia.values.packed import Bytes
+from exuvia.values.packed import Bytes, windows
 from exuvia.values.utf8 import used_bytes
 
 LONG = 2 << 20
 _PART = 256 * 1024
+_MEMBERS = 65_536
 _DEEPEST = 16  # long values inside long values; what nests deeper is read at once, whatever it takes
-Piece = bytes | memoryview
-
 _KEY = re.compile(rb'[ \t\n\r]*+("(?:[^"\\]++|\\.)*+")[ \t\n\r]*+:', re.DOTALL)
 _CLOSERS = {b"[": b"]", b"{": b"}", b'"': b'"'}
 
@@ -58,7 +57,7 @@ def check_long(
         return False, False
 
 
-def canonical_long(text: Bytes, canonical: Callable[[bytes], bytes], limits: Limits | None = None) -> bytes:
+def canonical_long(text: Bytes, canonical: Callable[[bytes], bytes], limits: Limits | None = None) -> bytearray:
     """Spell a long JSON value in the one way for all equal values.
 
     Args:
@@ -69,7 +68,9 @@ def canonical_long(text: Bytes, canonical: Callable[[bytes], bytes], limits: Lim
     Raises:
         NotJsonError: ``text`` is not JSON.
     """
-    return b"".join(_Spelling(canonical, limits or Limits()).of(text, 0))
+    spelled = bytearray()
+    _Spelling(canonical, limits or Limits(), spelled).add(text, 0)
+    return spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,48 +141,69 @@ def _key_and_value(member: Bytes) -> tuple[bytes, Bytes]:
 class _Spelling:
     canonical: Callable[[bytes], bytes]
     limits: Limits
+    out: bytearray
 
-    def of(self, text: Bytes, depth: int) -> list[Piece]:
-        """Return the pieces of a value's one spelling."""
+    def add(self, text: Bytes, depth: int) -> None:
+        """Add a value's one spelling to ``out``."""
         text = text[skip_blanks(text) :]
         opener = text[:1].tobytes()
         if depth > _DEEPEST or opener not in _CLOSERS:
-            return [self.canonical(text.tobytes())]
+            self.out.extend(self.canonical(text.tobytes()))
+            return
+        self.out.extend(opener)
         if opener == b'"':
-            return [b'"', *map(self._characters, characters(text, self.limits.part)), b'"']
-        return self._array(text, depth) if opener == b"[" else self._object(text, depth)
+            for piece in characters(text, self.limits.part):
+                self.out.extend(self._characters(piece))
+        elif opener == b"[":
+            self._array(text, depth)
+        else:
+            self._object(text, depth)
+        self.out.extend(_CLOSERS[opener])
 
-    def _characters(self, piece: Bytes) -> Piece:
+    def _characters(self, piece: Bytes) -> bytes | memoryview:
         return self.canonical(b'"' + piece.tobytes() + b'"')[1:-1] if has_escape(piece) else piece.data
 
-    def _array(self, text: Bytes, depth: int) -> list[Piece]:
-        pieces: list[Piece] = []
+    def _array(self, text: Bytes, depth: int) -> None:
+        comma = b""
         for part in members(text, self.limits.part):
-            pieces.append(b"," if pieces else b"[")
+            self.out.extend(comma)
             if len(part) > self.limits.long:
-                pieces += self.of(part, depth + 1)
+                self.add(part, depth + 1)
             else:
-                pieces.append(self.canonical(b"[" + part.tobytes() + b"]")[1:-1])
-        return [*pieces, b"]"]
+                self.out.extend(self.canonical(b"[" + part.tobytes() + b"]")[1:-1])
+            comma = b","
 
-    def _object(self, text: Bytes, depth: int) -> list[Piece]:
+    def _object(self, text: Bytes, depth: int) -> None:
         """Spell an object; its members are sorted as Arrow's values, which take little more room than their bytes."""
         names: list[pa.Array] = []
         spelled: list[pa.Array] = []
-        long: dict[int, list[Piece]] = {}
+        long: dict[int, Bytes] = {}
         for part in members(text, self.limits.part):
             if len(part) > self.limits.long:
                 key, value = _key_and_value(part)
-                long[sum(map(len, names))] = [self.canonical(key), b":", *self.of(value, depth + 1), b","]
-                keys, found = [orjson.loads(key)], pa.array([b""], pa.binary())
+                long[sum(map(len, names))] = value
+                keys, found = [orjson.loads(key)], pa.array([self.canonical(key) + b":"], pa.binary())
             else:
                 keys, found = self._members(part)
             names.append(pa.array([key.encode() for key in keys], pa.binary()))
             spelled.append(found)
         order = pc.array_sort_indices(pa.concat_arrays(names)).to_numpy()
+        del names
         whole = pa.concat_arrays(spelled)
         del spelled
-        return [b"{", *_in_order(whole, long, order), b"}"]
+        start = 0
+        for place in np.flatnonzero(np.isin(order, list(long))).tolist():
+            self._add_members(whole, order[start : place + 1])
+            self.add(long[int(order[place])], depth + 1)
+            self.out.extend(b",")
+            start = place + 1
+        self._add_members(whole, order[start:])
+        if len(order):
+            del self.out[-1]  # the comma behind the last member
+
+    def _add_members(self, spelled: pa.Array, order: NDArray[np.unsignedinteger]) -> None:
+        for _, numbers in windows(order, _MEMBERS):
+            self.out.extend(used_bytes(spelled.take(pa.array(numbers))).data)
 
     def _members(self, part: Bytes) -> tuple[list[str], pa.Array]:
         """Return the keys of short members, and the members' spellings, each with a comma behind it."""
@@ -191,23 +213,3 @@ class _Spelling:
         offsets = np.array(edges[: len(names) + 1], np.int32)
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text[:-1] + b",")]
         return names, pa.Array.from_buffers(pa.binary(), len(names), buffers)
-
-
-def _in_order(short: pa.Array, long: Mapping[int, Sequence[Piece]], order: NDArray[np.unsignedinteger]) -> list[Piece]:
-    """Return the members of an object in this order, without the last comma.
-
-    Args:
-        short: The spelling of each member, each with a comma behind it; empty for a long one.
-        long: The pieces of the long ones, likewise.
-        order: The numbers of the members.
-    """
-    pieces: list[Piece] = []
-    start = 0
-    for place in [*np.flatnonzero(np.isin(order, list(long))).tolist(), len(order)]:
-        run = used_bytes(short.take(pa.array(order[start:place])))
-        pieces += [run.data] if len(run) else []
-        pieces += long[int(order[place])] if place < len(order) else []
-        start = place + 1
-    if pieces:
-        pieces[-1] = pieces[-1][:-1]
-    return pieces

@@ -148,7 +148,7 @@ def canonical_json_array(array: pa.Array) -> pa.Array:
     """
     whole = array if pa.types.is_binary(array.type) else array.cast(pa.binary())
     offsets, data = offsets_and_data(whole)
-    found: list[bytes | None] = []
+    found: list[bytes | bytearray | None] = []
     for first, last in _groups(offsets):
         if offsets[last] - offsets[first] > LONG:
             found.append(canonical_long(data[int(offsets[first]) : int(offsets[last])], canonical_json))

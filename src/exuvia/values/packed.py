@@ -52,13 +52,13 @@ def offsets_and_data(array: pa.Array) -> tuple[Offsets, Bytes]:
     return places, np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
 
 
-def windows(items: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Yield parts of ``items`` of about a million each, and where they begin.
+def windows(items: NDArray[Any], size: int = _WINDOW) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield parts of ``items`` of ``size`` items each, and where they begin.
 
     What is computed from a part stays small, however long one value is.
     """
-    for place in range(0, len(items), _WINDOW):
-        yield place, items[place : place + _WINDOW]
+    for place in range(0, len(items), size):
+        yield place, items[place : place + size]
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ class Reader:
                 cursor.execute(query)
                 for batch in cursor.fetch_record_batch():
                     yield [_canonical(column.type, batch.column(number)) for number, column in enumerate(columns)]
+                    del batch  # not held while the next one is read
             except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
                 place = f"{schema}.{table}"
                 raise TargetError(f"{place} cannot be read back.", hint=_first_line(error), code="read") from error

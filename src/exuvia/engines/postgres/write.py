@@ -58,6 +58,8 @@ def copy(connection: psycopg.Connection, target: CopyTarget, batches: Iterable[S
                 for start in range(0, len(view), _PIECE):
                     stream.write(view[start : start + _PIECE])
                 sent += len(view)
+                del encoded, view
+            del arrays  # not held while the next batch is read, nor while the server ends
         stream.write(TRAILER)
     return sent
 
