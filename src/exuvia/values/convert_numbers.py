@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 import pyarrow as pa
@@ -111,7 +111,17 @@ def faithful_double(text: bytes) -> float | None:
     number = float(text)
     if math.isinf(number):
         return None
-    return number if Decimal(repr(number)) == Decimal(text.decode()) else None
+    return number if Decimal(repr(number)) == decimal_of(text) else None
+
+
+def decimal_of(text: bytes) -> Decimal | None:
+    """Return the number that a text spells, else None; an exponent of 19 digits is more than Decimal holds."""
+    if NUMBER_TEXT.fullmatch(text) is None:
+        return None
+    try:
+        return Decimal(text.decode())
+    except InvalidOperation:
+        return None
 
 
 def integers_to_boolean(array: pa.Array, _: Rule) -> pa.Array:

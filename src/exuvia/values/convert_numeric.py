@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from exuvia.catalog.types import Base, SqlType
 from exuvia.values.arrays import assemble, only
-from exuvia.values.convert_numbers import NUMBER_TEXT
+from exuvia.values.convert_numbers import decimal_of
 from exuvia.values.numbers import MAX_DECIMALS, MAX_INTEGER_DIGITS, plain_digits, shapes_of
 from exuvia.values.packed import Numbers, Packed
 from exuvia.values.reals import Doubles, shortest_texts
@@ -112,7 +112,7 @@ def texts_to_numeric(array: pa.Array, rule: Rule) -> pa.Array:
         parts.append((short, _padded(as_string(array.filter(pa.array(short))), shapes.after[short], scale)))
         rest &= ~short
     if rest.any():
-        parts.append((rest, _one_by_one((_decimal(texts.text(int(row))) for row in np.flatnonzero(rest)), rule.type)))
+        parts.append((rest, _one_by_one((decimal_of(texts.text(int(row))) for row in np.flatnonzero(rest)), rule.type)))
     return assemble(len(array), parts, pa.string())
 
 
@@ -120,12 +120,6 @@ def _padded(texts: pa.Array, decimals: Numbers, scale: int) -> pa.Array:
     """Append the point and the zeros that texts with so many decimals lack."""
     zeros = pa.array(["." * (count == 0) + "0" * (scale - count) for count in range(scale + 1)], pa.string())
     return pc.binary_join_element_wise(texts, zeros.take(pa.array(decimals)), "")
-
-
-def _decimal(text: bytes) -> Decimal | None:
-    if NUMBER_TEXT.fullmatch(text) is None:
-        return None
-    return Decimal(text.decode())
 
 
 def _one_by_one(numbers: Iterable[Decimal | None], kind: SqlType) -> pa.Array:

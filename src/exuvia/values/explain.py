@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from exuvia.catalog.types import Base
 from exuvia.values.cells import StorageClass
-from exuvia.values.convert_numbers import NUMBER_TEXT, RANGES
+from exuvia.values.convert_numbers import NUMBER_TEXT, RANGES, decimal_of
 from exuvia.values.jsonparse import NotJsonError, read_json
 from exuvia.values.numbers import plain_digits
 from exuvia.values.rules import Rule
@@ -86,13 +86,20 @@ def _double_text(text: str, _: Rule) -> str:
 
 
 def _numeric_text(text: str, rule: Rule) -> str:
-    return _decimal(Decimal(text), text, rule) if NUMBER_TEXT.fullmatch(text.encode()) else ""
+    if NUMBER_TEXT.fullmatch(text.encode()) is None:
+        return ""
+    number = decimal_of(text.encode())
+    return _beyond(shortened(text.encode()), rule) if number is None else _decimal(number, text, rule)
+
+
+def _beyond(shown: str, rule: Rule) -> str:
+    return f"the number {shown} is beyond {rule.type}"
 
 
 def _decimal(number: Decimal, spelled: str, rule: Rule) -> str:
     shown = shortened(spelled.encode())
     if rule.type.size is None or not number.is_finite() or abs(number.adjusted()) > 200_000:
-        return f"the number {shown} is beyond {rule.type}"
+        return _beyond(shown, rule)
     whole, _, decimals = plain_digits(abs(number)).partition(".")
     decimals, scale = decimals.rstrip("0"), rule.type.scale or 0
     if len(decimals) > scale:
