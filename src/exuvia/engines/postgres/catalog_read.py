@@ -110,6 +110,7 @@ _TRIGGERS = """
     SELECT t.tgname AS name, c.relname AS relation, pg_get_triggerdef(t.oid) AS definition
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
     WHERE t.tgrelid = ANY(%(relations)s) AND NOT t.tgisinternal AND t.tgparentid = 0
+      AND NOT starts_with(t.tgname, '_exuvia_')
     ORDER BY 2, 1
 """
 

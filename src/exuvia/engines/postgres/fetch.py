@@ -17,7 +17,7 @@ from exuvia.engines.postgres.read import connection_url
 from exuvia.errors import SourceError
 from exuvia.location import PostgresLocation
 
-_BATCH_BYTES = 2**20
+BATCH_BYTES = 2**20
 
 # The values' spelling depends on these; row_security = off makes hidden rows an error instead of leaving them out.
 _SESSION = {
@@ -34,13 +34,13 @@ _SESSION = {
     "row_security": "off",
     "jit": "off",
 }
-_SET = "SELECT " + ", ".join(f"set_config('{key}', '{text}', true)" for key, text in _SESSION.items())
+SET_LOCALLY = "SELECT " + ", ".join(f"set_config('{key}', '{text}', true)" for key, text in _SESSION.items())
 _BLOCKS = """
     SELECT pg_relation_size(c.oid) / current_setting('block_size')::int
     FROM pg_class c JOIN pg_am a ON a.oid = c.relam
     WHERE c.oid = to_regclass(%s) AND c.relkind = 'r' AND a.amname = 'heap'
 """
-_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Moment:
@@ -58,8 +58,8 @@ class Moment:
         self._location = location
         self.connection: psycopg.Connection = connect(location, autocommit=True, writable=False)
         try:
-            self.connection.execute(_BEGIN)
-            self.connection.execute(_SET.encode())
+            self.connection.execute(BEGIN_READING)
+            self.connection.execute(SET_LOCALLY.encode())
             row = self.connection.execute("SELECT pg_export_snapshot()").fetchone()
         except psycopg.Error as error:
             self.connection.close()
@@ -112,11 +112,11 @@ class Fetcher:
     def __init__(self, location: PostgresLocation, snapshot: str) -> None:
         try:
             self._connection = adbc.connect(connection_url(location), autocommit=True)
-            self._run(_BEGIN)
+            self._run(BEGIN_READING)
             self._run(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-            self._run(_SET)
+            self._run(SET_LOCALLY)
         except adbc_driver_manager.Error as error:
-            raise _unreadable("the database", error) from error
+            raise unreadable("the database", error) from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -133,17 +133,23 @@ class Fetcher:
             SourceError: The query fails.
         """
         with self._connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": BATCH_BYTES})
             try:
                 cursor.execute(query)
                 yield from cursor.fetch_record_batch()
             except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
-                raise _unreadable(what, error) from error
+                raise unreadable(what, error) from error
 
     def _run(self, sql: str) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(sql)
 
 
-def _unreadable(what: str, error: Exception) -> SourceError:
+def unreadable(what: str, error: Exception) -> SourceError:
+    """Return the error of a reading that failed.
+
+    Args:
+        what: What was read, for people.
+        error: What the driver raised.
+    """
     return SourceError(f"{what} cannot be read.", hint=str(error).splitlines()[0], code="read")
