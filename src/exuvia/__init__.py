@@ -9,7 +9,8 @@ The whole public API is on this page::
 
 ``inspect``, ``plan``, ``migrate`` and ``verify`` take a SQLite file and return frozen values; ``listener`` hears of
 progress; every error is an ``ExuviaError`` with a code, what happened, and what to do. ``export_data`` and
-``import_data`` write and read portable copies. ``advise`` says whether it is time to move.
+``import_data`` write and read portable copies. ``advise`` says whether it is time to move. ``live.start`` moves a
+database while it is written; ``live.status``, ``live.pause``, ``live.resume`` and ``live.stop`` steer that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exuvia import live
     from exuvia.errors import (
         CancelledError,
         ConfigError,
@@ -67,6 +69,7 @@ _HOMES = {
     "exuvia.ops.advisor.results": ("Advice",),
     "exuvia.ops.advisor.thresholds": ("Thresholds",),
 }
+_PACKAGES = frozenset({"live"})
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -101,6 +104,7 @@ __all__ = [
     "export_data",
     "import_data",
     "inspect",
+    "live",
     "load",
     "migrate",
     "plan",
@@ -111,6 +115,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: ``exuvia --help`` needs none of the heavy libraries."""
+    if name in _PACKAGES:
+        return import_module(f"exuvia.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOME_OF[name]), name)

@@ -23,7 +23,7 @@ from exuvia.engines.sqlite.capture.plan import CapturedTable, CapturePlan, plan_
 from exuvia.engines.sqlite.inspect import inspect
 from exuvia.errors import PlanError, SourceError, TargetError
 from exuvia.live.follower import declared_to
-from exuvia.live.following import Following, followed, keyless, shaped, stripped, without_profile
+from exuvia.live.following import Following, followed, keyless, shaped, stripped, wishes_of, without_profile
 from exuvia.live.options import LiveOptions
 from exuvia.live.rounds import key_of
 from exuvia.move.back import origin
@@ -143,7 +143,7 @@ class Beginning:
                 code="copy",
             )
         following = Following(
-            stripped(plan), tuple(map(without_profile, staged.tables)), outcome.objects, repr(move.plan)
+            stripped(plan), tuple(map(without_profile, staged.tables)), outcome.objects, wishes_of(move.plan)
         )
         self._keep(following, captured, position, declared_to(declared), outcome)
         return outcome

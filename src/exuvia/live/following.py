@@ -16,6 +16,8 @@ from exuvia.engines.postgres.live.keys import KeyedTable
 from exuvia.engines.sqlite.capture.plan import CapturedTable
 from exuvia.errors import PlanError
 from exuvia.move.plan import ColumnPlan, ObjectPlan, Plan, TablePlan
+from exuvia.move.planner import PlanOptions, TargetAbilities
+from exuvia.move.planning.overrides import Overrides
 from exuvia.move.rows import Rejected, Rows, convert_rows, without
 from exuvia.values.cells import Cells, StorageClass
 from exuvia.values.profile import TableProfile
@@ -131,6 +133,24 @@ class FollowedTable:
 
 def _reason(kind: StorageClass, column: ColumnPlan) -> str:
     return f"{kind.value} value, which the planned type {column.target.type} does not hold"
+
+
+def wishes_of(options: PlanOptions) -> str:
+    """Return the options of a plan as text that is the same for options that mean the same."""
+    said = options.overrides or Overrides()
+    style, naive_time = options.style or said.style or "faithful", options.naive_time or said.naive_time or "utc"
+    fold = options.fold if options.fold is not None else bool(said.fold)
+    return repr(
+        replace(
+            options,
+            style=style,
+            naive_time=naive_time,
+            fold=fold,
+            schema=options.target_schema,
+            overrides=said,
+            abilities=TargetAbilities(),
+        )
+    )
 
 
 def keyless(plan: Plan, captured: Sequence[CapturedTable]) -> frozenset[str]:

@@ -19,7 +19,7 @@ from exuvia.engines.postgres.live.state import Phase, Request, State
 from exuvia.errors import ExuviaError, SourceError, TargetError, VerifyError
 from exuvia.live.beginning import Beginning, discard
 from exuvia.live.follower import Follower, Round
-from exuvia.live.following import Following
+from exuvia.live.following import Following, wishes_of
 from exuvia.live.options import Hear, LiveEvent, LiveOptions, nobody
 from exuvia.live.source import LiveSource
 from exuvia.move.clock import Clock
@@ -158,7 +158,7 @@ class _Session:
                 code="live",
             )
         begun = found.phase not in (Phase.COPYING, Phase.STOPPED) and not self.options.restart
-        if begun and Following.from_json(found.plan).wishes != repr(self.options.move.plan):
+        if begun and Following.from_json(found.plan).wishes != wishes_of(self.options.move.plan):
             raise TargetError(
                 "The live move was begun with other options of its plan.",
                 hint="Go on with the same options, or begin anew with these: --restart.",

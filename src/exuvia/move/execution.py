@@ -13,6 +13,7 @@ import psycopg
 
 from exuvia.engines.postgres import extensions, staging
 from exuvia.engines.postgres.failures import explain_error, is_lost
+from exuvia.engines.postgres.live import state
 from exuvia.errors import ExuviaError, TargetError
 from exuvia.move.clock import Clock
 from exuvia.move.conflicts import conflicts, refuse_conflicts
@@ -85,6 +86,8 @@ class Execution:
 
     def _begun(self, main: psycopg.Connection, schemas: Sequence[str]) -> tuple[Begun, ...] | None:
         """Return the interrupted move that this one continues; a refusal here leaves it as it is."""
+        for schema in schemas:
+            state.refuse(main, schema)
         if all(one.into is None for one in self.shipments):
             refuse_conflicts(main, self._plans, replace_existing=self.replace_existing)
         return unfinished(main, self._plans, schemas, restart=self.restart)

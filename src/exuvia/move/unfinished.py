@@ -8,6 +8,7 @@ import psycopg
 
 from exuvia.engines.postgres import ledger, staging
 from exuvia.engines.postgres.connect import connect
+from exuvia.engines.postgres.live import state
 from exuvia.errors import TargetError
 from exuvia.location import Location
 
@@ -67,6 +68,8 @@ def abort(target: Location, schema: str | None = None) -> tuple[Unfinished, ...]
         described = tuple(_described(connection, header) for header in found)
         for header in found:
             with staging.lock(connection, header.schemas):
+                for name in header.schemas:
+                    state.refuse(connection, name)
                 for name in header.schemas:
                     staging.discard(connection, name)
     return described

@@ -19,7 +19,7 @@ from exuvia.errors import TargetError
 FORMAT = 1
 TABLE = "state"
 
-_MARK = "exuvia: what is known of a live move; see exuvia live status"
+_MARK = "exuvia: what is known of a live move; see exuvia live status\nInto schema "
 
 
 class Phase(StrEnum):
@@ -133,7 +133,7 @@ def create(connection: psycopg.Connection, schema: str, *, move_id: str, source:
     """
     with connection.transaction():
         connection.execute(f"CREATE SCHEMA {quote(schema_name(schema))}".encode())
-        connection.execute(f"COMMENT ON SCHEMA {quote(schema_name(schema))} IS {literal(_MARK)}".encode())
+        connection.execute(f"COMMENT ON SCHEMA {quote(schema_name(schema))} IS {literal(_MARK + schema)}".encode())
         connection.execute(
             f"""
             CREATE TABLE {_place(schema)} (
@@ -197,9 +197,26 @@ def find(connection: psycopg.Connection, schema: str) -> State | None:
 def every(connection: psycopg.Connection) -> tuple[str, ...]:
     """Return the target schemas of the live moves in this database, by name."""
     rows = connection.execute(
-        "SELECT nspname FROM pg_namespace WHERE obj_description(oid, 'pg_namespace') = %s ORDER BY 1", (_MARK,)
+        "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace"
+        " WHERE starts_with(obj_description(oid, 'pg_namespace'), %s)",
+        (_MARK,),
     )
-    return tuple(name.removeprefix("exuvia_live_") for (name,) in rows)
+    return tuple(sorted(comment.removeprefix(_MARK) for (comment,) in rows))
+
+
+def refuse(connection: psycopg.Connection, schema: str) -> None:
+    """Raise where a live move is on its way into a target schema: only its own commands may end it.
+
+    Raises:
+        TargetError: ``live``.
+    """
+    found = find(connection, schema)
+    if found is not None:
+        raise TargetError(
+            f"{found.source} is moved live into schema {schema!r}, since {found.begun:%Y-%m-%d %H:%M:%S} UTC.",
+            hint="Go on with that move, or end it: exuvia live stop; or choose another schema with --schema.",
+            code="live",
+        )
 
 
 def drop(connection: psycopg.Connection, schema: str) -> None:
@@ -288,7 +305,7 @@ def _is_ours(connection: psycopg.Connection, schema: str) -> bool:
     row = connection.execute(
         "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s", (schema_name(schema),)
     ).fetchone()
-    return row is not None and row[0] == _MARK
+    return row is not None and row[0] == _MARK + schema
 
 
 def _place(schema: str) -> str:

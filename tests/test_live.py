@@ -1,0 +1,228 @@
+"""Moving live: a database is written by other processes while its rows are copied and followed."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import exuvia
+from exuvia.errors import SourceError, TargetError
+from following import (
+    assert_equal,
+    caught_up,
+    command,
+    compare,
+    connect,
+    execute,
+    follower,
+    is_following,
+    location,
+    make,
+    run,
+    schema_of,
+    schemas,
+    status,
+    stop,
+    until,
+    write,
+    writing,
+)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A database of every kind of table."""
+    path = tmp_path / "app.db"
+    make(path)
+    return path
+
+
+def test_rows_written_during_copy_and_following_arrive_and_a_second_follower_is_refused(
+    source: Path, postgres_url: str
+) -> None:
+    with writing(source):
+        process = command("live", "start", source, postgres_url, "--json", cwd=source.parent)
+        until(lambda: is_following(postgres_url))
+        with pytest.raises(TargetError, match=rf"by process {process.pid} on"):
+            caught_up(source, postgres_url)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert '"phase":"following"' in out
+    assert "the same command goes on" in err
+    found = status(postgres_url)
+    assert (found.phase, found.running, found.rejected) == ("paused", False, 0)
+    assert found.changes > 100
+    assert_equal(source, postgres_url)
+
+
+def test_every_kind_of_change_is_followed_round_by_round(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    chance = random.Random(7)
+    for _ in range(6):
+        with closing(connect(source)) as connection:
+            for _ in range(20):
+                write(connection, chance, 10)
+        caught_up(source, any_url)
+        assert compare(source, any_url).equal
+
+
+def test_killed_at_random_moments_nothing_is_lost_or_doubled(source: Path, any_url: str) -> None:
+    chance = random.Random(3)
+    with writing(source, rate=200):
+        for seconds in (0.9, 2.2):
+            process = command("live", "start", source, any_url, cwd=source.parent)
+            time.sleep(chance.uniform(0, 0.5) + seconds)
+            process.kill()
+            process.communicate()
+    assert_equal(source, any_url)
+
+
+@pytest.mark.slow
+def test_killed_many_times_under_load(source: Path, any_url: str) -> None:
+    chance = random.Random(4)
+    with writing(source, rate=200), writing(source, seed=2, rate=200):
+        for _ in range(40):
+            process = command("live", "start", source, any_url, cwd=source.parent)
+            time.sleep(chance.uniform(0.5, 6.0))
+            process.kill()
+            process.communicate()
+    assert_equal(source, any_url)
+
+
+def test_another_process_pauses_resumes_and_stops_without_a_trace(source: Path, any_url: str) -> None:
+    before = schema_of(source)
+    with follower(source, any_url) as process:
+        until(lambda: exuvia.live.status(location(any_url)) and status(any_url).phase == "following")
+        exuvia.live.pause(location(any_url))
+        assert (status(any_url).phase, status(any_url).running) == ("paused", True)
+        execute(source, "UPDATE item SET stock = 7")
+        assert status(any_url).pending > 0
+        assert status(any_url).rounds == 0
+        exuvia.live.resume(location(any_url))
+        until(lambda: is_following(any_url))
+        assert "Both sides are as they were" in run("live", "stop", source, any_url)
+        out, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+        assert "no trace is left" in out
+    assert schema_of(source) == before
+    assert schemas(any_url) == []
+
+
+def test_stop_without_a_follower_leaves_no_trace(source: Path, any_url: str) -> None:
+    before = schema_of(source)
+    caught_up(source, any_url)
+    assert schema_of(source) != before
+    stop(source, any_url)
+    assert schema_of(source) == before
+    assert schemas(any_url) == []
+    with pytest.raises(TargetError, match="Nothing is moved live"):
+        stop(source, any_url)
+
+
+def test_a_copy_that_fails_leaves_both_sides_as_they_were(source: Path, any_url: str) -> None:
+    before = schema_of(source)
+    with psycopg.connect(any_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE item (x int)")
+    with pytest.raises(TargetError, match="already has table"):
+        caught_up(source, any_url)
+    assert schema_of(source) == before
+    assert schemas(any_url) == []
+
+
+def test_other_moves_into_the_schema_are_refused_and_leave_the_live_one(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    with pytest.raises(TargetError, match="is moved live into schema 'public'"):
+        exuvia.migrate(source, any_url, options=exuvia.MoveOptions(restart=True))
+    assert "is moved live" in run("abort", any_url, code=4)
+    assert_equal(source, any_url)
+
+
+def test_a_file_that_is_not_in_wal_mode_is_refused_with_the_command(source: Path, any_url: str) -> None:
+    execute(source, "PRAGMA journal_mode = DELETE")
+    with pytest.raises(SourceError, match="PRAGMA journal_mode = WAL"):
+        caught_up(source, any_url)
+    caught_up(source, any_url, set_wal=True)
+    assert_equal(source, any_url)
+
+
+def test_a_changed_schema_stops_with_what_has_changed(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    execute(source, "ALTER TABLE page DROP COLUMN views", "UPDATE item SET stock = 7")
+    for _ in range(2):
+        with pytest.raises(SourceError, match="table page was changed"):
+            caught_up(source, any_url)
+        assert status(any_url).phase == "stopped"
+        assert "table page was changed" in status(any_url).message
+    caught_up(source, any_url, restart=True)
+    assert_equal(source, any_url)
+
+
+def test_a_restored_source_stops_instead_of_following_another_past(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    saved = source.with_suffix(".saved")
+    execute(source, f"VACUUM INTO '{saved}'", "UPDATE item SET stock = 7")
+    caught_up(source, any_url)
+    for suffix in ("-wal", "-shm"):
+        source.with_name(source.name + suffix).unlink(missing_ok=True)
+    saved.replace(source)
+    execute(source, "PRAGMA journal_mode = WAL")
+    with pytest.raises(SourceError, match="begin the move anew") as caught:
+        caught_up(source, any_url)
+    assert caught.value.code == "source.log_gap"
+    caught_up(source, any_url, restart=True)
+    assert_equal(source, any_url)
+
+
+def test_vacuum_renumbers_rows_without_a_key_and_they_are_copied_anew(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    execute(source, "DELETE FROM note WHERE rowid % 3", "VACUUM", "INSERT INTO note VALUES ('late', 1)")
+    assert_equal(source, any_url)
+    execute(source, "UPDATE note SET at = 2 WHERE rowid % 2")
+    assert_equal(source, any_url)
+
+
+def test_values_that_do_not_fit_go_to_quarantine_until_they_are_mended(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    execute(
+        source,
+        "INSERT INTO item(id, sku, price) VALUES (900001, 'odd', 'dear'), (900002, 'even', 2)",
+        "INSERT INTO page(path, title) VALUES ('/odd', CAST(x'00' AS TEXT))",
+        "INSERT INTO note VALUES (CAST(x'ff' AS TEXT), 1)",
+        "INSERT INTO pair VALUES (1, 'odd', x'00')",
+    )
+    caught_up(source, any_url)
+    assert status(any_url).rejected == 4
+    assert status(any_url).misfits == ("item.price", "note.said", "page.title", "pair.value")
+    assert_equal(source, any_url)
+    execute(source, "UPDATE item SET price = 1 WHERE id = 900001", "DELETE FROM page WHERE path = '/odd'")
+    caught_up(source, any_url)
+    assert status(any_url).rejected == 2
+    execute(source, "DELETE FROM note WHERE said = CAST(x'ff' AS TEXT)", "UPDATE pair SET value = 'mended'")
+    caught_up(source, any_url)
+    assert (status(any_url).rejected, status(any_url).misfits) == (0, ())
+    assert_equal(source, any_url)
+
+
+def test_rows_that_the_copy_put_aside_leave_quarantine_too(source: Path, any_url: str) -> None:
+    execute(
+        source,
+        "INSERT INTO page(path, title) VALUES ('/odd', CAST(x'00' AS TEXT))",
+        "INSERT INTO note VALUES (CAST(x'ff' AS TEXT), 1), (CAST(x'fe' AS TEXT), 2)",
+    )
+    caught_up(source, any_url)
+    assert status(any_url).rejected == 3
+    execute(
+        source,
+        "UPDATE page SET title = 'x' WHERE path = '/odd'",
+        "DELETE FROM note WHERE said = CAST(x'ff' AS TEXT)",
+    )
+    assert_equal(source, any_url)
+    assert status(any_url).rejected == 1
