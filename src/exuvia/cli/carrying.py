@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import typer
 
-from exuvia.cli.several import is_several, run_several
+from exuvia.cli.output import Output
+from exuvia.cli.several import is_several
 from exuvia.errors import PlanError, VerifyError
 
 if TYPE_CHECKING:
     from exuvia.move.options import MoveOptions
-    from exuvia.move.results import MoveReport
+    from exuvia.move.results import JointReport, MoveReport
 
 QUARANTINED = 8
 _CODES = {"planned": 0, "moved": 0, "moved with rejections": QUARANTINED, "different": VerifyError.exit_code}
@@ -24,13 +26,11 @@ def carry_out(
     sources: Sequence[str],
     target: str,
     options: MoveOptions,
+    output: Output,
     *,
     prefixed: bool,
     plan_file: Path | None,
-    reports: Sequence[Path],
-    json: bool,
-    quiet: bool,
-) -> None:
+) -> NoReturn:
     """Move or compare with progress, write and print the result, and end with its exit code.
 
     Args:
@@ -38,50 +38,63 @@ def carry_out(
         sources: The SQLite files.
         target: The PostgreSQL database.
         options: How to move or compare.
+        output: Where the result goes.
         prefixed: Whether names get a prefix, instead of each file a schema.
         plan_file: The plan file, beside which those that it names are looked for.
-        reports: Where to write reports.
-        json: Print JSON.
-        quiet: Print nothing.
     """
     from exuvia.cli.output import interruptible
     from exuvia.cli.progress import progress
     from exuvia.cli.reports import check_names
-    from exuvia.move.pipeline import migrate, verify
+    from exuvia.move import pipeline, several
 
-    check_names(reports)
-    if is_several(sources, options.plan, prefixed=prefixed):
-        run_several(
-            action,
-            sources,
-            target,
-            options,
-            prefixed=prefixed,
-            plan_file=plan_file,
-            reports=reports,
-            json=json,
-            quiet=quiet,
-        )
-    run = migrate if action == "migrate" else verify
+    check_names(output.reports)
     what = "The target is as it was." if action == "migrate" else "Nothing was changed."
-    with interruptible(what), progress(hidden=json or quiet) as listener:
-        result = run(sources[0], target, options=options, listener=listener)
-    conclude(result, reports, json=json, quiet=quiet)
+    watched = partial(progress, hidden=output.json or output.quiet)
+    if not is_several(sources, options.plan, prefixed=prefixed):
+        run = pipeline.migrate if action == "migrate" else pipeline.verify
+        with interruptible(what), watched() as listener:
+            result = run(sources[0], target, options=options, listener=listener)
+        conclude(result, output)
+    directory = plan_file.parent if plan_file is not None else None
+    parts = several.parts(sources, options.plan, prefixed=prefixed, directory=directory)
+    run_all = several.migrate_several if action == "migrate" else several.verify_several
+    with interruptible(what), watched() as listener:
+        joint = run_all(parts, target, options=options, listener=listener)
+    _conclude_several(joint, output)
 
 
-def conclude(result: MoveReport, paths: Sequence[Path], *, json: bool, quiet: bool) -> None:
+def conclude(result: MoveReport, output: Output) -> NoReturn:
     """Write and print a result, and end with its exit code."""
     from exuvia.cli.output import show
     from exuvia.cli.reports import write_reports
     from exuvia.report.json_report import to_json
     from exuvia.report.terminal import summary
 
-    write_reports(result, paths)
-    if json:
+    write_reports(result, output.reports)
+    if output.json:
         typer.echo(to_json(result), nl=False)
-    elif not quiet:
+    elif not output.quiet:
         show(summary(result))
-        for path in paths:
+        for path in output.reports:
             typer.echo(f"Report: {path}")
-    refused = result.status == "planned" and any(problem.level == "error" for problem in result.plan.problems)
-    raise typer.Exit(PlanError.exit_code if refused else _CODES[result.status])
+    raise typer.Exit(_code(result.status, [result]))
+
+
+def _conclude_several(result: JointReport, output: Output) -> NoReturn:
+    from exuvia.cli.output import show, write_file
+    from exuvia.report.several import joint_summary, joint_to_html, joint_to_json
+
+    for path in output.reports:
+        write_file(path, joint_to_json(result) if path.suffix.lower() == ".json" else joint_to_html(result))
+    if output.json:
+        typer.echo(joint_to_json(result), nl=False)
+    elif not output.quiet:
+        show(joint_summary(result, output.reports))
+    raise typer.Exit(_code(result.status, result.reports))
+
+
+def _code(status: str, reports: Sequence[MoveReport]) -> int:
+    plans = [report.plan for report in reports if report.status == "planned"]
+    if any(problem.level == "error" for plan in plans for problem in plan.problems):
+        return PlanError.exit_code
+    return _CODES[status]

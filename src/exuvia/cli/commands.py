@@ -10,6 +10,7 @@ import typer
 from exuvia.cli.back import is_way_back, way_back
 from exuvia.cli.carrying import carry_out
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
+from exuvia.cli.output import Output
 from exuvia.cli.several import is_several, split
 from exuvia.cli.several_plans import plan_several
 from exuvia.errors import ConfigError, PlanError
@@ -274,17 +275,8 @@ def migrate(
         into_existing=into_existing,
         on_conflict=on_conflict or "refuse",
     )
-    carry_out(
-        "migrate",
-        sources,
-        wishes.settings.target,
-        options,
-        prefixed=prefix,
-        plan_file=plan_file,
-        reports=report or [],
-        json=json,
-        quiet=quiet,
-    )
+    output = Output(report or [], json=json, quiet=quiet)
+    carry_out("migrate", sources, wishes.settings.target, options, output, prefixed=prefix, plan_file=plan_file)
 
 
 def verify(
@@ -369,17 +361,8 @@ def verify(
         into_existing=into_existing,
         sample=_sample(sample_size, seed) if sample or sample_size is not None else None,
     )
-    carry_out(
-        "verify",
-        sources,
-        wishes.settings.target,
-        options,
-        prefixed=prefix,
-        plan_file=plan_file,
-        reports=report or [],
-        json=json,
-        quiet=quiet,
-    )
+    output = Output(report or [], json=json, quiet=quiet)
+    carry_out("verify", sources, wishes.settings.target, options, output, prefixed=prefix, plan_file=plan_file)
 
 
 def _sample(size: str | None, seed: int) -> Sample:

@@ -6,8 +6,9 @@ import json as json_text
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +18,21 @@ from rich.text import Text
 from exuvia.errors import CancelledError, ConfigError, ExuviaError
 
 _INTERRUPTED = CancelledError.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a result goes.
+
+    Args:
+        reports: Files to write reports to.
+        json: Print JSON.
+        quiet: Print nothing.
+    """
+
+    reports: Sequence[Path]
+    json: bool
+    quiet: bool
 
 
 def print_error(error: ExuviaError, *, json: bool) -> None:

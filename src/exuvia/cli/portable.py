@@ -17,6 +17,7 @@ from exuvia.cli.commands import (
     StyleOption,
 )
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, examples
+from exuvia.cli.output import Output, interruptible, show
 from exuvia.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ def export_(
     debug: Debug = False,
 ) -> None:
     """Write a database as JSON Lines or Parquet files with a manifest: every value exactly, and the schema."""
-    from exuvia.cli.output import interruptible, show
     from exuvia.cli.progress import progress
     from exuvia.move.portable.export import ExportOptions
     from exuvia.move.portable.export import export_data as run
@@ -135,7 +135,6 @@ def import_(
 
     Options about types, names, rows and reports are for PostgreSQL; they mean what they mean to 'exuvia migrate'.
     """
-    from exuvia.cli.output import interruptible, show
     from exuvia.cli.progress import progress
     from exuvia.cli.reports import check_names
     from exuvia.location import SqliteLocation, parse
@@ -195,7 +194,7 @@ def import_(
     elif not quiet and result.move is None:
         show(import_view(result))
     if result.move is not None:
-        conclude(result.move, report or [], json=False, quiet=quiet or json)
+        conclude(result.move, Output(report or [], json=False, quiet=quiet or json))
 
 
 def _wishes(
