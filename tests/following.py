@@ -105,6 +105,7 @@ def make(path: Path, seed: int = 0) -> None:
         chance = random.Random(seed)
         for _ in range(100):
             write(connection, chance, 20)
+        connection.execute("INSERT INTO tag VALUES (NULL, 1), (NULL, 2)")  # so that the target has no primary key
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +14,8 @@ import psycopg
 import pytest
 
 import exuvia
+import servers
+from exuvia.engines.postgres import embedded
 from exuvia.errors import SourceError, TargetError
 from following import (
     assert_equal,
@@ -226,3 +230,47 @@ def test_rows_that_the_copy_put_aside_leave_quarantine_too(source: Path, any_url
     )
     assert_equal(source, any_url)
     assert status(any_url).rejected == 1
+
+
+def test_a_lost_connection_is_made_again(source: Path, any_url: str) -> None:
+    with writing(source), follower(source, any_url, "--json") as process:
+        until(lambda: is_following(any_url))
+        with psycopg.connect(any_url, autocommit=True) as connection:
+            for _ in range(3):
+                before = status(any_url).rounds
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                until(lambda before=before: status(any_url).rounds > before)  # type: ignore[misc]
+        assert process.poll() is None
+    assert_equal(source, any_url)
+
+
+def test_the_follower_outlasts_a_restart_of_the_server(source: Path) -> None:
+    with servers.open_directory() as directory:
+        data = directory / "pg"
+        server = embedded.start(data)
+        try:
+            with writing(source), follower(source, server.url) as process:
+                until(lambda: is_following(server.url))
+                embedded.stop(data)
+                time.sleep(1)
+                embedded.start(data)
+                before = status(server.url).rounds
+                until(lambda: status(server.url).rounds > before)
+                assert process.poll() is None
+            assert_equal(source, server.url)
+        finally:
+            embedded.stop(data)
+
+
+def test_a_transaction_that_stays_open_neither_stops_following_nor_is_stopped(source: Path, any_url: str) -> None:
+    with follower(source, any_url):
+        until(lambda: exuvia.live.status(location(any_url)) and status(any_url).phase == "following")
+        hold = "c.execute('BEGIN IMMEDIATE'); c.execute('UPDATE item SET stock = 8'); time.sleep(2); c.commit()"
+        program = f"import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None); {hold}"
+        execute(source, "UPDATE item SET stock = 7")
+        subprocess.run([sys.executable, "-c", program, source], check=True)
+        until(lambda: status(any_url).pending == 0 and status(any_url).rounds > 1)
+    assert_equal(source, any_url)
