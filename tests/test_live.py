@@ -15,8 +15,14 @@ import pytest
 
 import exuvia
 import servers
+from exuvia import MoveOptions, PlanOptions
 from exuvia.engines.postgres import embedded
-from exuvia.errors import SourceError, TargetError
+from exuvia.engines.postgres.live import state
+from exuvia.errors import PlanError, SourceError, TargetError
+from exuvia.live import LiveOptions
+from exuvia.live.follower import Follower
+from exuvia.live.source import LiveSource
+from exuvia.move.ends import reach
 from following import (
     assert_equal,
     caught_up,
@@ -273,4 +279,70 @@ def test_a_transaction_that_stays_open_neither_stops_following_nor_is_stopped(so
         execute(source, "UPDATE item SET stock = 7")
         subprocess.run([sys.executable, "-c", program, source], check=True)
         until(lambda: status(any_url).pending == 0 and status(any_url).rounds > 1)
+    assert_equal(source, any_url)
+
+
+def test_killed_in_the_copy_a_move_begins_anew_or_is_stopped_without_a_trace(source: Path, any_url: str) -> None:
+    before = schema_of(source)
+    for _ in range(2):
+        process = command("live", "start", source, any_url, cwd=source.parent)
+        until(lambda: schema_of(source) != before)
+        process.kill()
+        process.communicate()
+    assert [one.phase for one in exuvia.live.status(location(any_url))] == ["copying"]
+    stop(source, any_url)
+    assert schema_of(source) == before
+    assert schemas(any_url) == []
+    assert_equal(source, any_url)
+
+
+def test_a_change_log_whose_target_is_gone_can_be_taken_out(source: Path, any_url: str) -> None:
+    before = schema_of(source)
+    caught_up(source, any_url)
+    with psycopg.connect(any_url, autocommit=True) as connection:
+        for name in schemas(any_url):
+            connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
+    with pytest.raises(SourceError, match="is followed already"):
+        caught_up(source, any_url)
+    run("live", "stop", source, "--source-only")
+    assert schema_of(source) == before
+
+
+def test_tables_that_cannot_be_followed_are_refused_and_can_be_left_out(source: Path, any_url: str) -> None:
+    execute(
+        source,
+        "CREATE VIRTUAL TABLE found USING fts5(words)",
+        "INSERT INTO found VALUES ('some words')",
+        "CREATE TABLE keyed (id UUID PRIMARY KEY, n INTEGER) WITHOUT ROWID",
+        "INSERT INTO keyed VALUES ('00000000-0000-4000-8000-0000000000AA', 1)",
+    )
+    before = schema_of(source)
+    with pytest.raises(PlanError, match="'keyed' cannot be followed: it has no rowid"):
+        caught_up(source, any_url)
+    wanted = PlanOptions(exclude=("keyed",), style="native")
+    with pytest.raises(PlanError, match="'found' cannot be followed: it is read from a virtual table"):
+        exuvia.live.start(source, any_url, options=LiveOptions(MoveOptions(wanted), catch_up=True))
+    assert schema_of(source) == before
+    wanted = PlanOptions(exclude=("found", "keyed"), style="native")
+    exuvia.live.start(source, any_url, options=LiveOptions(MoveOptions(wanted), catch_up=True))
+    execute(source, "UPDATE token SET active = 1 - active", "DELETE FROM spot WHERE x = 3")
+    exuvia.live.start(source, any_url, options=LiveOptions(MoveOptions(wanted), catch_up=True))
+    assert compare(source, any_url).equal
+
+
+def test_a_round_inside_transactions_of_the_callers_is_undone_with_them(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    execute(source, "UPDATE item SET stock = 7", "DELETE FROM note", "VACUUM")
+    with reach(any_url, MoveOptions()).connect() as connection:
+        found = state.find(connection, "public")
+        assert found is not None
+        with (
+            LiveSource(source, found.move_id) as live_source,
+            live_source.transaction(),
+            connection.transaction(force_rollback=True),
+        ):
+            made = Follower(connection, live_source, found).round()
+            assert made is not None
+            assert made.changes > 0
+        assert state.find(connection, "public") == found
     assert_equal(source, any_url)

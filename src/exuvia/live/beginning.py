@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 
 from exuvia.catalog.model import Catalog
+from exuvia.catalog.names import quote
 from exuvia.engines.postgres import ddl, extensions, ledger, staging
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.aside import Aside
@@ -39,7 +40,9 @@ from exuvia.move.planner import PlanOptions, is_excluded
 from exuvia.move.quarantine import Quarantine
 from exuvia.move.shipment import Connections, Means, Outcome, Shipment
 
+_MARK = "exuvia: tables of a live move; see exuvia live status"
 _ATTEMPTS = 3
+_PATIENCE = 30.0  # seconds to wait for a writer's transaction to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class Beginning:
                     shipment = Shipment(shaped(plan, captured), snapshot, Quarantine(self._quarantine_file), self.clock)
                     return self._copy(shipment, plan, captured)
             by_rowid |= more
-            remove(self.path)
+            remove(self.path, timeout=_PATIENCE)
         raise SourceError(
             f"{self.path} changes its schema faster than it can be looked at.",
             hint="Begin when its schema stays as it is for a while.",
@@ -119,7 +122,8 @@ class Beginning:
         with opened(self.path, 1) as snapshot:
             catalog = inspect(snapshot.connection, str(self.path))
         planned = plan_capture(_wanted(catalog, self.options.move.plan), by_rowid=by_rowid)
-        return install(self.path, CapturePlan(planned.tables, (), planned.unwatched), move_id).tables
+        wanted = CapturePlan(planned.tables, (), planned.unwatched)
+        return install(self.path, wanted, move_id, timeout=_PATIENCE).tables
 
     def _copy(self, shipment: Shipment, plan: Plan, captured: tuple[CapturedTable, ...]) -> Outcome:
         """Copy the moment of the shipment's snapshot; the log is followed from its end in that moment."""
@@ -146,6 +150,7 @@ class Beginning:
             stripped(plan), tuple(map(without_profile, staged.tables)), outcome.objects, wishes_of(move.plan)
         )
         self._keep(following, captured, position, declared_to(declared), outcome)
+        self._drop_ledger(staged)
         return outcome
 
     def _create(self, shaped_plan: Plan, plan: Plan) -> Staged:
@@ -175,6 +180,13 @@ class Beginning:
             )
             state.set_proved(self.connection, self.schema)
 
+    def _drop_ledger(self, staged: Staged) -> None:
+        """Take the copy off the list of interrupted moves: from here on it is the state that tells of it."""
+        name = staging_name(self.schema)
+        with self.connection.transaction():
+            staging.drop_table(self.connection, self.schema, staged.begun.header.name)
+            self.connection.execute(f"COMMENT ON SCHEMA {quote(name)} IS {ddl.literal(_MARK)}".encode())
+
     def _refuse_captured(self) -> None:
         found = installed(self.path)
         if found is not None:
@@ -198,7 +210,7 @@ def discard(connection: psycopg.Connection, schema_name: str, path: Path, move_i
     if path.exists():
         found = installed(path)
         if found is not None and found.move_id == move_id:
-            remove(path)
+            remove(path, timeout=_PATIENCE)
     staging.discard(connection, schema_name)
     state.drop(connection, schema_name)
 

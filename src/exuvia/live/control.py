@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from dataclasses import dataclass
@@ -192,7 +193,8 @@ def _status(found: State, now: datetime, *, running: bool) -> Status:
 
 def _pending(found: State) -> int:
     path = Path(found.source)
-    if found.host != socket.gethostname() or found.phase is Phase.COPYING or not path.exists():
+    is_here = found.host == socket.gethostname() and found.pid != os.getpid()
+    if not is_here or found.phase is Phase.COPYING or not path.exists():
         return found.pending
     try:
         captured = installed(path)

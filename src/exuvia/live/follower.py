@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.aside import Aside
@@ -94,10 +95,13 @@ class Follower:
         self._fresh = asked
         return False
 
-    def round(self) -> Round | None:
+    def round(self, anew: Collection[str] = ()) -> Round | None:
         """Apply everything that has changed up to now; None when nothing has.
 
-        The caller may hold the source's write lock through a connection of its own: then nothing can change after it.
+        Inside ``source.transaction()`` nothing can change after it. What the caller itself writes there is not seen.
+
+        Args:
+            anew: Source tables to copy as a whole, whatever the log says of them.
 
         Raises:
             SourceError: ``schema_changed``: the source declares something else than when the move began; ``log_gap``:
@@ -111,10 +115,10 @@ class Follower:
             self._declared = self.source.refuse_change(self._declared)
             found = log.changes(snapshot.connection, self.position, self.source.label)
             vacuumed = was_vacuumed(snapshot.connection)
-            whole = [table for table in self.tables if vacuumed and table.captured.hidden_rowid]
+            whole = [table for table in self.tables if table.name in anew or (vacuumed and table.captured.hidden_rowid)]
             made = self._apply(snapshot, found, whole, before) if found.up_to > self.position or whole else None
         self._fresh = began
-        if vacuumed:
+        if vacuumed and self.connection.info.transaction_status is TransactionStatus.IDLE:  # so it is committed
             self.source.forget_vacuum(self._declared.cookie)
         return made
 
@@ -126,7 +130,17 @@ class Follower:
         spent = max(now - self._pace[0][0], 1.0) if self._pace else 1.0
         return sum(count for _, count in self._pace) / spent
 
-    def verify(self, target_url: str, connections: Lender[psycopg.Connection], listener: Listener) -> Proof:
+    def rejected(self) -> Mapping[str, int]:
+        """Return how many rows each source table has in quarantine."""
+        return {name: aside.count(self.connection) for name, aside in self._asides.items()}
+
+    def verify(
+        self,
+        target_url: str,
+        connections: Lender[psycopg.Connection],
+        listener: Listener,
+        only: Collection[str] | None = None,
+    ) -> Proof:
         """Compare every value of the staged tables with the source, at the position of the last round.
 
         A round is made first, so that both sides are at one moment; following rests meanwhile, writers go on.
@@ -135,13 +149,16 @@ class Follower:
             target_url: The target for ADBC, with its secrets.
             connections: Connections to the target, in autocommit mode.
             listener: Hears of progress.
+            only: The source tables to compare; None for all.
         """
         while True:
             self.round()
             with self.source.moment() as snapshot:
                 if log.position(snapshot.connection) != self.position:
                     continue
-                tables = [_measured(snapshot, table.plan) for table in self.tables]
+                tables = [
+                    _measured(snapshot, table.plan) for table in self.tables if only is None or table.name in only
+                ]
                 verifier = Verifier(snapshot, target_url, connections, 1, listener)
                 return verifier.verify(tables, snapshot.interrupt)
 

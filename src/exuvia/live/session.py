@@ -148,6 +148,7 @@ class _Session:
         if found is not None:
             state.ask(connection, self._schema, Request.NOTHING)
         else:
+            self._tell(phase=Phase.COPYING)
             Beginning(self.path, self.server, connection, self.options, Clock(self.listener)).run()
 
     def _refuse_another(self, found: State) -> None:

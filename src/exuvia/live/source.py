@@ -16,7 +16,7 @@ from exuvia.engines.sqlite.capture.install import missing_triggers
 from exuvia.engines.sqlite.capture.schema import Declared
 from exuvia.engines.sqlite.capture.state import Installed
 from exuvia.engines.sqlite.capture.writer import SourceWriter
-from exuvia.engines.sqlite.errors import is_busy, source_error
+from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import SourceError
 
@@ -86,20 +86,30 @@ class LiveSource:
         """
         now = time.monotonic()
         worth = up_to - self._pruned >= _PRUNE_FROM or now - self._pruned_at >= _PRUNE_EVERY
-        if up_to <= self._pruned or not (worth or at_once):
+        if up_to <= self._pruned or not (worth or at_once) or self._writer.connection.in_transaction:
             return
         if not log.prune(self._writer.connection, up_to, self.label):
             self._pruned = up_to
         self._pruned_at = now
 
+    @contextmanager
+    def transaction(self) -> Iterator[apsw.Connection]:
+        """A write transaction on the source: while it lasts nobody else can write, and rounds can be made.
+
+        Raises:
+            SourceError: ``locked``: another writer did not finish in time; or SQLite cannot write.
+        """
+        with self._writer.transaction() as connection:
+            yield connection
+
     def forget_vacuum(self, cookie: int) -> None:
-        """Take it that rowids are known again, unless the schema's cookie is another one by now."""
+        """Take it that rowids are known again, unless the schema's cookie has changed or the file is busy."""
         try:
             with self._writer.transaction() as connection:
                 if schema.cookie(connection) == cookie:
                     state.forget_vacuum(connection)
         except SourceError as error:
-            if not is_busy(error.__cause__ or error):
+            if error.code != "source.locked":
                 raise
 
     def refuse_change(self, before: Declared) -> Declared:
