@@ -64,7 +64,7 @@ class Log:
             return [("emptied",)]
         items = [(column.name, "{c}::text") for column in table.columns]
         query = (
-            log.changed_keys(table, changes, [item for _, item in items])
+            log.changed_keys(table, changes, items)
             if table.keyed
             else log.logged_rows(table, changes, items)
         )

@@ -17,7 +17,7 @@ from exuvia.engines.postgres.read import connection_url
 from exuvia.errors import SourceError
 from exuvia.location import PostgresLocation
 
-BATCH_BYTES = 2**20
+_BATCH_BYTES = 2**20
 
 # The values' spelling depends on these; row_security = off makes hidden rows an error instead of leaving them out.
 _SESSION = {
@@ -34,13 +34,13 @@ _SESSION = {
     "row_security": "off",
     "jit": "off",
 }
-SET_LOCALLY = "SELECT " + ", ".join(f"set_config('{key}', '{text}', true)" for key, text in _SESSION.items())
+_SET = "SELECT " + ", ".join(f"set_config('{key}', '{text}', true)" for key, text in _SESSION.items())
 _BLOCKS = """
     SELECT pg_relation_size(c.oid) / current_setting('block_size')::int
     FROM pg_class c JOIN pg_am a ON a.oid = c.relam
     WHERE c.oid = to_regclass(%s) AND c.relkind = 'r' AND a.amname = 'heap'
 """
-BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Moment:
@@ -58,8 +58,8 @@ class Moment:
         self._location = location
         self.connection: psycopg.Connection = connect(location, autocommit=True, writable=False)
         try:
-            self.connection.execute(BEGIN_READING)
-            self.connection.execute(SET_LOCALLY.encode())
+            self.connection.execute(_BEGIN)
+            self.connection.execute(_SET.encode())
             row = self.connection.execute("SELECT pg_export_snapshot()").fetchone()
         except psycopg.Error as error:
             self.connection.close()
@@ -98,25 +98,21 @@ class Moment:
         return Fetcher(self._location, self._snapshot)
 
 
-class Fetcher:
-    """A connection that reads queries in bulk at the moment of a snapshot.
+class BulkReader:
+    """A connection that reads queries in bulk; for one thread at a time.
 
     Args:
         location: The server.
-        snapshot: The snapshot's name.
 
     Raises:
-        SourceError: The server cannot be read.
+        SourceError: The server cannot be reached.
     """
 
-    def __init__(self, location: PostgresLocation, snapshot: str) -> None:
+    def __init__(self, location: PostgresLocation) -> None:
         try:
             self._connection = adbc.connect(connection_url(location), autocommit=True)
-            self._run(BEGIN_READING)
-            self._run(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
-            self._run(SET_LOCALLY)
         except adbc_driver_manager.Error as error:
-            raise unreadable("the database", error) from error
+            raise _unreadable("the database", error) from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -133,23 +129,57 @@ class Fetcher:
             SourceError: The query fails.
         """
         with self._connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": BATCH_BYTES})
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
             try:
                 cursor.execute(query)
                 yield from cursor.fetch_record_batch()
             except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
-                raise unreadable(what, error) from error
+                raise _unreadable(what, error) from error
 
-    def _run(self, sql: str) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql)
+    def begin(self, *statements: str) -> None:
+        """Begin a read-only transaction that sees one moment and spells values as every reading here does.
+
+        Args:
+            statements: What to run first in it.
+
+        Raises:
+            SourceError: The server refuses.
+        """
+        for sql in (_BEGIN, *statements, _SET):
+            self.run(sql)
+
+    def run(self, sql: str) -> None:
+        """Run a statement.
+
+        Raises:
+            SourceError: The server refuses.
+        """
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql)
+        except adbc_driver_manager.Error as error:
+            raise _unreadable("the database", error) from error
 
 
-def unreadable(what: str, error: Exception) -> SourceError:
-    """Return the error of a reading that failed.
+class Fetcher(BulkReader):
+    """Reads at the moment of a snapshot that another connection lends.
 
     Args:
-        what: What was read, for people.
-        error: What the driver raised.
+        location: The server.
+        snapshot: The snapshot's name.
+
+    Raises:
+        SourceError: The server cannot be read.
     """
+
+    def __init__(self, location: PostgresLocation, snapshot: str) -> None:
+        super().__init__(location)
+        try:
+            self.begin(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+        except SourceError:
+            self.close()
+            raise
+
+
+def _unreadable(what: str, error: Exception) -> SourceError:
     return SourceError(f"{what} cannot be read.", hint=str(error).splitlines()[0], code="read")

@@ -15,6 +15,7 @@ import pyarrow as pa
 from exuvia.engines.sqlite.adbc import BulkConnection
 from exuvia.engines.sqlite.order import quote
 from exuvia.engines.sqlite.rows import stand_in
+from exuvia.engines.sqlite.utf16 import value_from_utf8
 from exuvia.errors import TargetError
 from exuvia.values.cells import Cells, StorageClass
 
@@ -144,18 +145,12 @@ def _triples(cells: Cells, codec: str) -> list[tuple[bool, bytes | None, object]
             if value is None:
                 continue
             if kind is StorageClass.TEXT:
-                values[row] = (True, value if codec == "utf-8" else _utf16(value, codec), None)
+                values[row] = (True, value if codec == "utf-8" else value_from_utf8(value, codec), None)
             else:
                 values[row] = (False, None, value)
     return values
 
 
 def _as_utf16(array: pa.Array, codec: str) -> pa.Array:
-    return pa.array((None if value is None else _utf16(value, codec) for value in array.to_pylist()), pa.binary())
-
-
-def _utf16(value: bytes, codec: str) -> bytes:
-    """Undo ``exuvia.engines.sqlite.utf16.value_to_utf8``; of half a code unit at the end only that it is there is
-    known."""
-    half = value.endswith(b"\xff")
-    return value.removesuffix(b"\xff").decode("utf-8", "surrogatepass").encode(codec, "surrogatepass") + b"\0" * half
+    values = (None if value is None else value_from_utf8(value, codec) for value in array.to_pylist())
+    return pa.array(values, pa.binary())

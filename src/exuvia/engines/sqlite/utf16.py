@@ -8,6 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 
+def codec_of(encoding: str) -> str:
+    """Return Python's name of a database's text encoding; empty for UTF-8."""
+    return {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}.get(encoding, "")
+
+
 def to_utf8(array: pa.Array, big_endian: bool) -> pa.Array:
     """Return ``array`` (binary, UTF-16 in the given byte order) as binary UTF-8.
 
@@ -31,6 +36,12 @@ def value_to_utf8(value: bytes, codec: str) -> bytes:
     even = len(value) & ~1
     text = value[:even].decode(codec, "surrogatepass")
     return text.encode("utf-8", "surrogatepass") + b"\xff" * (len(value) - even)
+
+
+def value_from_utf8(value: bytes, codec: str) -> bytes:
+    """Undo ``value_to_utf8``; of half a code unit at the end only that it is there is known."""
+    half = value.endswith(b"\xff")
+    return value.removesuffix(b"\xff").decode("utf-8", "surrogatepass").encode(codec, "surrogatepass") + b"\0" * half
 
 
 def _window(array: pa.Array) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

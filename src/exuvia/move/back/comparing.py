@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from exuvia.catalog.model import Table
 from exuvia.catalog.types import Base
-from exuvia.engines.postgres.fetch import Fetcher
+from exuvia.engines.postgres.fetch import BulkReader
 from exuvia.engines.sqlite.read import ColumnRead, Reader, WrongClassError
 from exuvia.move.back.copying import float32_blobs
 from exuvia.move.back.plan import BackColumn, BackTable, select
@@ -59,19 +59,29 @@ class Compared:
 Batch = list[Compared]
 
 
-def source_batches(fetcher: Fetcher, table: BackTable) -> Generator[Batch]:
-    """Read PostgreSQL's side."""
+def typed_items(columns: Sequence[BackColumn]) -> list[tuple[BackColumn, str]]:
+    """Return what PostgreSQL is to send to be compared, for ``received``: expressions over ``{c}``."""
     wanted = []
-    for column in table.columns:
+    for column in columns:
         wanted.append((column, column.carriage.typed))
         if column.carriage.special:
             wanted.append((column, column.carriage.special))
-    for batch in fetcher.batches(select(table, wanted), f"table {table.source.name!r}"):
-        arrays = iter(batch.columns)
-        yield [
-            Compared(_sent(column, next(arrays)), next(arrays) if column.carriage.special else None)
-            for column in table.columns
-        ]
+    return wanted
+
+
+def received(columns: Sequence[BackColumn], arrays: Iterable[pa.Array]) -> Batch:
+    """Bring what PostgreSQL sent for ``typed_items`` to the canonical form."""
+    sent = iter(arrays)
+    return [
+        Compared(_sent(column, next(sent)), next(sent) if column.carriage.special else None) for column in columns
+    ]
+
+
+def source_batches(fetcher: BulkReader, table: BackTable) -> Generator[Batch]:
+    """Read PostgreSQL's side."""
+    query = select(table, typed_items(table.columns))
+    for batch in fetcher.batches(query, f"table {table.source.name!r}"):
+        yield received(table.columns, batch.columns)
 
 
 def target_batches(reader: Reader, found: Table, table: BackTable, *, trusted: bool) -> Generator[Batch]:

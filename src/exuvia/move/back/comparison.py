@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from exuvia.engines.postgres.fetch import Fetcher
+from exuvia.engines.postgres.fetch import BulkReader
 from exuvia.engines.sqlite.inspect import inspect
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import SourceError
@@ -30,11 +30,11 @@ class Comparison:
         listener: Hears of progress.
     """
 
-    def __init__(self, fetcher: Fetcher, snapshot: Snapshot, trusted: bool, listener: Listener) -> None:
+    def __init__(self, fetcher: BulkReader, snapshot: Snapshot, trusted: bool, listener: Listener) -> None:
         self._fetcher, self._snapshot, self._listener = fetcher, snapshot, listener
         self._trusted = trusted
         catalog = inspect(snapshot.connection, snapshot.label)
-        self._found = {table.name: table for table in catalog.tables}
+        self._found = {table.name: table for table in (*catalog.derived, *catalog.tables)}
         self.wrong: dict[str, frozenset[str]] = {}
 
     def table(self, table: BackTable) -> TableProof:

@@ -6,14 +6,11 @@ what has been committed in between, each transaction whole: one that began early
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-import adbc_driver_manager
-import adbc_driver_postgresql.dbapi as adbc
 import psycopg
-import pyarrow as pa
 
 from exuvia.catalog.names import quote
 from exuvia.engines.postgres.capture import shape, state
@@ -21,8 +18,7 @@ from exuvia.engines.postgres.capture.own import log_name, own
 from exuvia.engines.postgres.capture.plan import CapturedTable
 from exuvia.engines.postgres.capture.state import Installed
 from exuvia.engines.postgres.ddl import literal
-from exuvia.engines.postgres.fetch import BATCH_BYTES, BEGIN_READING, SET_LOCALLY, unreadable
-from exuvia.engines.postgres.read import connection_url
+from exuvia.engines.postgres.fetch import BulkReader
 from exuvia.errors import SourceError
 from exuvia.location import PostgresLocation
 
@@ -64,7 +60,7 @@ class Changes:
         return sum(one.rows for one in self.tables.values())
 
 
-class ChangeReader:
+class ChangeReader(BulkReader):
     """A connection that reads changes and rows in bulk, one snapshot after the other; for one thread.
 
     Args:
@@ -76,15 +72,8 @@ class ChangeReader:
     """
 
     def __init__(self, location: PostgresLocation, schema: str) -> None:
+        super().__init__(location)
         self._schema = schema
-        try:
-            self._connection = adbc.connect(connection_url(location), autocommit=True)
-        except adbc_driver_manager.Error as error:
-            raise unreadable("the database", error) from error
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
 
     @contextmanager
     def snapshot(self, installed: Installed, after: str) -> Iterator[Changes]:
@@ -99,43 +88,17 @@ class ChangeReader:
                 was restored from a backup; ``schema_changed``: a table is not defined as it was; or the server cannot
                 be read.
         """
-        self._run(BEGIN_READING)
         try:
-            for sql in (SET_LOCALLY, _BY_INDEX):
-                self._run(sql)
+            self.begin()
+            self.run(_BY_INDEX)
             yield self._changes(installed, after)
         finally:
             with suppress(SourceError):
-                self._run("ROLLBACK")
-
-    def batches(self, query: str, what: str) -> Generator[pa.RecordBatch]:
-        """Yield a query's rows at the moment of the snapshot.
-
-        Args:
-            query: A SELECT.
-            what: What it reads, for people.
-
-        Raises:
-            SourceError: The query fails.
-        """
-        with self._connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": BATCH_BYTES})
-            try:
-                cursor.execute(query)
-                yield from cursor.fetch_record_batch()
-            except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
-                raise unreadable(what, error) from error
+                self.run("ROLLBACK")
 
     def rows(self, query: str, what: str) -> list[dict[str, object]]:
         """Return the rows of a small query, by column."""
         return [row for batch in self.batches(query, what) for row in batch.to_pylist()]
-
-    def _run(self, sql: str) -> None:
-        try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(sql)
-        except adbc_driver_manager.Error as error:
-            raise unreadable("the database", error) from error
 
     def _changes(self, installed: Installed, after: str) -> Changes:
         up_to = self._checked_position(after)
@@ -179,19 +142,19 @@ class ChangeReader:
         return str(row["up_to"])
 
 
-def changed_keys(table: CapturedTable, found: Changes, items: Sequence[str]) -> str:
+def changed_keys(table: CapturedTable, found: Changes, items: Sequence[tuple[str, str]]) -> str:
     """Return the query of the distinct keys that the log names, those that are gone included.
 
     Args:
         table: The table, which has a primary key.
         found: From where to where.
-        items: For each column of the key, an SQL expression over ``{c}``.
+        items: Columns of the key, and for each an SQL expression over ``{c}``.
     """
-    values = [
-        item.replace("{c}", f'(k{number} COLLATE "C")' if column.collatable else f"k{number}")
-        for number, (column, item) in enumerate(zip(table.columns, items, strict=True), 1)
-    ]
-    selected = ", ".join(f"{value} AS c{number}" for number, value in enumerate(values))
+    logged = {
+        column.name: f'(k{number} COLLATE "C")' if column.collatable else f"k{number}"
+        for number, column in enumerate(table.columns, 1)
+    }
+    selected = _selected(item.replace("{c}", logged[name]) for name, item in items)
     return f"SELECT DISTINCT {selected} FROM {_log(table)} WHERE {_since(found.after)} AND n <> 0"
 
 

@@ -1,0 +1,282 @@
+"""Rounds: what changed in PostgreSQL since the last one is brought to SQLite, in one transaction there.
+
+The position in the log is written in the same transaction, so a follower that is killed neither skips nor doubles.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import apsw
+import orjson
+import psycopg
+
+from exuvia.engines.postgres.capture import log
+from exuvia.engines.postgres.capture.install import installed
+from exuvia.engines.postgres.capture.log import ChangeReader, Changes
+from exuvia.engines.postgres.catalog_read import inspect as inspect_schema
+from exuvia.engines.postgres.connect import connect
+from exuvia.engines.postgres.ddl import literal
+from exuvia.engines.postgres.failures import explain_error
+from exuvia.engines.sqlite.capture import state
+from exuvia.engines.sqlite.capture.fence import inside_fence, is_fenced
+from exuvia.engines.sqlite.capture.writer import SourceWriter
+from exuvia.engines.sqlite.errors import source_error
+from exuvia.engines.sqlite.inspect import inspect
+from exuvia.engines.sqlite.kept import KeptTable
+from exuvia.engines.sqlite.refresh import refresh_search
+from exuvia.engines.sqlite.snapshot import Snapshot
+from exuvia.errors import SourceError, TargetError
+from exuvia.live.warm.bags import BagRound
+from exuvia.live.warm.keys import KeyedRound, TableRound, is_as_spelled
+from exuvia.live.warm.plan import ASKING, WarmPlan, WarmTable, plan_warm
+from exuvia.location import PostgresLocation
+from exuvia.move.back.comparison import SIDES, Comparison
+from exuvia.move.back.plan import BackOptions, build
+from exuvia.move.events import Listener, ignore
+from exuvia.move.results import Proof
+
+_KEY = "warm"
+
+
+@dataclass(frozen=True, slots=True)
+class Inexact:
+    """A column that got a value which SQLite's declared type changes: it is not what PostgreSQL holds."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round did.
+
+    Args:
+        position: Up to where the log has been applied.
+        changes: How many changes the log held.
+        rows: How many rows were written.
+        seconds: How long it took.
+        inexact: Where SQLite could not hold a value as it is.
+    """
+
+    position: str
+    changes: int
+    rows: int
+    seconds: float
+    inexact: tuple[Inexact, ...] = ()
+
+
+class Warm:
+    """Keeps a fenced SQLite file equal to the PostgreSQL tables that it moved to. For one thread; used with ``with``.
+
+    Args:
+        location: The server.
+        schema: The schema of the tables, under capture since the moment when both sides were equal.
+        path: The file, fenced at that moment.
+        timeout: Seconds to wait for whoever writes the file, though behind the fence nobody should.
+
+    Raises:
+        TargetError: ``not_captured``: PostgreSQL's changes are not logged, or for another move; or no connection.
+        SourceError: ``not_fenced``: the file is not behind a fence; or it cannot be read.
+    """
+
+    def __init__(self, location: PostgresLocation, schema: str, path: Path, *, timeout: float = 5.0) -> None:
+        self._location, self._schema, self._path = location, schema, path
+        with ExitStack() as stack:
+            self._server = stack.enter_context(connect(location, autocommit=True))
+            self._reader = ChangeReader(location, schema)
+            stack.callback(self._reader.close)
+            self._writer = stack.enter_context(SourceWriter(path, timeout))
+            self._move_id = self._checked_move()
+            self._plan = self._planned()
+            self._position, self._as_spelled = self._stored()
+            self._applied = self._position
+            self._closing = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; what was not committed is undone."""
+        self._closing.close()
+
+    @property
+    def plan(self) -> WarmPlan:
+        """Which tables are kept up to date, and which are not."""
+        return self._plan
+
+    def pending(self) -> int:
+        """Return how many changes have been logged and not applied.
+
+        Raises:
+            SourceError: As ``round``.
+        """
+        with self._reader.snapshot(self._installed, self._position) as changes:
+            return changes.rows
+
+    def round(self) -> Round:
+        """Apply what has been committed in PostgreSQL since the last round: then SQLite equals a snapshot of it.
+
+        Raises:
+            SourceError: ``log_gap``, ``schema_changed`` (``ChangeReader.snapshot``), or one of the sides cannot be read
+                or written.
+            TargetError: ``refused``: SQLite does not take a row, such as one that a UNIQUE constraint of its own
+                forbids. Nothing of the round is kept.
+            VerifyError: ``round``: the file is not what the rounds before have left.
+        """
+        with self._reader.snapshot(self._installed, self._position) as changes:
+            return self._round(changes)
+
+    def verify(self, listener: Listener = ignore) -> tuple[Round, Proof]:
+        """Apply a round and compare every value of the tables that are kept, while PostgreSQL is written further.
+
+        Args:
+            listener: Hears of progress.
+
+        Raises:
+            ExuviaError: As ``round``.
+        """
+        with self._reader.snapshot(self._installed, self._position) as changes:
+            done = self._round(changes)
+            started = time.perf_counter()
+            with Snapshot.open(self._path, readers=SIDES) as snapshot:
+                comparison = Comparison(self._reader, snapshot, False, listener)
+                ways = [replace(table.way, columns=table.compared) for table in self._plan.tables]
+                proofs = tuple(comparison.table(way) for way in ways)
+        values = sum(proof.values_compared for proof in proofs)
+        proof = Proof(proofs, values, all(proof.equal for proof in proofs), time.perf_counter() - started)
+        return done, proof
+
+    def prune(self) -> int:
+        """Delete from PostgreSQL's log what SQLite holds for good; return how many rows.
+
+        Raises:
+            TargetError: The server refuses.
+        """
+        try:
+            return log.prune(self._server, self._schema, self._installed, self._applied)
+        except psycopg.Error as error:
+            raise explain_error(error, location=self._location, doing="pruning the log of changes") from error
+
+    def refresh_search(self) -> tuple[tuple[str, str], ...]:
+        """Build full-text indexes anew that the application's triggers would have kept: before it goes back.
+
+        Returns:
+            Each one's name, and why it could not be built, empty where it was.
+
+        Raises:
+            SourceError: SQLite cannot write.
+        """
+        try:
+            with inside_fence(self._writer.connection) as connection:
+                return tuple(refresh_search(connection, self._catalog))
+        except apsw.Error as error:
+            raise source_error(error, self._writer.label) from error
+
+    def _checked_move(self) -> str:
+        try:
+            found = installed(self._server, self._schema)
+        except psycopg.Error as error:
+            raise explain_error(error, location=self._location, doing="reading the state") from error
+        here = state.read(self._writer.connection)
+        if here is None or is_fenced(self._writer.connection) is None:
+            raise SourceError(
+                f"{self._writer.label} is not behind a fence: applications may be writing it.",
+                hint="Only a file that has moved is kept up to date.",
+                code="not_fenced",
+            )
+        if found is None or found.fence is not None or found.move_id != here.move_id:
+            raise TargetError(
+                f"The changes of schema {self._schema!r} at {self._location} are not logged for {self._writer.label}.",
+                hint="Name the schema that the file was moved to.",
+                code="not_captured",
+            )
+        self._installed = found
+        return found.move_id
+
+    def _planned(self) -> WarmPlan:
+        try:
+            schema = inspect_schema(self._server, self._schema)
+        except psycopg.Error as error:
+            raise explain_error(error, location=self._location, doing="reading the schema") from error
+        with Snapshot.open(self._path, readers=1) as snapshot:
+            self._catalog = inspect(snapshot.connection, snapshot.label)
+        back = build(schema, BackOptions(schema=self._schema), ASKING)
+        with inside_fence(self._writer.connection) as connection:
+            return plan_warm(connection, self._catalog, self._installed.tables, back)
+
+    def _stored(self) -> tuple[str, dict[str, bool]]:
+        value = state.get(self._writer.connection, _KEY)
+        document = orjson.loads(value) if isinstance(value, str) else {}
+        return document.get("position", log.START), document.get("as_spelled", {})
+
+    def _round(self, changes: Changes) -> Round:
+        started = time.perf_counter()
+        done = self._apply(changes) if changes.tables else []
+        self._position = changes.up_to
+        if changes.tables:
+            self._applied = changes.up_to
+        inexact = tuple(Inexact(one.table, column) for one in done for column in one.inexact)
+        rows = sum(one.rows for one in done)
+        return Round(changes.up_to, changes.rows, rows, time.perf_counter() - started, inexact)
+
+    def _apply(self, changes: Changes) -> list[TableRound]:
+        spelled = dict(self._as_spelled)
+        try:
+            with inside_fence(self._writer.connection) as connection:
+                connection.execute("PRAGMA ignore_check_constraints = ON")
+                done = [self._table(connection, table, changes, spelled) for table in self._changed(changes)]
+                document = {"position": changes.up_to, "as_spelled": spelled}
+                state.put(connection, _KEY, orjson.dumps(document).decode())
+        except apsw.Error as error:
+            raise source_error(error, self._writer.label) from error
+        self._as_spelled = spelled
+        return done
+
+    def _changed(self, changes: Changes) -> Iterator[WarmTable]:
+        return (table for table in self._plan.tables if table.captured.number in changes.tables)
+
+    def _table(
+        self, connection: apsw.Connection, table: WarmTable, changes: Changes, spelled: dict[str, bool]
+    ) -> TableRound:
+        kept = KeptTable(connection, table.target, [column.put.column for column in table.key], self._catalog.encoding)
+        if table.captured.keyed and table.name not in spelled:
+            spelled[table.name] = is_as_spelled(kept, self._reader, table, changes)
+        if table.captured.keyed:
+            done = KeyedRound(kept, self._reader, table, changes, spelled[table.name]).run()
+        else:
+            done = BagRound(kept, self._reader, table, changes).run()
+        if table.target.autoincrement:
+            self._count_on(connection, table)
+        kept.drop()
+        return done
+
+    def _count_on(self, connection: apsw.Connection, table: WarmTable) -> None:
+        """Set AUTOINCREMENT's position to that of PostgreSQL's sequence: ids that were given and deleted count."""
+        column = table.key[0].way.source.name
+        owned = f"pg_get_serial_sequence({literal(table.captured.place)}, {literal(column)})"
+        rows = self._reader.rows(f"SELECT pg_sequence_last_value({owned}::regclass) AS last", "a sequence")
+        last = rows[0]["last"] if rows else None
+        if isinstance(last, int):
+            raise_sequence(connection, table.target.name, last)
+
+
+def raise_sequence(connection: apsw.Connection, table: str, position: int) -> None:
+    """Let AUTOINCREMENT go on after a position, if it is not further already."""
+    connection.execute(
+        "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 WHERE NOT EXISTS"
+        " (SELECT 1 FROM sqlite_sequence WHERE name = ?1)",
+        (table,),
+    )
+    connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1", (table, position))

@@ -1,0 +1,42 @@
+"""A database that has moved and is kept warm: PostgreSQL under capture, SQLite behind the fence."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import psycopg
+
+from capturing import catalog_of
+from exuvia.engines.postgres.capture.install import install
+from exuvia.engines.postgres.capture.plan import plan_capture
+from exuvia.engines.sqlite.capture.fence import fence
+from exuvia.engines.sqlite.capture.writer import SourceWriter
+from exuvia.location import PostgresLocation, SqliteLocation
+from exuvia.move.pipeline import MoveOptions, migrate
+from exuvia.move.plan import Style
+from exuvia.move.planner import PlanOptions
+
+MOVE = "m1"
+
+
+def cut_over(path: Path, script: str, url: str, style: Style = "faithful") -> None:
+    """Make a file, move it, and put capture and the fence where a cut-over would."""
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(script).fetchall()
+    report = migrate(SqliteLocation(path), PostgresLocation.of(url), options=MoveOptions(plan=PlanOptions(style=style)))
+    assert report.proof is not None
+    assert report.proof.equal
+    with psycopg.connect(url) as server:
+        install(server, plan_capture(server, "public", [table.name for table in report.tables]), MOVE)
+    catalog = catalog_of(path)
+    with SourceWriter(path) as writer, writer.transaction() as connection:
+        fence(connection, catalog, "this database moved", MOVE)
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    """Read the file."""
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+        return list(connection.execute(query))
