@@ -63,11 +63,7 @@ class Log:
         if changes.tables[table.number].emptied:
             return [("emptied",)]
         items = [(column.name, "{c}::text") for column in table.columns]
-        query = (
-            log.changed_keys(table, changes, items)
-            if table.keyed
-            else log.logged_rows(table, changes, items)
-        )
+        query = log.changed_keys(table, changes, items) if table.keyed else log.logged_rows(table, changes, items)
         return sorted((tuple(row.values()) for row in self._reader.rows(query, table.name)), key=repr)
 
 

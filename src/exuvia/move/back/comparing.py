@@ -72,9 +72,7 @@ def typed_items(columns: Sequence[BackColumn]) -> list[tuple[BackColumn, str]]:
 def received(columns: Sequence[BackColumn], arrays: Iterable[pa.Array]) -> Batch:
     """Bring what PostgreSQL sent for ``typed_items`` to the canonical form."""
     sent = iter(arrays)
-    return [
-        Compared(_sent(column, next(sent)), next(sent) if column.carriage.special else None) for column in columns
-    ]
+    return [Compared(_sent(column, next(sent)), next(sent) if column.carriage.special else None) for column in columns]
 
 
 def source_batches(fetcher: BulkReader, table: BackTable) -> Generator[Batch]:
