@@ -73,6 +73,13 @@ class RejectedError(ExuviaError):
     exit_code = 7
 
 
+class HookError(ExuviaError):
+    """A command or a URL of the user's, called at a step of a cut-over, has failed."""
+
+    family = "hook"
+    exit_code = 9
+
+
 class CancelledError(ExuviaError):
     """The work was interrupted from outside; what was committed stays consistent."""
 

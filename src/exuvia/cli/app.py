@@ -29,6 +29,7 @@ _CODES = (
     (6, "the two sides differ"),
     (7, "a row could not go, with --on-error stop"),
     (8, "moved, but some rows are in quarantine"),
+    (9, "a hook has failed"),
     (10, "advise --exit-code: prepare"),
     (11, "advise --exit-code: move now"),
     (130, "interrupted"),

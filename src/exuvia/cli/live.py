@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from exuvia.cli import cutover
 from exuvia.cli.commands import Destination, Fold, NaiveTimeOption, PlanFile, Schema, StyleOption
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
 
@@ -129,6 +130,7 @@ def start(
     if not (json or quiet):
         last = ended.last
         what = "Stopped; no trace is left." if ended.stopped else "The target has caught up."
+        what = "Another process has cut over: the target is the one to write now." if ended.moved else what
         typer.echo(f"{what} {last.changes:,} changes in {last.rounds:,} rounds.")
 
 
@@ -204,6 +206,9 @@ def stop(
         said = "Stopped. Both sides are as they were."
     if not quiet:
         typer.echo(said)
+
+
+app.command("cutover", epilog=cutover.EXAMPLES)(cutover.cutover)
 
 
 @contextmanager

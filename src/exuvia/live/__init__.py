@@ -5,14 +5,19 @@ look at it and steer it from any process that reaches the target.
 """
 
 from exuvia.live.control import Status, pause, remove_log, resume, status, stop
+from exuvia.live.cutover_report import CutoverReport
+from exuvia.live.cutting_over import CutoverOptions, cutover
 from exuvia.live.options import LiveEvent, LiveOptions
 from exuvia.live.session import Ended, start
 
 __all__ = [
+    "CutoverOptions",
+    "CutoverReport",
     "Ended",
     "LiveEvent",
     "LiveOptions",
     "Status",
+    "cutover",
     "pause",
     "remove_log",
     "resume",

@@ -20,6 +20,7 @@ from exuvia.engines.sqlite.capture.log import position
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.errors import ExuviaError, TargetError
 from exuvia.live.beginning import discard
+from exuvia.live.handover import DONE, settle
 from exuvia.location import Location
 from exuvia.move.ends import source_of
 from exuvia.move.options import Source
@@ -88,7 +89,7 @@ def status(target: Location, schema: str | None = None) -> tuple[Status, ...]:
     """
     with connect(target, autocommit=True) as connection:
         schemas = state.every(connection) if schema is None else (schema,)
-        found = [one for name in schemas if (one := state.find(connection, name)) is not None]
+        found = [_settled(connection, one) for name in schemas if (one := state.find(connection, name)) is not None]
         now = _now(connection)
         return tuple(_status(one, now, running=staging.is_locked(connection, one.schema)) for one in found)
 
@@ -130,6 +131,8 @@ def resume(target: Location, schema: str = "public") -> None:
 def stop(source: Source, target: Location, schema: str = "public") -> None:
     """End a live move and remove every trace of it from both sides. A follower that runs does it, else this process.
 
+    After a cut-over nothing is removed but what the target knows of the move: the source stays fenced.
+
     Args:
         source: The SQLite file.
         target: The database.
@@ -143,6 +146,9 @@ def stop(source: Source, target: Location, schema: str = "public") -> None:
     with connect(target, autocommit=True) as connection:
         found = _found(connection, schema)
         _refuse_another(found, path)
+        if found.phase in DONE:
+            state.drop(connection, schema)
+            return
         if staging.is_locked(connection, schema):
             if found.phase is Phase.COPYING:
                 raise _copying(found)
@@ -163,6 +169,19 @@ def remove_log(source: Source) -> bool:
         SourceError: The file cannot be written.
     """
     return remove(source_of(source).path)
+
+
+def _settled(connection: psycopg.Connection, found: State) -> State:
+    """Finish or undo a cut-over whose process was killed, where the source is on this machine."""
+    path = Path(found.source)
+    if found.phase is not Phase.CUTTING or found.host != socket.gethostname() or not path.exists():
+        return found
+    if not staging.take(connection, found.schema):
+        return found
+    try:
+        return settle(connection, path, state.find(connection, found.schema) or found)
+    finally:
+        staging.let_go(connection, found.schema)
 
 
 def _status(found: State, now: datetime, *, running: bool) -> Status:
@@ -192,13 +211,15 @@ def _status(found: State, now: datetime, *, running: bool) -> Status:
 
 
 def _pending(found: State) -> int:
+    if found.phase in DONE:
+        return 0
     path = Path(found.source)
     is_here = found.host == socket.gethostname() and found.pid != os.getpid()
     if not is_here or found.phase is Phase.COPYING or not path.exists():
         return found.pending
     try:
         captured = installed(path)
-        if captured is None or captured.move_id != found.move_id:
+        if captured is None or captured.move_id != found.move_id or captured.fence is not None:
             return found.pending
         with SourceWriter(path) as writer:
             return max(position(writer.connection) - found.position, 0)

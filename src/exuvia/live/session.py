@@ -20,6 +20,7 @@ from exuvia.errors import ExuviaError, SourceError, TargetError, VerifyError
 from exuvia.live.beginning import Beginning, discard
 from exuvia.live.follower import Follower, Round
 from exuvia.live.following import Following, wishes_of
+from exuvia.live.handover import DONE, hand_over, moved_already, settle
 from exuvia.live.options import Hear, LiveEvent, LiveOptions, nobody
 from exuvia.live.source import LiveSource
 from exuvia.move.clock import Clock
@@ -55,10 +56,12 @@ class Ended:
     Args:
         stopped: Whether the move was ended and its traces removed; else it can go on.
         last: What was told last.
+        moved: Whether another process has cut over: the target is the one that is written now.
     """
 
     stopped: bool
     last: LiveEvent
+    moved: bool = False
 
 
 def start(
@@ -140,6 +143,9 @@ class _Session:
         found = state.find(connection, self._schema)
         if found is not None:
             self._refuse_another(found)
+            found = settle(connection, self.path, found)
+            if found.phase in DONE:
+                raise moved_already(found)
             if found.phase is Phase.STOPPED and not self.options.restart:
                 raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
             if found.phase is Phase.COPYING or self.options.restart:
@@ -171,11 +177,18 @@ class _Session:
         try:
             while True:
                 found = self._taken_up(connection)
+                if found.phase in DONE:
+                    self._tell(phase=found.phase, pending=0, lag=0.0)
+                    return Ended(False, self._last, moved=True)
                 request = self._follow(connection, found)
                 if request is Request.PAUSE:
                     request = self._rest(connection)
                     if request is Request.NOTHING:
                         continue
+                if request is Request.HAND_OVER:
+                    self._tell(phase=Phase.PAUSED, rate=0.0, message="Handed over to another process.")
+                    hand_over(connection, self._schema)
+                    continue
                 if request is Request.STOP:
                     discard(connection, self._schema, self.path, found.move_id)
                     return Ended(True, self._last)
@@ -195,7 +208,10 @@ class _Session:
             raise explained from error
 
     def _taken_up(self, connection: psycopg.Connection) -> State:
-        """Say that this process follows now, and return the state."""
+        """Say that this process follows now, unless there is nothing to follow any more, and return the state."""
+        found = settle(connection, self.path, self._state(connection))
+        if found.phase in DONE:
+            return found
         host, pid = socket.gethostname(), os.getpid()
         state.change(connection, self._schema, phase=Phase.FOLLOWING, message="", host=host, pid=pid)
         return self._state(connection)

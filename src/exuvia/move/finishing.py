@@ -66,10 +66,13 @@ class Finisher:
             steps = [step for step in foreign_key_steps(table.target) if step.kind == "foreign key"]
             yield self._run(table, steps)
 
-    def validation_tasks(self, tables: Sequence[TablePlan]) -> Iterator[Callable[[], Finished]]:
-        """Return one task per table with foreign keys: validate them."""
+    def validation_tasks(
+        self, tables: Sequence[TablePlan], *, checks: bool = False
+    ) -> Iterator[Callable[[], Finished]]:
+        """Return one task per table with foreign keys: validate them; with ``checks`` its checks as well."""
         for table in tables:
-            steps = [step for step in foreign_key_steps(table.target) if step.kind == "validate"]
+            all_steps = (*(finish_steps(table.target) if checks else ()), *foreign_key_steps(table.target))
+            steps = [step for step in all_steps if step.kind == "validate"]
             if steps:
                 yield lambda table=table, steps=steps: self._run(table, steps)  # type: ignore[misc]
 

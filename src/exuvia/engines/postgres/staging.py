@@ -79,6 +79,17 @@ def lock(connection: psycopg.Connection, schemas: Iterable[str]) -> Iterator[Non
                 connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_SPACE, key))
 
 
+def take(connection: psycopg.Connection, schema: str) -> bool:
+    """Take the right to move into a schema if it is free, and tell whether it was; ``let_go`` gives it back."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK_SPACE, _key(schema))).fetchone()
+    return row is not None and bool(row[0])
+
+
+def let_go(connection: psycopg.Connection, schema: str) -> None:
+    """Give back the right to move into a schema that this connection holds."""
+    connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_SPACE, _key(schema)))
+
+
 def is_locked(connection: psycopg.Connection, schema: str) -> bool:
     """Tell whether somebody is moving into a schema of this database now."""
     row = connection.execute(

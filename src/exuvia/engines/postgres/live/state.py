@@ -29,6 +29,9 @@ class Phase(StrEnum):
     FOLLOWING = "following"
     PAUSED = "paused"
     STOPPED = "stopped"  # following cannot go on; ``message`` says why
+    CUTTING = "cutting over"  # the source may be fenced any moment; nothing is published yet
+    PUBLISHED = "published"  # PostgreSQL has it; constraints are still to be validated
+    MOVED = "moved"
 
 
 class Request(StrEnum):
@@ -37,6 +40,7 @@ class Request(StrEnum):
     NOTHING = ""
     PAUSE = "pause"
     STOP = "stop"
+    HAND_OVER = "hand over"  # let a cut-over have the lock, and go on when it is free again
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,78 @@
+"""What a cut-over did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from exuvia.move.plan import ObjectPlan, Problem
+from exuvia.move.results import Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Rows of a table on both sides at the moment of the cut-over.
+
+    Args:
+        table: The source table.
+        name: The target table.
+        rows_source: Rows of the source.
+        rows_target: Rows of the target.
+        rows_rejected: Rows of the source that are in quarantine instead.
+    """
+
+    table: str
+    name: str
+    rows_source: int
+    rows_target: int
+    rows_rejected: int
+
+    @property
+    def equal(self) -> bool:
+        """Whether the two sides agree."""
+        return self.rows_source == self.rows_target + self.rows_rejected
+
+
+@dataclass(frozen=True, slots=True)
+class CutoverReport:
+    """A cut-over that was done.
+
+    Args:
+        source: The database file.
+        target: The target, without secrets.
+        schema: The schema that it moved into.
+        at: When writers were let go on, in UTC.
+        pause: Seconds for which writers had to wait.
+        steps: Seconds of its parts, in their order.
+        changes: Changes that were brought over in the pause.
+        seconds: How long everything took.
+        counts: Rows by table, at the moment of the cut-over.
+        proof: The comparison of every value before the pause; None if it was not wanted.
+        repaired: Tables that were copied anew, since a difference was found that no trigger had seen.
+        objects: What became of views, triggers, checks, foreign keys and so on.
+        problems: Constraints that rows break: they are in force for new rows.
+        warnings: What went wrong after the cut-over.
+        earlier: Whether an earlier process had cut over, and this one only did what was left to be done.
+    """
+
+    source: str
+    target: str
+    schema: str
+    at: datetime
+    pause: float
+    steps: Mapping[str, float]
+    changes: int
+    seconds: float
+    counts: tuple[Counted, ...] = ()
+    proof: Proof | None = None
+    repaired: tuple[str, ...] = ()
+    objects: tuple[ObjectPlan, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+    earlier: bool = False
+
+    @property
+    def equal(self) -> bool:
+        """Whether all rows were counted equal."""
+        return all(one.equal for one in self.counts)

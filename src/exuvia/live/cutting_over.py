@@ -1,0 +1,481 @@
+"""The cut-over: writers wait for a moment, the last changes come over, and from then on the target is written.
+
+The source's write lock is held while the last round is made, the staged tables are published, the source is fenced and
+the application's configuration is switched. The intent is recorded before; then the source's transaction is committed,
+then the target's. ``handover.settle`` finishes or undoes what a killed process leaves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import apsw
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from exuvia.catalog.model import Catalog
+from exuvia.catalog.names import qualify
+from exuvia.engines.postgres.failures import explain_error
+from exuvia.engines.postgres.live import state
+from exuvia.engines.postgres.live.state import Phase, State
+from exuvia.engines.postgres.read import BEGIN_READING
+from exuvia.engines.sqlite.capture import schema as declarations
+from exuvia.engines.sqlite.capture.fence import fence
+from exuvia.engines.sqlite.capture.state import was_vacuumed
+from exuvia.engines.sqlite.capture.writer import SourceWriter
+from exuvia.engines.sqlite.inspect import inspect
+from exuvia.engines.sqlite.order import quote
+from exuvia.engines.sqlite.sequences import largest
+from exuvia.errors import HookError, SourceError, TargetError, VerifyError
+from exuvia.live.cutover_report import Counted, CutoverReport
+from exuvia.live.follower import Follower
+from exuvia.live.following import Following
+from exuvia.live.handover import DONE, is_fenced, settle, take_over
+from exuvia.live.hooks import call
+from exuvia.live.pause import Stopwatch
+from exuvia.live.publication import Publication, finish, identities
+from exuvia.live.source import LiveSource
+from exuvia.move.conflicts import refuse_conflicts
+from exuvia.move.ends import Reached, reach, source_of
+from exuvia.move.events import Listener, ignore, one_at_a_time
+from exuvia.move.lending import Lender
+from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Source, Target
+from exuvia.move.plan import ObjectPlan
+from exuvia.move.results import Proof
+
+_LOCK_WAIT = 1.0
+_SMALL_LAG = 0.1  # seconds that a round may take before the pause is begun
+_REPAIRS = 3
+_CHANGED = "cutover_again"
+
+
+def _nobody(_: str) -> None:
+    """The listener that nobody is behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutoverOptions:
+    """How to cut over.
+
+    Args:
+        schema: The target schema.
+        max_pause: Seconds that writers may wait; the cut-over is given up rather than that they wait longer.
+        before: A command or a URL that is called before the pause; when it fails nothing is done.
+        switch: One that is called in the pause, when nothing can go wrong any more but the two commits; when it
+            fails, both sides are rolled back.
+        after: One that is called when writers go on.
+        proof: Compare every value before the pause.
+        allow_quarantine: Go on although some rows are in quarantine.
+        patience: Seconds to try to get the source's write lock, and to catch up.
+        data_dir: Where the pip-installed server has its data.
+    """
+
+    schema: str = "public"
+    max_pause: float = 1.0
+    before: str = ""
+    switch: str = ""
+    after: str = ""
+    proof: bool = True
+    allow_quarantine: bool = False
+    patience: float = 300.0
+    data_dir: Path | None = None
+
+
+def cutover(
+    source: Source,
+    target: Target = DEFAULT_TARGET,
+    *,
+    options: CutoverOptions | None = None,
+    listener: Listener = ignore,
+    tell: Callable[[str], None] = _nobody,
+) -> CutoverReport:
+    """Make the target of a live move the database that is written.
+
+    A running follower hands over for the time of it: it ends when the cut-over is done, and follows on when not.
+    What a cut-over that was killed has left is finished or undone first.
+
+    Args:
+        source: The SQLite file; its writers are told afterwards where it has moved to.
+        target: The PostgreSQL database.
+        options: How to cut over.
+        listener: Hears of the comparison's progress.
+        tell: Is told what is being done.
+
+    Raises:
+        SourceError: The file cannot be read or written, or its schema has changed.
+        TargetError: Nothing is moved live, rows are in quarantine, names are taken, the pause would be too long.
+        VerifyError: The two sides differ.
+        HookError: The hook before or in the pause has failed; nothing was switched.
+    """
+    options = options or CutoverOptions()
+    server = reach(target, MoveOptions(data_dir=options.data_dir))
+    work = _Cutover(source_of(source).path, server, options, one_at_a_time(listener), tell)
+    try:
+        return work.run()
+    except psycopg.Error as error:
+        raise explain_error(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What is known when the pause can begin."""
+
+    catalog: Catalog
+    cookie: int
+    proof: Proof | None
+    repaired: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What was found and done while writers waited: changes that came over, the objects, and rows in quarantine."""
+
+    changes: int
+    objects: tuple[ObjectPlan, ...]
+    rejected: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Switched:
+    """What the pause gave."""
+
+    watch: Stopwatch
+    pause: float
+    held: _Held
+
+
+@dataclass(slots=True)
+class _Cutover:
+    path: Path
+    server: Reached
+    options: CutoverOptions
+    listener: Listener
+    tell: Callable[[str], None]
+    _began: float = field(default_factory=time.monotonic)
+
+    def run(self) -> CutoverReport:
+        with self.server.connect() as connection:
+            connection.execute("SET synchronous_commit = on")
+            found = take_over(connection, self._schema)
+            self._refuse_another(found)
+            found = settle(connection, self.path, found)
+            if found.phase in DONE:
+                return self._complete(connection, found)
+            if found.phase is Phase.STOPPED:
+                raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
+            return self._cut_over(connection, found)
+
+    @property
+    def _schema(self) -> str:
+        return self.options.schema
+
+    def _refuse_another(self, found: State) -> None:
+        if found.source != str(self.path.resolve()):
+            raise TargetError(
+                f"What is moved live into schema {self._schema!r} is {found.source}, not {self.path}.",
+                hint="Name that file, on the machine where it is.",
+                code="live",
+            )
+
+    def _cut_over(self, connection: psycopg.Connection, found: State) -> CutoverReport:
+        connections = Lender(self.server.connect)
+        try:
+            with LiveSource(self.path, found.move_id) as source:
+                follower = Follower(connection, source, found)
+                ready = self._prepare(follower, connections)
+                with self.server.connect() as witness:
+                    switched = self._switch(follower, ready, witness)
+                    counts = self._count(follower, witness, switched)
+            report = CutoverReport(
+                source=found.source,
+                target=self.server.described.url,
+                schema=self._schema,
+                at=datetime.now(UTC),
+                pause=switched.pause,
+                steps=switched.watch.steps,
+                changes=switched.held.changes,
+                seconds=0.0,
+                counts=counts,
+                proof=ready.proof,
+                repaired=ready.repaired,
+                objects=switched.held.objects,
+            )
+            return self._afterwards(connection, connections, follower.following, report)
+        finally:
+            connections.close()
+
+    def _complete(self, connection: psycopg.Connection, found: State) -> CutoverReport:
+        """Do what an earlier cut-over has left to be done."""
+        report = CutoverReport(
+            source=found.source,
+            target=self.server.described.url,
+            schema=self._schema,
+            at=found.heartbeat,
+            pause=0.0,
+            steps={},
+            changes=0,
+            seconds=0.0,
+            earlier=True,
+        )
+        if found.phase is Phase.MOVED:
+            return report
+        connections = Lender(self.server.connect)
+        try:
+            return self._afterwards(connection, connections, Following.from_json(found.plan), report)
+        finally:
+            connections.close()
+
+    def _prepare(self, follower: Follower, connections: Lender[psycopg.Connection]) -> _Ready:
+        """Do all that needs no pause; what would stop the cut-over is found here."""
+        refuse_conflicts(follower.connection, [follower.following.plan], replace_existing=False)
+        self._tell("catching up")
+        follower.round()
+        self._refuse_quarantine(follower.rejected())
+        self._rehearse(follower)
+        proof, repaired = self._prove(follower, connections) if self.options.proof else (None, ())
+        call(self.options.before, "before", self._facts())
+        return _Ready(*self._look(follower), proof, repaired)
+
+    def _rehearse(self, follower: Follower) -> None:
+        """Publish in a transaction that is rolled back: whether it works, and takes too long, is known before."""
+        connection = follower.connection
+        with follower.source.moment() as snapshot:
+            numbers = largest(snapshot.connection, identities(follower.following))
+        watch = Stopwatch(self.options.max_pause)
+        with connection.transaction(force_rollback=True), watch.step("publish"):
+            Publication(connection, self._schema, follower.following).run(numbers)
+        watch.check()
+
+    def _look(self, follower: Follower) -> tuple[Catalog, int]:
+        with follower.source.moment() as snapshot:
+            catalog = inspect(snapshot.connection, follower.source.label)
+            return catalog, declarations.cookie(snapshot.connection)
+
+    def _prove(self, follower: Follower, connections: Lender[psycopg.Connection]) -> tuple[Proof, tuple[str, ...]]:
+        """Compare every value; tables with differences that no trigger has seen are copied anew and compared again."""
+        proof = follower.verify(self.server.url, connections, self.listener)
+        repaired: set[str] = set()
+        for _ in range(_REPAIRS):
+            differing = [table.table for table in proof.tables if not table.equal]
+            if not differing:
+                state.set_proved(follower.connection, self._schema)
+                return proof, tuple(sorted(repaired))
+            repaired.update(differing)
+            self._tell(f"copying {', '.join(differing)} anew: changes came in that no trigger saw")
+            follower.round(anew=differing)
+            again = follower.verify(self.server.url, connections, self.listener, only=differing)
+            proof = _merged(proof, again)
+        raise VerifyError(
+            f"{', '.join(sorted(repaired))}: rows differ from the source, also when they are copied anew.",
+            hint="Is something writing to the staging schema, or to the source with triggers switched off?",
+            code="different",
+        )
+
+    def _switch(self, follower: Follower, ready: _Ready, witness: psycopg.Connection) -> _Switched:
+        """Try until the source's write lock is there while little is left to be brought over."""
+        deadline = time.monotonic() + self.options.patience
+        self._tell("waiting for the source's write lock")
+        while True:
+            self._catch_up(follower, deadline)
+            try:
+                return self._pause(follower, ready, witness)
+            except SourceError as error:
+                if time.monotonic() > deadline:
+                    raise
+                if error.code == f"source.{_CHANGED}":
+                    catalog, cookie = self._look(follower)
+                    ready = replace(ready, catalog=catalog, cookie=cookie)
+                elif error.code not in ("source.locked", "source.busy"):
+                    raise
+
+    def _catch_up(self, follower: Follower, deadline: float) -> None:
+        """Make rounds until one takes next to no time."""
+        while True:
+            began = time.monotonic()
+            follower.round()
+            if time.monotonic() - began < _SMALL_LAG:
+                return
+            if time.monotonic() > deadline:
+                raise TargetError(
+                    f"More is written to {self.path} than can be brought over: the lag stays.",
+                    hint="See exuvia live status; cut over when less is written.",
+                    code="live_lag",
+                )
+
+    def _pause(self, follower: Follower, ready: _Ready, witness: psycopg.Connection) -> _Switched:
+        """Hold the writers, switch, and let them go on.
+
+        Raises:
+            SourceError: ``locked``: the write lock was not to be had; ``cutover_again``: the schema's cookie is new.
+        """
+        connection = follower.connection
+        with SourceWriter(self.path, timeout=_LOCK_WAIT) as writer:
+            watch = Stopwatch(self.options.max_pause)
+            try:
+                with writer.transaction() as locked:
+                    watch = Stopwatch(self.options.max_pause)
+                    held = self._change(follower, ready, witness, locked, watch)
+                connection.execute("COMMIT")
+            except BaseException as error:
+                if not self._is_switched(follower, watch, error) or not isinstance(error, Exception):
+                    raise
+                held = _Held(0, follower.following.plan.objects, follower.rejected())
+            pause = watch.seconds
+        watch.steps["commit"] = pause - sum(watch.steps.values())
+        return _Switched(watch, pause, held)
+
+    def _change(
+        self,
+        follower: Follower,
+        ready: _Ready,
+        witness: psycopg.Connection,
+        locked: apsw.Connection,
+        watch: Stopwatch,
+    ) -> _Held:
+        """Bring both sides to where only their commits are left to be done."""
+        connection = follower.connection
+        if declarations.cookie(locked) != ready.cookie or was_vacuumed(locked):
+            raise _look_again(self.path)
+        connection.execute(f"SET statement_timeout = {max(round(watch.left * 1000), 1)}".encode())
+        with watch.step("drain"):
+            last = follower.round()
+            rejected = follower.rejected()
+            self._refuse_quarantine(rejected)
+            _begin_reading(witness)
+            numbers = largest(locked, identities(follower.following))
+        with watch.step("publish"):
+            state.change(connection, self._schema, phase=Phase.CUTTING, message="")
+            connection.execute("BEGIN")
+            objects = Publication(connection, self._schema, follower.following).run(numbers)
+            connection.execute("RESET statement_timeout")
+        with watch.step("fence"):
+            fence(locked, ready.catalog, self._message, follower.source.installed.move_id)
+        with watch.step("switch"):
+            call(self.options.switch, "switch", self._facts(), max(watch.left, 0.001))
+        return _Held(last.changes if last else 0, objects, rejected)
+
+    def _is_switched(self, follower: Follower, watch: Stopwatch, error: BaseException) -> bool:
+        """Undo what an error has left, or finish it where the source is fenced already; tell which it was."""
+        connection = follower.connection
+        if connection.closed:
+            if is_fenced(self.path, follower.source.installed.move_id):
+                raise TargetError(
+                    "The connection was lost in the last moment of the cut-over: the source is fenced, and perhaps"
+                    " the target is not published yet.",
+                    hint="Run exuvia live cutover again as soon as the server answers: it finishes this.",
+                    code="cutover_lost",
+                ) from error
+            return False
+        if not _is_idle(connection):
+            connection.execute("ROLLBACK")
+        connection.execute("RESET statement_timeout")
+        found = state.find(connection, self._schema)
+        if found is not None and settle(connection, self.path, found).phase in DONE:
+            return True
+        if self.options.switch and "switch" in watch.steps and not isinstance(error, HookError):
+            raise TargetError(
+                f"The cut-over was rolled back after its switch hook had run: {error}",
+                hint="Switch the application back to the source.",
+                code="cutover_switched",
+            ) from error
+        return False
+
+    def _count(self, follower: Follower, witness: psycopg.Connection, switched: _Switched) -> tuple[Counted, ...]:
+        """Count both sides as they were in the pause: the source is fenced, and the witness sees that moment still."""
+        self._tell("counting")
+        counts = []
+        with follower.source.moment() as snapshot:
+            for table in follower.following.plan.tables:
+                name, target = table.source.name, table.target
+                here = snapshot.connection.execute(f"SELECT count(*) FROM main.{quote(name)}").fetchone()
+                there = witness.execute(f"SELECT count(*) FROM {qualify(target.schema, target.name)}".encode())
+                row = there.fetchone()
+                rejected = switched.held.rejected.get(name, 0)
+                rows = int(str(here[0])) if here else 0
+                counts.append(Counted(name, target.name, rows, int(row[0]) if row else 0, rejected))
+        witness.execute("ROLLBACK")
+        return tuple(counts)
+
+    def _afterwards(
+        self,
+        connection: psycopg.Connection,
+        connections: Lender[psycopg.Connection],
+        following: Following,
+        report: CutoverReport,
+    ) -> CutoverReport:
+        """Do what had to wait until writers could go on, and call the hook."""
+        self._tell("validating constraints")
+        finished = finish(connection, self._schema, following, connections, self.listener)
+        warnings = []
+        try:
+            call(self.options.after, "after", self._facts())
+        except HookError as error:
+            warnings.append(error.message)
+        return replace(
+            report,
+            objects=report.objects + finished.objects,
+            problems=finished.problems,
+            warnings=tuple(warnings),
+            seconds=time.monotonic() - self._began,
+        )
+
+    def _refuse_quarantine(self, rejected: Mapping[str, int]) -> None:
+        held = {name: rows for name, rows in rejected.items() if rows}
+        if held and not self.options.allow_quarantine:
+            told = ", ".join(f"{name}: {rows:,}" for name, rows in held.items())
+            raise TargetError(
+                f"Rows are in quarantine, they would be missing in the target ({told}).",
+                hint="Mend them in the source, where exuvia live status tells columns that need a wider type;"
+                " or go on without them: --allow-quarantine.",
+                code="quarantine",
+            )
+
+    @property
+    def _message(self) -> str:
+        return f"this database moved to {self._address} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: write there"
+
+    @property
+    def _address(self) -> str:
+        """Where the target is, without user, password and parameters."""
+        said = self.server.location.as_dict()
+        host = said.get("host", "") or said.get("hostaddr", "")
+        port = f":{said['port']}" if said.get("port") and host else ""
+        return f"postgresql://{'' if host.startswith('/') else host}{port}/{self.server.described.database}"
+
+    def _facts(self) -> dict[str, str]:
+        return {"source": str(self.path.resolve()), "target": self._address, "schema": self._schema}
+
+    def _tell(self, what: str) -> None:
+        self.tell(what)
+
+
+def _merged(proof: Proof, again: Proof) -> Proof:
+    newer = {table.table: table for table in again.tables}
+    tables = tuple(newer.get(table.table, table) for table in proof.tables)
+    return replace(
+        proof,
+        tables=tables,
+        values_compared=sum(table.values_compared for table in tables),
+        equal=all(table.equal for table in tables),
+        seconds=proof.seconds + again.seconds,
+    )
+
+
+def _is_idle(connection: psycopg.Connection) -> bool:
+    return not connection.closed and connection.info.transaction_status is TransactionStatus.IDLE
+
+
+def _begin_reading(witness: psycopg.Connection) -> None:
+    """Keep the moment of now, before anybody else writes to the published tables."""
+    if not _is_idle(witness):
+        witness.execute("ROLLBACK")
+    witness.execute(BEGIN_READING)
+    witness.execute("SELECT pg_current_snapshot()")
+
+
+def _look_again(path: Path) -> SourceError:
+    return SourceError(f"The schema of {path} has changed, or VACUUM has run.", code=_CHANGED)
