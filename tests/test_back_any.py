@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -108,7 +109,13 @@ def text(value: object) -> str:
 
 
 def plain_json(value: str) -> object:
-    return json.dumps(json.loads(value, parse_float=decimal.Decimal), sort_keys=True, default=float)
+    numbers: dict[str, Any] = {"parse_float": decimal.Decimal, "parse_int": decimal.Decimal}
+    return json.dumps(json.loads(value, **numbers), sort_keys=True, default=digits)
+
+
+def digits(number: decimal.Decimal) -> list[str]:
+    whole, _, decimals = format(abs(number), "f").partition(".")
+    return ["-" if number < 0 else "+", whole, decimals.rstrip("0")]
 
 
 def moment(value: object, rule: Rule) -> object:
