@@ -36,9 +36,9 @@ from exuvia.live.follower import Follower
 from exuvia.live.following import Following
 from exuvia.live.handover import DONE, is_fenced, settle, take_over
 from exuvia.live.hooks import call
-from exuvia.live.pause import Stopwatch
 from exuvia.live.publication import Publication, finish, identities
 from exuvia.live.source import LiveSource
+from exuvia.live.stopwatch import Stopwatch
 from exuvia.move.conflicts import refuse_conflicts
 from exuvia.move.ends import Reached, reach, source_of
 from exuvia.move.events import Listener, ignore, one_at_a_time
