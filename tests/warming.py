@@ -17,6 +17,7 @@ from exuvia.location import PostgresLocation, SqliteLocation
 from exuvia.move.pipeline import MoveOptions, migrate
 from exuvia.move.plan import Style
 from exuvia.move.planner import PlanOptions
+from exuvia.move.results import MoveReport
 
 MOVE = "m1"
 
@@ -24,16 +25,24 @@ MOVE = "m1"
 def cut_over(path: Path, script: str, url: str, style: Style = "faithful") -> None:
     """Make a file, move it, and put capture and the fence where a cut-over would."""
     with closing(apsw.Connection(str(path))) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(script).fetchall()
-    report = migrate(SqliteLocation(path), PostgresLocation.of(url), options=MoveOptions(plan=PlanOptions(style=style)))
+    report = cut_over_made(path, url, style)
     assert report.proof is not None
     assert report.proof.equal
+
+
+def cut_over_made(path: Path, url: str, style: Style) -> MoveReport:
+    """Move a file, and put capture and the fence where a cut-over would."""
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    options = MoveOptions(plan=PlanOptions(style=style), quarantine_file=path.with_suffix(".jsonl"))
+    report = migrate(SqliteLocation(path), PostgresLocation.of(url), options=options)
     with psycopg.connect(url) as server:
         install(server, plan_capture(server, "public", [table.name for table in report.tables]), MOVE)
     catalog = catalog_of(path)
     with SourceWriter(path) as writer, writer.transaction() as connection:
         fence(connection, catalog, "this database moved", MOVE)
+    return report
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:

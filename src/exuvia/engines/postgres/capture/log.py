@@ -102,6 +102,8 @@ class ChangeReader(BulkReader):
 
     def _changes(self, installed: Installed, after: str) -> Changes:
         up_to = self._checked_position(after)
+        if up_to == after:
+            return Changes(after, up_to, {})
         found = {row["oid"]: row["shape"] for row in self.rows(shape.shapes_query(installed.tables), "the tables")}
         now = {int(str(oid)): str(text) for oid, text in found.items()}
         told = shape.differences(installed.tables, dict(installed.shapes), now)
@@ -117,7 +119,7 @@ class ChangeReader(BulkReader):
             f" FROM {_log(table)} WHERE {since}"
             for table in installed.tables
         ]
-        counts = self.rows(" UNION ALL ".join(parts), "the log of changes") if parts and up_to != after else []
+        counts = self.rows(" UNION ALL ".join(parts), "the log of changes") if parts else []
         tables = {int(str(row["t"])): Logged(int(str(row["c"])), bool(row["e"])) for row in counts if row["c"]}
         return Changes(after, up_to, tables)
 
