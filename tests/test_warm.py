@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 
 from capturing import directory
 from exuvia.errors import ExuviaError, SourceError, TargetError
-from exuvia.live.warm import Warm
+from exuvia.live.warm import Inexact, Warm
 from exuvia.location import PostgresLocation
 from warming import cut_over, rows
 
@@ -236,12 +237,16 @@ def test_a_row_that_sqlite_forbids_stops_the_round_and_keeps_nothing_of_it(path:
     moved.check()
 
 
-def test_a_value_that_sqlite_cannot_hold_is_told(path: Path, postgres_url: str) -> None:
-    cut_over(path, "CREATE TABLE t(id INTEGER PRIMARY KEY, n DECIMAL); INSERT INTO t VALUES (1, '1.25')", postgres_url)
-    moved = Moved(path, postgres_url)
-    moved.write("INSERT INTO t VALUES (2, 0.1)")
+def test_a_value_that_sqlite_cannot_hold_is_told(path: Path, any_url: str) -> None:
+    cut_over(path, "CREATE TABLE t(id INTEGER PRIMARY KEY, n DECIMAL); INSERT INTO t VALUES (1, 1.25)", any_url)
+    moved = Moved(path, any_url)
     with moved.warm() as warm:
+        moved.write("INSERT INTO t VALUES (2, 0.1)")
         assert warm.round().inexact == ()
+        moved.write("INSERT INTO t VALUES (3, 0.12345678901234567890)")
+        assert warm.round().inexact == (Inexact("t", "n"),)
+        _, proof = warm.verify()
+        assert not proof.equal
 
 
 @pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
@@ -326,6 +331,32 @@ def load(moved: Moved, *, writers: int, transactions: int) -> None:
 
 def test_with_many_writers_at_work_nothing_is_lost_or_doubled(moved: Moved) -> None:
     load(moved, writers=6, transactions=20)
+
+
+def follow_for_ever(path: Path, url: str) -> None:
+    """Be the follower that is killed."""
+    with Warm(PostgresLocation.of(url), "public", path) as warm:
+        while True:
+            warm.round()
+            warm.prune()
+
+
+@pytest.mark.slow
+def test_a_follower_that_is_killed_again_and_again_loses_and_doubles_nothing(moved: Moved) -> None:
+    writers = [threading.Thread(target=work, args=(moved.url, seed, 120)) for seed in range(4)]
+    for thread in writers:
+        thread.start()
+    spawning = multiprocessing.get_context("spawn")
+    while any(thread.is_alive() for thread in writers):
+        follower = spawning.Process(target=follow_for_ever, args=(moved.path, moved.url))
+        follower.start()
+        follower.join(random.uniform(1.5, 3))
+        assert follower.exitcode is None
+        follower.kill()
+        follower.join()
+    with moved.warm() as warm:
+        warm.round()
+    moved.check()
 
 
 @pytest.mark.slow
