@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -189,6 +190,17 @@ def test_a_restored_source_stops_instead_of_following_another_past(source: Path,
     assert caught.value.code == "source.log_gap"
     caught_up(source, any_url, restart=True)
     assert_equal(source, any_url)
+
+
+def test_a_source_that_is_replaced_while_it_is_followed_stops(source: Path, any_url: str) -> None:
+    with follower(source, any_url) as process:
+        until(lambda: exuvia.live.status(location(any_url)) and status(any_url).phase == "following")
+        shutil.copy(source, source.with_suffix(".other"))
+        source.with_suffix(".other").replace(source)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert "has been replaced by another file" in err
+    assert status(any_url).phase == "stopped"
 
 
 def test_vacuum_renumbers_rows_without_a_key_and_they_are_copied_anew(source: Path, any_url: str) -> None:

@@ -34,7 +34,9 @@ _RETRY = (0.5, 1.0, 2.0, 5.0)
 
 _BUSY_ATTEMPTS = 20  # a server needs a while to notice that the session before is dead
 _PASSING = frozenset({"source.locked", "source.busy"})
-_LASTING = frozenset({"source.schema_changed", "source.log_gap", "source.not_captured", "verify.round"})
+_LASTING = frozenset(
+    {"source.schema_changed", "source.log_gap", "source.not_captured", "source.replaced", "verify.round"}
+)
 _AWAY = frozenset(
     f"target.{code}"
     for code in (
@@ -271,6 +273,7 @@ class _Session:
         )
 
     def _heartbeat(self, connection: psycopg.Connection, follower: Follower) -> Request:
+        follower.source.refuse_replaced()
         pending = follower.source.pending(follower.position)
         self._beat = time.monotonic()
         self._tell(pending=pending, lag=self._last.lag if pending else 0.0, rate=follower.rate())

@@ -37,6 +37,8 @@ class LiveSource:
 
     def __init__(self, path: Path, move_id: str) -> None:
         self.label = str(path)
+        self._path = path
+        self._inode = path.stat().st_ino if path.exists() else 0
         self._writer = SourceWriter(path)
         try:
             self.installed = self._read(move_id)
@@ -65,6 +67,23 @@ class LiveSource:
             yield self.snapshot
         finally:
             self.snapshot.let_go()
+
+    def refuse_replaced(self) -> None:
+        """Make sure that the file of this name is still the one that is followed.
+
+        Raises:
+            SourceError: ``replaced``: it is another file, or gone.
+        """
+        try:
+            same = self._path.stat().st_ino == self._inode
+        except OSError:
+            same = False
+        if not same:
+            raise SourceError(
+                f"{self.label} has been replaced by another file, or removed, while it was followed.",
+                hint="Begin the move anew, with the file as it is now: exuvia live start --restart.",
+                code="replaced",
+            )
 
     def version(self) -> int:
         """Return a number that is another one after somebody else has committed. Not inside a ``moment``."""
