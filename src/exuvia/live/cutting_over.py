@@ -48,7 +48,8 @@ from exuvia.move.plan import ObjectPlan
 from exuvia.move.results import Proof
 
 _LOCK_WAIT = 1.0
-_SMALL_LAG = 0.1  # seconds that a round may take before the pause is begun
+_SMALL = 0.25  # how much of the pause a round may take before it is begun
+_ROUNDS = 20
 _REPAIRS = 3
 _CHANGED = "cutover_again"
 
@@ -70,7 +71,7 @@ class CutoverOptions:
         after: One that is called when writers go on.
         proof: Compare every value before the pause.
         allow_quarantine: Go on although some rows are in quarantine.
-        patience: Seconds to try to get the source's write lock, and to catch up.
+        patience: Seconds to try to get the source's write lock.
         data_dir: Where the pip-installed server has its data.
     """
 
@@ -280,7 +281,7 @@ class _Cutover:
         deadline = time.monotonic() + self.options.patience
         self._tell("waiting for the source's write lock")
         while True:
-            self._catch_up(follower, deadline)
+            self._catch_up(follower)
             try:
                 return self._pause(follower, ready, witness)
             except SourceError as error:
@@ -292,19 +293,13 @@ class _Cutover:
                 elif error.code not in ("source.locked", "source.busy"):
                     raise
 
-    def _catch_up(self, follower: Follower, deadline: float) -> None:
-        """Make rounds until one takes next to no time."""
-        while True:
+    def _catch_up(self, follower: Follower) -> None:
+        """Make rounds until one takes little of the pause that is allowed; at the latest after some, try."""
+        for _ in range(_ROUNDS):
             began = time.monotonic()
             follower.round()
-            if time.monotonic() - began < _SMALL_LAG:
+            if time.monotonic() - began < self.options.max_pause * _SMALL:
                 return
-            if time.monotonic() > deadline:
-                raise TargetError(
-                    f"More is written to {self.path} than can be brought over: the lag stays.",
-                    hint="See exuvia live status; cut over when less is written.",
-                    code="live_lag",
-                )
 
     def _pause(self, follower: Follower, ready: _Ready, witness: psycopg.Connection) -> _Switched:
         """Hold the writers, switch, and let them go on.

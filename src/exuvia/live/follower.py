@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import orjson
@@ -109,18 +110,8 @@ class Follower:
             VerifyError: ``round``: the target holds something else than what was written; nothing was committed.
             psycopg.Error: The target refuses, or is gone; nothing was committed, or all of it.
         """
-        before, began = self._fresh, time.monotonic()
-        self._version = self.source.version()
-        with self.source.moment() as snapshot:
-            self._declared = self.source.refuse_change(self._declared)
-            found = log.changes(snapshot.connection, self.position, self.source.label)
-            vacuumed = was_vacuumed(snapshot.connection)
-            whole = [table for table in self.tables if table.name in anew or (vacuumed and table.captured.hidden_rowid)]
-            made = self._apply(snapshot, found, whole, before) if found.up_to > self.position or whole else None
-        self._fresh = began
-        if vacuumed and self.connection.info.transaction_status is TransactionStatus.IDLE:  # so it is committed
-            self.source.forget_vacuum(self._declared.cookie)
-        return made
+        with self._advanced(anew) as (made, _):
+            return made
 
     def rate(self) -> float:
         """Return how many changes were applied per second, over the last ten."""
@@ -151,16 +142,26 @@ class Follower:
             listener: Hears of progress.
             only: The source tables to compare; None for all.
         """
-        while True:
-            self.round()
-            with self.source.moment() as snapshot:
-                if log.position(snapshot.connection) != self.position:
-                    continue
-                tables = [
-                    _measured(snapshot, table.plan) for table in self.tables if only is None or table.name in only
-                ]
-                verifier = Verifier(snapshot, target_url, connections, 1, listener)
-                return verifier.verify(tables, snapshot.interrupt)
+        with self._advanced() as (_, snapshot):
+            tables = [_measured(snapshot, table.plan) for table in self.tables if only is None or table.name in only]
+            verifier = Verifier(snapshot, target_url, connections, 1, listener)
+            return verifier.verify(tables, snapshot.interrupt)
+
+    @contextmanager
+    def _advanced(self, anew: Collection[str] = ()) -> Iterator[tuple[Round | None, Snapshot]]:
+        """Make a round, and hold the moment that both sides are at then."""
+        before, began = self._fresh, time.monotonic()
+        self._version = self.source.version()
+        with self.source.moment() as snapshot:
+            self._declared = self.source.refuse_change(self._declared)
+            found = log.changes(snapshot.connection, self.position, self.source.label)
+            vacuumed = was_vacuumed(snapshot.connection)
+            whole = [table for table in self.tables if table.name in anew or (vacuumed and table.captured.hidden_rowid)]
+            made = self._apply(snapshot, found, whole, before) if found.up_to > self.position or whole else None
+            self._fresh = began
+            yield made, snapshot
+        if vacuumed and self.connection.info.transaction_status is TransactionStatus.IDLE:  # so it is committed
+            self.source.forget_vacuum(self._declared.cookie)
 
     def _apply(self, snapshot: Snapshot, found: log.Changes, whole: Sequence[FollowedTable], fresh: float) -> Round:
         changed = [table for table in self.tables if table.captured.number in found.rows or table in whole]
