@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import signal
@@ -359,3 +360,15 @@ def test_a_round_inside_transactions_of_the_callers_is_undone_with_them(source: 
             assert made.changes > 0
         assert state.find(connection, "public") == found
     assert_equal(source, any_url)
+
+
+def test_status_for_programs(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    execute(source, "DELETE FROM item")
+    (found,) = json.loads(run("live", "status", any_url, "--json"))
+    assert (found["source"], found["phase"], found["running"]) == (str(source), "paused", False)
+    assert found["pending"] > 0
+    metrics = run("live", "status", any_url, "--prometheus")
+    labels = f'source="{source}",schema="public",phase="paused"'
+    assert f"exuvia_live_pending{{{labels}}} {found['pending']}" in metrics.splitlines()
+    assert "# TYPE exuvia_live_changes_total counter" in metrics

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -125,7 +125,14 @@ def start(
     )
     options = LiveOptions(move, restart=restart, set_wal=set_wal, catch_up=catch_up)
     go_on = "Nothing is lost: the same command goes on. To end the move and remove its traces: exuvia live stop."
-    with interruptible(go_on), _shown(json=json, quiet=quiet) as hear, progress(hidden=json or quiet) as listener:
+    with interruptible(go_on), _shown(json=json, quiet=quiet) as show, ExitStack() as copying:
+        listener = copying.enter_context(progress(hidden=json or quiet))
+
+        def hear(event: LiveEvent) -> None:
+            if event.phase != "copying":
+                copying.close()  # the bars of the copy would write over what is shown next
+            show(event)
+
         ended = run(source, wishes.settings.target, options=options, listener=listener, hear=hear)
     if not (json or quiet):
         last = ended.last
@@ -258,7 +265,7 @@ class _Rewritten:
         if event.message:
             self.end()
             sys.stderr.write(f"{event.message}\n")
-        elif now - self._last >= _SHOW_EVERY:
+        elif event.phase != "copying" and now - self._last >= _SHOW_EVERY:
             self._last = now
             self._shown = True
             sys.stderr.write(f"\r\x1b[2K{_line(event)}")
@@ -272,6 +279,8 @@ class _Rewritten:
 
 
 def _line(event: LiveEvent) -> str:
+    if event.phase == "copying":
+        return event.message or "Copying"
     parts = [
         event.phase.value.capitalize(),
         f"{event.pending:,} changes behind ({event.lag:.1f} s)",
