@@ -255,7 +255,7 @@ def test_a_lost_connection_is_made_again(source: Path, any_url: str) -> None:
     with writing(source), follower(source, any_url, "--json") as process:
         until(lambda: is_following(any_url))
         with psycopg.connect(any_url, autocommit=True) as connection:
-            for _ in range(3):
+            for _ in range(2):
                 before = status(any_url).rounds
                 connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -288,7 +288,7 @@ def test_the_follower_outlasts_a_restart_of_the_server(source: Path) -> None:
 def test_a_transaction_that_stays_open_neither_stops_following_nor_is_stopped(source: Path, any_url: str) -> None:
     with follower(source, any_url):
         until(lambda: exuvia.live.status(location(any_url)) and status(any_url).phase == "following")
-        hold = "c.execute('BEGIN IMMEDIATE'); c.execute('UPDATE item SET stock = 8'); time.sleep(2); c.commit()"
+        hold = "c.execute('BEGIN IMMEDIATE'); c.execute('UPDATE item SET stock = 8'); time.sleep(1); c.commit()"
         program = f"import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None); {hold}"
         execute(source, "UPDATE item SET stock = 7")
         subprocess.run([sys.executable, "-c", program, source], check=True)

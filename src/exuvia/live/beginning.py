@@ -149,8 +149,9 @@ class Beginning:
         following = Following(
             stripped(plan), tuple(map(without_profile, staged.tables)), outcome.objects, wishes_of(move.plan)
         )
-        self._keep(following, captured, position, declared_to(declared), outcome)
-        self._drop_ledger(staged)
+        with self.connection.transaction():
+            self._keep(following, captured, position, declared_to(declared), outcome)
+            self._drop_ledger(staged)
         return outcome
 
     def _create(self, shaped_plan: Plan, plan: Plan) -> Staged:
@@ -165,27 +166,25 @@ class Beginning:
         self, following: Following, captured: tuple[CapturedTable, ...], position: int, declared: str, outcome: Outcome
     ) -> None:
         rejected = sum(table.rows_rejected for table in outcome.tables)
-        with self.connection.transaction():
-            for table in followed(following.staged, captured):
-                aside = Aside.of(self.connection, table.plan.target.schema, table.plan.quarantine)
-                aside.adopt(self.connection, lambda name, values, table=table: key_of(table, name, values))  # type: ignore[misc]
-            state.change(
-                self.connection,
-                self.schema,
-                phase=Phase.FOLLOWING,
-                position=position,
-                declared=declared,
-                plan=following.to_json(),
-                rejected=rejected,
-            )
-            state.set_proved(self.connection, self.schema)
+        for table in followed(following.staged, captured):
+            aside = Aside.of(self.connection, table.plan.target.schema, table.plan.quarantine)
+            aside.adopt(self.connection, lambda name, values, table=table: key_of(table, name, values))  # type: ignore[misc]
+        state.change(
+            self.connection,
+            self.schema,
+            phase=Phase.FOLLOWING,
+            position=position,
+            declared=declared,
+            plan=following.to_json(),
+            rejected=rejected,
+        )
+        state.set_proved(self.connection, self.schema)
 
     def _drop_ledger(self, staged: Staged) -> None:
         """Take the copy off the list of interrupted moves: from here on it is the state that tells of it."""
-        name = staging_name(self.schema)
-        with self.connection.transaction():
-            staging.drop_table(self.connection, self.schema, staged.begun.header.name)
-            self.connection.execute(f"COMMENT ON SCHEMA {quote(name)} IS {ddl.literal(_MARK)}".encode())
+        staging.drop_table(self.connection, self.schema, staged.begun.header.name)
+        name = quote(staging_name(self.schema))
+        self.connection.execute(f"COMMENT ON SCHEMA {name} IS {ddl.literal(_MARK)}".encode())
 
     def _refuse_captured(self) -> None:
         found = installed(self.path)

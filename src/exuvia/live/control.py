@@ -108,7 +108,7 @@ def pause(target: Location, schema: str = "public") -> None:
         found = _running(connection, schema)
         if found.phase is Phase.PAUSED:
             return
-        _ask(connection, schema, Request.PAUSE)
+        state.ask(connection, schema, Request.PAUSE)
         _await(connection, schema, Phase.PAUSED)
 
 
@@ -124,7 +124,7 @@ def resume(target: Location, schema: str = "public") -> None:
     """
     with connect(target, autocommit=True) as connection:
         _running(connection, schema)
-        _ask(connection, schema, Request.NOTHING)
+        state.ask(connection, schema, Request.NOTHING)
         _await(connection, schema, Phase.FOLLOWING)
 
 
@@ -152,7 +152,7 @@ def stop(source: Source, target: Location, schema: str = "public") -> None:
         if staging.is_locked(connection, schema):
             if found.phase is Phase.COPYING:
                 raise _copying(found)
-            _ask(connection, schema, Request.STOP)
+            state.ask(connection, schema, Request.STOP)
             _await(connection, schema, None)
             return
         with staging.lock(connection, [schema]):
@@ -275,10 +275,6 @@ def _refuse_another(found: State, path: Path) -> None:
                 hint="Name that file.",
                 code="live",
             )
-
-
-def _ask(connection: psycopg.Connection, schema: str, request: Request) -> None:
-    state.ask(connection, schema, request)
 
 
 def _await(connection: psycopg.Connection, schema: str, phase: Phase | None) -> None:
