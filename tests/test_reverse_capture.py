@@ -83,6 +83,14 @@ def url(postgres_url: str) -> str:
 
 
 @pytest.fixture
+def one_url(any_url: str) -> str:
+    with psycopg.connect(any_url) as connection:
+        connection.execute(SCHEMA)
+    put_under_capture(any_url)
+    return any_url
+
+
+@pytest.fixture
 def changes(url: str) -> Iterator[Log]:
     with closing(Log(url)) as made:
         yield made
@@ -193,13 +201,14 @@ def test_a_position_that_the_log_does_not_follow_is_refused(url: str, changes: L
         ("DROP TABLE amount", "amount was dropped"),
     ],
 )
-def test_a_change_of_the_schema_is_told(url: str, changes: Log, sql: str, told: str) -> None:
-    with session(url) as connection:
-        connection.execute("CREATE INDEX ON child (t); ANALYZE child")
-        changes.keys()
-        connection.execute(sql.encode())
-    with pytest.raises(SourceError, match=told) as raised:
-        changes.keys()
+def test_a_change_of_the_schema_is_told(one_url: str, sql: str, told: str) -> None:
+    with closing(Log(one_url)) as changes:
+        with session(one_url) as connection:
+            connection.execute("CREATE INDEX ON child (t); ANALYZE child")
+            changes.keys()
+            connection.execute(sql.encode())
+        with pytest.raises(SourceError, match=told) as raised:
+            changes.keys()
     assert raised.value.code == "source.schema_changed"
 
 
@@ -250,9 +259,9 @@ def test_capture_is_taken_out_without_a_trace_and_not_put_in_twice(url: str) -> 
         "SET session_replication_role = replica; DELETE FROM free",
     ],
 )
-def test_a_fenced_database_refuses_every_write_until_the_fence_is_lifted(url: str, sql: str) -> None:
+def test_a_fenced_database_refuses_every_write_until_the_fence_is_lifted(one_url: str, sql: str) -> None:
     message = "this database moved back to sqlite:///app.db: it's 100% read-only"
-    with session(url) as connection:
+    with session(one_url) as connection:
         with connection.transaction():
             fence(connection, "public", NAMES, message, "m1")
         assert is_fenced(connection, "public") == message

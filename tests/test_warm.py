@@ -80,6 +80,12 @@ def moved(path: Path, postgres_url: str) -> Moved:
     return Moved(path, postgres_url)
 
 
+@pytest.fixture
+def moved_once(path: Path, any_url: str) -> Moved:
+    cut_over(path, SCHEMA, any_url)
+    return Moved(path, any_url)
+
+
 STATEMENTS = (
     "INSERT INTO users(email, score) VALUES ('d@x', 'NaN'), ('e@x', 'Infinity'), ('f@x', 0.1)",
     "UPDATE users SET score = score + 1 WHERE id IN (1, 2)",
@@ -118,11 +124,11 @@ def test_after_every_statement_a_round_makes_both_sides_equal(moved: Moved) -> N
         assert warm.round().changes == 0
 
 
-def test_all_statements_in_one_round(moved: Moved) -> None:
-    moved.write(*STATEMENTS)
-    with moved.warm() as warm:
+def test_all_statements_in_one_round(moved_once: Moved) -> None:
+    moved_once.write(*STATEMENTS)
+    with moved_once.warm() as warm:
         warm.round()
-    moved.check()
+    moved_once.check()
 
 
 def test_what_did_not_change_stays_as_sqlite_spells_it(path: Path, postgres_url: str) -> None:
@@ -156,16 +162,16 @@ def test_what_did_not_change_stays_as_sqlite_spells_it(path: Path, postgres_url:
     moved.check()
 
 
-def test_the_fence_stays_and_triggers_and_foreign_keys_do_not_act(moved: Moved) -> None:
-    with moved.warm() as warm:
-        moved.write("INSERT INTO users(email) VALUES ('new@x')")
-        audit = moved.rows("SELECT * FROM audit")
+def test_the_fence_stays_and_triggers_and_foreign_keys_do_not_act(moved_once: Moved) -> None:
+    with moved_once.warm() as warm:
+        moved_once.write("INSERT INTO users(email) VALUES ('new@x')")
+        audit = moved_once.rows("SELECT * FROM audit")
         warm.round()
         # The trigger's copy in PostgreSQL has written the row that is here, and SQLite's own has not added another
-        assert len(moved.rows("SELECT * FROM audit")) == len(audit) + 1
-        with closing(apsw.Connection(str(moved.path))) as connection, pytest.raises(apsw.Error, match="moved"):
+        assert len(moved_once.rows("SELECT * FROM audit")) == len(audit) + 1
+        with closing(apsw.Connection(str(moved_once.path))) as connection, pytest.raises(apsw.Error, match="moved"):
             connection.execute("INSERT INTO users(email) VALUES ('z@x')")
-    moved.check()
+    moved_once.check()
 
 
 def test_ids_that_were_given_and_deleted_are_not_given_again(moved: Moved) -> None:
@@ -177,53 +183,55 @@ def test_ids_that_were_given_and_deleted_are_not_given_again(moved: Moved) -> No
     assert moved.rows("SELECT seq FROM sqlite_sequence WHERE name = 'users'") == [(13,)]
 
 
-def test_full_text_indexes_over_other_tables_are_built_anew_on_request(moved: Moved) -> None:
-    with moved.warm() as warm:
-        moved.write("UPDATE tags SET tag = 'fresh' WHERE post = 'p1' AND tag = 'x'")
+def test_full_text_indexes_over_other_tables_are_built_anew_on_request(moved_once: Moved) -> None:
+    with moved_once.warm() as warm:
+        moved_once.write("UPDATE tags SET tag = 'fresh' WHERE post = 'p1' AND tag = 'x'")
         warm.round()
         assert warm.refresh_search() == (("found", ""),)
-    assert moved.rows("SELECT post FROM tags WHERE rowid = (SELECT rowid FROM found WHERE found MATCH 'fresh')") == [
-        ("p1",)
-    ]
+    assert moved_once.rows(
+        "SELECT post FROM tags WHERE rowid = (SELECT rowid FROM found WHERE found MATCH 'fresh')"
+    ) == [("p1",)]
 
 
 def _is_over(left: Iterator[int]) -> bool:
     return next(left, None) is None
 
 
-def test_a_follower_that_dies_in_a_round_neither_skips_nor_doubles(moved: Moved) -> None:
-    with moved.warm() as warm:
-        moved.write("INSERT INTO events VALUES (NULL, 'a', NULL)")
+def test_a_follower_that_dies_in_a_round_neither_skips_nor_doubles(moved_once: Moved) -> None:
+    with moved_once.warm() as warm:
+        moved_once.write("INSERT INTO events VALUES (NULL, 'a', NULL)")
         warm.round()
-    moved.write("INSERT INTO events VALUES (NULL, 'b', NULL)", "INSERT INTO posts VALUES ('q', NULL, '', NULL, NULL)")
+    moved_once.write(
+        "INSERT INTO events VALUES (NULL, 'b', NULL)", "INSERT INTO posts VALUES ('q', NULL, '', NULL, NULL)"
+    )
     for steps in count(5, 60):
-        with moved.warm() as warm:
+        with moved_once.warm() as warm:
             left = iter(range(steps))
             warm._writer.connection.set_progress_handler(partial(_is_over, left), 5)
             with suppress(ExuviaError):
                 warm.round()
                 break
-        assert moved.rows("SELECT count(*) FROM events WHERE what IN ('a', 'b')") == [(1,)]
+        assert moved_once.rows("SELECT count(*) FROM events WHERE what IN ('a', 'b')") == [(1,)]
     assert steps > 65
-    assert moved.rows("SELECT count(*) FROM events WHERE what IN ('a', 'b')") == [(2,)]
-    moved.check()
+    assert moved_once.rows("SELECT count(*) FROM events WHERE what IN ('a', 'b')") == [(2,)]
+    moved_once.check()
 
 
-def test_what_is_not_captured_or_not_fenced_is_refused(moved: Moved, path: Path) -> None:
+def test_what_is_not_captured_or_not_fenced_is_refused(moved_once: Moved, path: Path) -> None:
     with pytest.raises(TargetError) as raised:
-        Warm(PostgresLocation.of(moved.url), "other", path)
+        Warm(PostgresLocation.of(moved_once.url), "other", path)
     assert raised.value.code == "target.not_captured"
     free = path.with_name("free.db")
     with closing(apsw.Connection(str(free))) as connection:
         connection.execute("CREATE TABLE t(a)")
     with pytest.raises(SourceError) as refused:
-        Warm(PostgresLocation.of(moved.url), "public", free)
+        Warm(PostgresLocation.of(moved_once.url), "public", free)
     assert refused.value.code == "source.not_fenced"
 
 
-def test_a_row_that_sqlite_forbids_stops_the_round_and_keeps_nothing_of_it(path: Path, postgres_url: str) -> None:
-    cut_over(path, "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT UNIQUE); INSERT INTO t VALUES (1, 'a')", postgres_url)
-    moved = Moved(path, postgres_url)
+def test_a_row_that_sqlite_forbids_stops_the_round_and_keeps_nothing_of_it(path: Path, any_url: str) -> None:
+    cut_over(path, "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT UNIQUE); INSERT INTO t VALUES (1, 'a')", any_url)
+    moved = Moved(path, any_url)
     moved.write(
         "INSERT INTO t VALUES (2, 'b')", 'ALTER TABLE t DROP CONSTRAINT "t_v_key"', "INSERT INTO t VALUES (3, 'a')"
     )

@@ -77,7 +77,7 @@ def kept_warm(drawn: list[AnyTable], style: Style, url: str) -> list[str]:
         return complaints
 
 
-@settings(SETTINGS, max_examples=12)
+@settings(SETTINGS, max_examples=5)
 @given(drawn=DRAWN, style=STYLES)
 def test_any_tables_are_kept_warm(server_url: Callable[[str], str], drawn: list[AnyTable], style: Style) -> None:
     with servers.fresh_database(server_url("pip")) as url:

@@ -221,6 +221,16 @@ class KeptTable:
         )
         self._many(f"INSERT INTO {self._place} ({', '.join(names)}) {selected}", bound)
 
+    def count_on(self, position: int) -> None:
+        """Let AUTOINCREMENT go on after a position, if it is not further already."""
+        self._connection.execute(
+            "INSERT INTO main.sqlite_sequence (name, seq) SELECT ?1, 0 WHERE NOT EXISTS"
+            " (SELECT 1 FROM main.sqlite_sequence WHERE name = ?1)",
+            (self._table.name,),
+        )
+        raised = "UPDATE main.sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1"
+        self._connection.execute(raised, (self._table.name, position))
+
     def _many(self, sql: str, rows: Iterable[Row]) -> None:
         try:
             self._connection.executemany(sql, rows)

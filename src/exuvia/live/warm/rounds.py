@@ -20,6 +20,7 @@ import psycopg
 from exuvia.engines.postgres.capture import log
 from exuvia.engines.postgres.capture.install import installed
 from exuvia.engines.postgres.capture.log import ChangeReader, Changes
+from exuvia.engines.postgres.capture.state import Installed
 from exuvia.engines.postgres.catalog_read import inspect as inspect_schema
 from exuvia.engines.postgres.connect import connect
 from exuvia.engines.postgres.ddl import literal
@@ -93,7 +94,7 @@ class Warm:
             self._reader = ChangeReader(location, schema)
             stack.callback(self._reader.close)
             self._writer = stack.enter_context(SourceWriter(path, timeout))
-            self._move_id = self._checked_move()
+            self._installed = self._checked_move()
             self._plan = self._planned()
             self._position, self._as_spelled = self._stored()
             self._applied = self._position
@@ -184,7 +185,7 @@ class Warm:
         except apsw.Error as error:
             raise source_error(error, self._writer.label) from error
 
-    def _checked_move(self) -> str:
+    def _checked_move(self) -> Installed:
         try:
             found = installed(self._server, self._schema)
         except psycopg.Error as error:
@@ -202,8 +203,7 @@ class Warm:
                 hint="Name the schema that the file was moved to.",
                 code="not_captured",
             )
-        self._installed = found
-        return found.move_id
+        return found
 
     def _planned(self) -> WarmPlan:
         try:
@@ -258,25 +258,15 @@ class Warm:
         else:
             done = BagRound(kept, self._reader, table, changes).run()
         if table.target.autoincrement:
-            self._count_on(connection, table)
+            self._count_on(kept, table)
         kept.drop()
         return done
 
-    def _count_on(self, connection: apsw.Connection, table: WarmTable) -> None:
+    def _count_on(self, kept: KeptTable, table: WarmTable) -> None:
         """Set AUTOINCREMENT's position to that of PostgreSQL's sequence: ids that were given and deleted count."""
         column = table.key[0].way.source.name
         owned = f"pg_get_serial_sequence({literal(table.captured.place)}, {literal(column)})"
         rows = self._reader.rows(f"SELECT pg_sequence_last_value({owned}::regclass) AS last", "a sequence")
         last = rows[0]["last"] if rows else None
         if isinstance(last, int):
-            raise_sequence(connection, table.target.name, last)
-
-
-def raise_sequence(connection: apsw.Connection, table: str, position: int) -> None:
-    """Let AUTOINCREMENT go on after a position, if it is not further already."""
-    connection.execute(
-        "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0 WHERE NOT EXISTS"
-        " (SELECT 1 FROM sqlite_sequence WHERE name = ?1)",
-        (table,),
-    )
-    connection.execute("UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1", (table, position))
+            kept.count_on(last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Timer
 
@@ -71,7 +72,7 @@ def lock_tables(
     the server's ``deadlock_timeout`` (1 s by default): then this gives up before a writer is chosen as the victim.
 
     Args:
-        connection: A connection in a transaction.
+        connection: A connection in a transaction, which has no ``statement_timeout`` of its own.
         observer: Another one, in autocommit mode, which asks who is in the way.
         schema: The schema of the tables.
         names: The tables.
@@ -84,10 +85,12 @@ def lock_tables(
     if not places:
         return
     found: list[Blocker] = []
+    pid = connection.info.backend_pid
 
     def ask() -> None:
-        rows = observer.execute(_BLOCKING, (connection.info.backend_pid,)).fetchall()
-        found.extend(Blocker(*row) for row in rows)
+        with suppress(psycopg.Error):  # then nobody is named
+            rows = observer.execute(_BLOCKING, (pid,)).fetchall()
+            found.extend(Blocker(*row) for row in rows)
 
     timer = Timer(timeout * _ASK_AT, ask)
     timer.start()
