@@ -19,7 +19,7 @@ _SHOWN = 500
 def call(hook: str, event: str, facts: Mapping[str, str], timeout: float | None = None) -> None:
     """Call a hook and wait for its end.
 
-    A command is run by the shell, with the facts in its environment (``EXUVIA_EVENT``, ``EXUVIA_SOURCE``); a URL of
+    A command is run by the shell, with the facts in its environment (``EXUVIA_CUTOVER_EVENT`` and so on); a URL of
     ``http:`` or ``https:`` gets them as JSON by POST.
 
     Args:
@@ -41,7 +41,7 @@ def call(hook: str, event: str, facts: Mapping[str, str], timeout: float | None 
 
 
 def _run(command: str, told: Mapping[str, str], timeout: float | None) -> None:
-    environment = {**os.environ, **{f"EXUVIA_{name.upper()}": value for name, value in told.items()}}
+    environment = {**os.environ, **{f"EXUVIA_CUTOVER_{name.upper()}": value for name, value in told.items()}}
     with subprocess.Popen(  # noqa: S602 - it is the user's own command line
         command,
         shell=True,
