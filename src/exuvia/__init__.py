@@ -10,7 +10,8 @@ The whole public API is on this page::
 ``inspect``, ``plan``, ``migrate`` and ``verify`` take a SQLite file and return frozen values; ``listener`` hears of
 progress; every error is an ``ExuviaError`` with a code, what happened, and what to do. ``export_data`` and
 ``import_data`` write and read portable copies. ``advise`` says whether it is time to move. ``live.start`` moves a
-database while it is written; ``live.status``, ``live.pause``, ``live.resume`` and ``live.stop`` steer that.
+database while it is written; ``live.status``, ``live.pause``, ``live.resume`` and ``live.stop`` steer that, and
+``live.cutover`` makes PostgreSQL the one that is written.
 """
 
 from __future__ import annotations

@@ -77,9 +77,10 @@ def cutover(
         allow_quarantine=allow_quarantine,
         data_dir=settings.data_dir,
     )
+    tell = _silent if json or quiet else _tell
     go_on = "See where it stands: exuvia live status. The same command goes on."
     with interruptible(go_on), progress(hidden=json or quiet) as listener:
-        done = run(source, settings.target, options=options, listener=listener)
+        done = run(source, settings.target, options=options, listener=listener, tell=tell)
     if report is not None:
         write_file(report, _json(done))
     if json:
@@ -90,6 +91,14 @@ def cutover(
         raise VerifyError("The counts of rows differ.", hint="Compare before anything else is written.", code="counts")
     if done.warnings:
         raise HookError(done.warnings[0], hint="The cut-over itself is done.", code="after")
+
+
+def _tell(what: str) -> None:
+    typer.echo(f"{what[:1].upper()}{what[1:]}.", err=True)
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
 
 
 def _seconds(text: str) -> float:

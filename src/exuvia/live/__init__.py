@@ -1,7 +1,7 @@
 """Moving live: the application goes on writing to its SQLite file while its rows move to PostgreSQL.
 
 ``start`` begins a live move, or goes on with it, and follows the source; ``status``, ``pause``, ``resume`` and ``stop``
-look at it and steer it from any process that reaches the target.
+look at it and steer it from any process that reaches the target. ``cutover`` makes the target the one that is written.
 """
 
 from exuvia.live.control import Status, pause, remove_log, resume, status, stop

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
+from tempfile import TemporaryFile
 
 from exuvia.errors import HookError
 
@@ -42,25 +43,28 @@ def call(hook: str, event: str, facts: Mapping[str, str], timeout: float | None 
 
 def _run(command: str, told: Mapping[str, str], timeout: float | None) -> None:
     environment = {**os.environ, **{f"EXUVIA_CUTOVER_{name.upper()}": value for name, value in told.items()}}
-    with subprocess.Popen(  # noqa: S602 - it is the user's own command line
-        command,
-        shell=True,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
+    with TemporaryFile() as said:  # not a pipe, whose end would wait for what the command leaves running
+        process = subprocess.Popen(  # noqa: S602 - it is the user's own command line
+            command,
+            shell=True,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
-            said, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            raise _late(told["event"], timeout) from None
-        finally:
-            if process.poll() is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode:
-        raise _failed(told["event"], f"ended with exit code {process.returncode}", said.decode(errors="replace"))
+            code = process.wait(timeout)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise _late(told["event"], timeout) from None
+            raise
+        if code:
+            said.seek(0)
+            raise _failed(told["event"], f"ended with exit code {code}", said.read().decode(errors="replace"))
 
 
 def _post(url: str, told: Mapping[str, str], timeout: float | None) -> None:
