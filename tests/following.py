@@ -69,7 +69,7 @@ WRITE = [
     "UPDATE note SET said = NULL WHERE rowid % 40 = :m % 40",
     "INSERT OR REPLACE INTO tag VALUES (CASE WHEN :n % 4 THEN 'tag' || (:n % 30) END, :m)",
     "UPDATE tag SET n = :n WHERE name IS NULL AND n % 3 = :m % 3",
-    "DELETE FROM tag WHERE name IS NOT NULL AND n % 7 = :m % 7",
+    "DELETE FROM tag WHERE n % 7 = :m % 7 AND rowid > (SELECT min(rowid) FROM tag WHERE name IS NULL)",
     "INSERT OR REPLACE INTO token VALUES (printf('%08x-0000-4000-8000-%012x', :n, :n), :m % 2)",
     "DELETE FROM token WHERE active = :n % 2 AND rowid % 5 = :m % 5",
     "INSERT INTO author(name) VALUES ('A' || :n)",

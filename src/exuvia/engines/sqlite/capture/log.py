@@ -125,8 +125,11 @@ def rows_at_keys(table: CapturedTable, found: Changes) -> str:
     found_at = ", ".join(f"r.{name}" for name in sought)
     equal = " AND ".join(_equal(f"r.{quote(column.name)}", f"l.k{n}", column) for n, column in enumerate(table.key, 1))
     left = sought[0] if len(sought) == 1 else f"({', '.join(sought)})"
-    # CROSS JOIN fixes the order: from the few keys to the rows
-    join = f"(SELECT * FROM main.{LOG} WHERE {within}) AS l CROSS JOIN main.{quote(table.name)} AS r ON {equal}"
+    logged = ", ".join(f"k{number}" for number, _ in enumerate(table.key, 1))
+    distinct = ", ".join(_exactly(f"k{number}", column) for number, column in enumerate(table.key, 1))
+    # Each key once: many rows may share one that holds NULL. CROSS JOIN fixes the order: from the keys to the rows
+    keys = f"SELECT {logged} FROM main.{LOG} WHERE {within} GROUP BY {distinct}"
+    join = f"({keys}) AS l CROSS JOIN main.{quote(table.name)} AS r ON {equal}"
     return f"{left} IN (SELECT {found_at} FROM {join})"
 
 
