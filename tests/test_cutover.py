@@ -224,6 +224,18 @@ def test_a_running_follower_goes_on_when_a_hook_fails(source: Path, any_url: str
 
 
 @pytest.mark.slow
+def test_a_follower_that_is_interrupted_while_another_process_cuts_over_changes_nothing(
+    source: Path, any_url: str
+) -> None:
+    with follower(source, any_url) as following:
+        until(lambda: phases(any_url) == ["following"])
+        cut(source, any_url, "--switch", f"kill -INT {following.pid}; sleep 1")
+        following.communicate(timeout=30)
+        assert following.returncode == 130
+    assert_moved(source, any_url)
+
+
+@pytest.mark.slow
 def test_a_pause_that_would_be_too_long_is_given_up(source: Path, any_url: str) -> None:
     with follower(source, any_url):
         until(lambda: phases(any_url) == ["following"])

@@ -36,7 +36,7 @@ class Status:
     Args:
         schema: The target schema.
         source: The database file.
-        phase: Where it stands: copying, following, paused or stopped.
+        phase: Where it stands: copying, following, paused, stopped, cutting over, published or moved.
         running: Whether a process carries it on now.
         host: The machine that the process runs on, or ran on last.
         pid: The process there.

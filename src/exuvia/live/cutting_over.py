@@ -309,16 +309,16 @@ class _Cutover:
         """
         connection = follower.connection
         with SourceWriter(self.path, timeout=_LOCK_WAIT) as writer:
-            watch = Stopwatch(self.options.max_pause)
+            watch, held = Stopwatch(self.options.max_pause), None
             try:
                 with writer.transaction() as locked:
                     watch = Stopwatch(self.options.max_pause)
                     held = self._change(follower, ready, witness, locked, watch)
                 connection.execute("COMMIT")
             except BaseException as error:
-                if not self._is_switched(follower, watch, error) or not isinstance(error, Exception):
+                is_switched = self._is_switched(follower, watch, error)
+                if not is_switched or held is None or not isinstance(error, Exception):
                     raise
-                held = _Held(0, follower.following.plan.objects, follower.rejected())
             pause = watch.seconds
         watch.steps["commit"] = pause - sum(watch.steps.values())
         return _Switched(watch, pause, held)

@@ -288,7 +288,7 @@ class _Session:
         return request
 
     def _pause(self, connection: psycopg.Connection) -> None:
-        state.change(connection, self._schema, phase=Phase.PAUSED)
+        state.end_following(connection, self._schema, Phase.PAUSED)
         self._tell(phase=Phase.PAUSED, rate=0.0)
 
     def _pause_at_last(self, connection: psycopg.Connection) -> None:
@@ -303,7 +303,7 @@ class _Session:
         """Say in the state why following cannot go on; what may pass by itself only pauses it."""
         phase = Phase.STOPPED if error.code in _LASTING else Phase.PAUSED
         with suppress(psycopg.Error):
-            state.change(connection, self._schema, phase=phase, message=error.message)
+            state.end_following(connection, self._schema, phase, error.message)
 
     def _tell(self, **changed: object) -> None:
         self._last = replace(self._last, **{"message": "", **changed})  # type: ignore[arg-type]

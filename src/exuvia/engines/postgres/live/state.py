@@ -236,6 +236,14 @@ def change(connection: psycopg.Connection, schema: str, **values: object) -> Non
     connection.execute(statement.encode(), list(values.values()))
 
 
+def end_following(connection: psycopg.Connection, schema: str, phase: Phase, message: str = "") -> None:
+    """Say that nobody follows any more, and why; nothing happens where a cut-over has the move by now."""
+    connection.execute(
+        f"UPDATE {_place(schema)} SET heartbeat = now(), phase = %s, message = %s WHERE phase = %s".encode(),
+        (phase, message, Phase.FOLLOWING),
+    )
+
+
 def set_proved(connection: psycopg.Connection, schema: str) -> None:
     """Record that every value was compared and found equal."""
     connection.execute(f"UPDATE {_place(schema)} SET proved = now()".encode())
