@@ -6,8 +6,8 @@ look at it and steer it from any process that reaches the target. ``cutover`` ma
 
 from exuvia.live.control import Status, pause, remove_log, resume, status, stop
 from exuvia.live.cutover_report import CutoverReport
-from exuvia.live.cutting_over import CutoverOptions, cutover
-from exuvia.live.options import LiveEvent, LiveOptions
+from exuvia.live.cutting_over import cutover
+from exuvia.live.options import CutoverOptions, LiveEvent, LiveOptions
 from exuvia.live.session import Ended, start
 
 __all__ = [

@@ -17,7 +17,6 @@ import apsw
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from exuvia.catalog.model import Catalog
 from exuvia.catalog.names import qualify
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.live import state
@@ -27,63 +26,33 @@ from exuvia.engines.sqlite.capture import schema as declarations
 from exuvia.engines.sqlite.capture.fence import fence
 from exuvia.engines.sqlite.capture.state import was_vacuumed
 from exuvia.engines.sqlite.capture.writer import SourceWriter
-from exuvia.engines.sqlite.inspect import inspect
 from exuvia.engines.sqlite.order import quote
 from exuvia.engines.sqlite.sequences import largest
-from exuvia.errors import HookError, SourceError, TargetError, VerifyError
+from exuvia.errors import HookError, SourceError, TargetError
 from exuvia.live.cutover_report import Counted, CutoverReport
 from exuvia.live.follower import Follower
 from exuvia.live.following import Following
 from exuvia.live.handover import DONE, is_fenced, settle, take_over
 from exuvia.live.hooks import call
+from exuvia.live.options import CutoverOptions
+from exuvia.live.preparing import Preparation, Ready, look, refuse_quarantine
 from exuvia.live.publication import Publication, finish, identities
 from exuvia.live.source import LiveSource
 from exuvia.live.stopwatch import Stopwatch
-from exuvia.move.conflicts import refuse_conflicts
 from exuvia.move.ends import Reached, reach, source_of
 from exuvia.move.events import Listener, ignore, one_at_a_time
 from exuvia.move.lending import Lender
 from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Source, Target
 from exuvia.move.plan import ObjectPlan
-from exuvia.move.results import Proof
 
 _LOCK_WAIT = 1.0
 _SMALL = 0.25  # how much of the pause a round may take before it is begun
 _ROUNDS = 20
-_REPAIRS = 3
 _CHANGED = "cutover_again"
 
 
 def _nobody(_: str) -> None:
     """The listener that nobody is behind."""
-
-
-@dataclass(frozen=True, slots=True)
-class CutoverOptions:
-    """How to cut over.
-
-    Args:
-        schema: The target schema.
-        max_pause: Seconds that writers may wait; the cut-over is given up rather than that they wait longer.
-        before: A command or a URL that is called before the pause; when it fails nothing is done.
-        switch: One that is called in the pause, when nothing can go wrong any more but the two commits; when it
-            fails, both sides are rolled back.
-        after: One that is called when writers go on.
-        proof: Compare every value before the pause.
-        allow_quarantine: Go on although some rows are in quarantine.
-        patience: Seconds to try to get the source's write lock.
-        data_dir: Where the pip-installed server has its data.
-    """
-
-    schema: str = "public"
-    max_pause: float = 1.0
-    before: str = ""
-    switch: str = ""
-    after: str = ""
-    proof: bool = True
-    allow_quarantine: bool = False
-    patience: float = 300.0
-    data_dir: Path | None = None
 
 
 def cutover(
@@ -119,16 +88,6 @@ def cutover(
         return work.run()
     except psycopg.Error as error:
         raise explain_error(error) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """What is known when the pause can begin."""
-
-    catalog: Catalog
-    cookie: int
-    proof: Proof | None
-    repaired: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +146,9 @@ class _Cutover:
         try:
             with LiveSource(self.path, found.move_id) as source:
                 follower = Follower(connection, source, found)
-                ready = self._prepare(follower, connections)
+                prepared = Preparation(follower, self.server.url, connections, self.options, self.listener, self.tell)
+                ready = prepared.run()
+                call(self.options.before, "before", self._facts())
                 with self.server.connect() as witness:
                     switched = self._switch(follower, ready, witness)
                     counts = self._count(follower, witness, switched)
@@ -230,56 +191,10 @@ class _Cutover:
         finally:
             connections.close()
 
-    def _prepare(self, follower: Follower, connections: Lender[psycopg.Connection]) -> _Ready:
-        """Do all that needs no pause; what would stop the cut-over is found here."""
-        refuse_conflicts(follower.connection, [follower.following.plan], replace_existing=False)
-        self._tell("catching up")
-        follower.round()
-        self._refuse_quarantine(follower.rejected())
-        self._rehearse(follower)
-        proof, repaired = self._prove(follower, connections) if self.options.proof else (None, ())
-        call(self.options.before, "before", self._facts())
-        return _Ready(*self._look(follower), proof, repaired)
-
-    def _rehearse(self, follower: Follower) -> None:
-        """Publish in a transaction that is rolled back: whether it works, and takes too long, is known before."""
-        connection = follower.connection
-        with follower.source.moment() as snapshot:
-            numbers = largest(snapshot.connection, identities(follower.following))
-        watch = Stopwatch(self.options.max_pause)
-        with connection.transaction(force_rollback=True), watch.step("publish"):
-            Publication(connection, self._schema, follower.following).run(numbers)
-        watch.check()
-
-    def _look(self, follower: Follower) -> tuple[Catalog, int]:
-        with follower.source.moment() as snapshot:
-            catalog = inspect(snapshot.connection, follower.source.label)
-            return catalog, declarations.cookie(snapshot.connection)
-
-    def _prove(self, follower: Follower, connections: Lender[psycopg.Connection]) -> tuple[Proof, tuple[str, ...]]:
-        """Compare every value; tables with differences that no trigger has seen are copied anew and compared again."""
-        proof = follower.verify(self.server.url, connections, self.listener)
-        repaired: set[str] = set()
-        for _ in range(_REPAIRS):
-            differing = [table.table for table in proof.tables if not table.equal]
-            if not differing:
-                state.set_proved(follower.connection, self._schema)
-                return proof, tuple(sorted(repaired))
-            repaired.update(differing)
-            self._tell(f"copying {', '.join(differing)} anew: changes came in that no trigger saw")
-            follower.round(anew=differing)
-            again = follower.verify(self.server.url, connections, self.listener, only=differing)
-            proof = _merged(proof, again)
-        raise VerifyError(
-            f"{', '.join(sorted(repaired))}: rows differ from the source, also when they are copied anew.",
-            hint="Is something writing to the staging schema, or to the source with triggers switched off?",
-            code="different",
-        )
-
-    def _switch(self, follower: Follower, ready: _Ready, witness: psycopg.Connection) -> _Switched:
+    def _switch(self, follower: Follower, ready: Ready, witness: psycopg.Connection) -> _Switched:
         """Try until the source's write lock is there while little is left to be brought over."""
         deadline = time.monotonic() + self.options.patience
-        self._tell("waiting for the source's write lock")
+        self.tell("waiting for the source's write lock")
         while True:
             self._catch_up(follower)
             try:
@@ -288,7 +203,7 @@ class _Cutover:
                 if time.monotonic() > deadline:
                     raise
                 if error.code == f"source.{_CHANGED}":
-                    catalog, cookie = self._look(follower)
+                    catalog, cookie = look(follower)
                     ready = replace(ready, catalog=catalog, cookie=cookie)
                 elif error.code not in ("source.locked", "source.busy"):
                     raise
@@ -301,7 +216,7 @@ class _Cutover:
             if time.monotonic() - began < self.options.max_pause * _SMALL:
                 return
 
-    def _pause(self, follower: Follower, ready: _Ready, witness: psycopg.Connection) -> _Switched:
+    def _pause(self, follower: Follower, ready: Ready, witness: psycopg.Connection) -> _Switched:
         """Hold the writers, switch, and let them go on.
 
         Raises:
@@ -326,7 +241,7 @@ class _Cutover:
     def _change(
         self,
         follower: Follower,
-        ready: _Ready,
+        ready: Ready,
         witness: psycopg.Connection,
         locked: apsw.Connection,
         watch: Stopwatch,
@@ -339,7 +254,7 @@ class _Cutover:
         with watch.step("drain"):
             last = follower.round()
             rejected = follower.rejected()
-            self._refuse_quarantine(rejected)
+            refuse_quarantine(rejected, self.options)
             _begin_reading(witness)
             numbers = largest(locked, identities(follower.following))
         with watch.step("publish"):
@@ -381,7 +296,7 @@ class _Cutover:
 
     def _count(self, follower: Follower, witness: psycopg.Connection, switched: _Switched) -> tuple[Counted, ...]:
         """Count both sides as they were in the pause: the source is fenced, and the witness sees that moment still."""
-        self._tell("counting")
+        self.tell("counting")
         counts = []
         with follower.source.moment() as snapshot:
             for table in follower.following.plan.tables:
@@ -403,7 +318,7 @@ class _Cutover:
         report: CutoverReport,
     ) -> CutoverReport:
         """Do what had to wait until writers could go on, and call the hook."""
-        self._tell("validating constraints")
+        self.tell("validating constraints")
         finished = finish(connection, self._schema, following, connections, self.listener)
         warnings = []
         try:
@@ -417,17 +332,6 @@ class _Cutover:
             warnings=tuple(warnings),
             seconds=time.monotonic() - self._began,
         )
-
-    def _refuse_quarantine(self, rejected: Mapping[str, int]) -> None:
-        held = {name: rows for name, rows in rejected.items() if rows}
-        if held and not self.options.allow_quarantine:
-            told = ", ".join(f"{name}: {rows:,}" for name, rows in held.items())
-            raise TargetError(
-                f"Rows are in quarantine, they would be missing in the target ({told}).",
-                hint="Mend them in the source, where exuvia live status tells columns that need a wider type;"
-                " or go on without them: --allow-quarantine.",
-                code="quarantine",
-            )
 
     @property
     def _message(self) -> str:
@@ -443,21 +347,6 @@ class _Cutover:
 
     def _facts(self) -> dict[str, str]:
         return {"source": str(self.path.resolve()), "target": self._address, "schema": self._schema}
-
-    def _tell(self, what: str) -> None:
-        self.tell(what)
-
-
-def _merged(proof: Proof, again: Proof) -> Proof:
-    newer = {table.table: table for table in again.tables}
-    tables = tuple(newer.get(table.table, table) for table in proof.tables)
-    return replace(
-        proof,
-        tables=tables,
-        values_compared=sum(table.values_compared for table in tables),
-        equal=all(table.equal for table in tables),
-        seconds=proof.seconds + again.seconds,
-    )
 
 
 def _is_idle(connection: psycopg.Connection) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from exuvia.engines.postgres.live.state import Phase
 from exuvia.move.options import MoveOptions
@@ -24,6 +25,34 @@ class LiveOptions:
     restart: bool = False
     set_wal: bool = False
     catch_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CutoverOptions:
+    """How to cut over.
+
+    Args:
+        schema: The target schema.
+        max_pause: Seconds that writers may wait; the cut-over is given up rather than that they wait longer.
+        before: A command or a URL that is called before the pause; when it fails nothing is done.
+        switch: One that is called in the pause, when nothing can go wrong any more but the two commits; when it
+            fails, both sides are rolled back.
+        after: One that is called when writers go on.
+        proof: Compare every value before the pause.
+        allow_quarantine: Go on although some rows are in quarantine.
+        patience: Seconds to try to get the source's write lock.
+        data_dir: Where the pip-installed server has its data.
+    """
+
+    schema: str = "public"
+    max_pause: float = 1.0
+    before: str = ""
+    switch: str = ""
+    after: str = ""
+    proof: bool = True
+    allow_quarantine: bool = False
+    patience: float = 300.0
+    data_dir: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
