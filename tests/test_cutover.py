@@ -304,8 +304,8 @@ _KILLS = [
 def test_killed_at_a_step_the_next_command_finishes_or_undoes_it(
     source: Path, any_url: str, step: str, by: str
 ) -> None:
+    caught_up(source, any_url)
     with writers(source) as (writer,):
-        caught_up(source, any_url)
         killed = subprocess.run(
             [sys.executable, "-c", _KILLED, step, "live", "cutover", str(source), any_url, "--max-pause", "10s"],
             check=False,
@@ -316,9 +316,8 @@ def test_killed_at_a_step_the_next_command_finishes_or_undoes_it(
         is_done = step in _FINISHED
         assert is_refused(source) == is_done
         _settle(by, source, any_url, is_done=is_done)
-        if not is_done:
+        if not is_done and by != "cutover":
             assert writer.poll() is None
-            cut(source, any_url)
         cut(source, any_url)
         assert "this database moved to" in writer.communicate(timeout=30)[1]
     assert_moved(source, any_url)
