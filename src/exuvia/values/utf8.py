@@ -49,22 +49,23 @@ def malformed_at(value: bytes) -> int | None:
     """Return the position of the first byte that is not UTF-8, or None."""
     if value.isascii():
         return None
-    start = 0
-    while start < len(value):
-        end = _boundary(value, start + _WINDOW)
+    start = end = 0
+    while end < len(value):
+        start, end = end, _boundary(value, end + _WINDOW)
         try:
             value[start:end].decode()
         except UnicodeDecodeError as error:
             return start + error.start
-        start = end
     return None
 
 
 def _boundary(value: bytes, place: int) -> int:
     """Return the first place from ``place`` on where a character may begin, the end if there is none."""
+    if place >= len(value):
+        return len(value)
     while place < len(value) and value[place] & 0xC0 == 0x80:
         place += 1
-    return min(place, len(value))
+    return place
 
 
 def holding_nul(array: pa.Array) -> Mask | None:

@@ -21,7 +21,7 @@ from exuvia.values.cells import Cells, StorageClass
 from exuvia.values.profile import Chunk, KeyValue
 
 MAX_BATCH_ROWS = 65_536
-BATCH_BYTES = 1 << 20
+BATCH_BYTES = 2 << 20
 
 _MAX_RESULT_COLUMNS = 1800  # SQLite's limit is 2,000
 _ALL = tuple(StorageClass)
