@@ -129,7 +129,7 @@ def test_writers_are_refused_by_the_database_and_nothing_is_lost(source: Path, a
     assert_moved(source, any_url)
     assert "had moved" in cut(source, any_url)
     assert "has moved into schema" in run("live", "start", source, any_url, code=4)
-    run("live", "stop", source, any_url)
+    assert "stays fenced" in run("live", "stop", source, any_url)
     assert schemas(any_url) == []
     assert is_refused(source)
 

@@ -189,6 +189,10 @@ def resume(destination: Destination = None, schema: Schema = None, quiet: Quiet 
         typer.echo("Following.")
 
 
+_UNDONE = "Stopped. Both sides are as they were."
+_CUT_OVER = "The move was cut over: PostgreSQL is written, and the file stays fenced."
+
+
 @app.command("stop", epilog=STOP_EXAMPLES)
 def stop(
     source: Source,
@@ -209,8 +213,8 @@ def stop(
     if source_only:
         said = "The change log was taken out." if remove_log(source) else "There was no change log."
     else:
-        run(source, settings.target_location, settings.target_schema)
-        said = "Stopped. Both sides are as they were."
+        undone = run(source, settings.target_location, settings.target_schema)
+        said = _UNDONE if undone else _CUT_OVER
     if not quiet:
         typer.echo(said)
 

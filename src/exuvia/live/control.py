@@ -128,7 +128,7 @@ def resume(target: Location, schema: str = "public") -> None:
         _await(connection, schema, Phase.FOLLOWING)
 
 
-def stop(source: Source, target: Location, schema: str = "public") -> None:
+def stop(source: Source, target: Location, schema: str = "public") -> bool:
     """End a live move and remove every trace of it from both sides. A follower that runs does it, else this process.
 
     After a cut-over nothing is removed but what the target knows of the move: the source stays fenced.
@@ -137,6 +137,9 @@ def stop(source: Source, target: Location, schema: str = "public") -> None:
         source: The SQLite file.
         target: The database.
         schema: The schema that was moved into.
+
+    Returns:
+        Whether both sides are as they were; not so after a cut-over.
 
     Raises:
         TargetError: Nothing is moved live into the schema, or from another file; or the follower is copying.
@@ -148,15 +151,16 @@ def stop(source: Source, target: Location, schema: str = "public") -> None:
         _refuse_another(found, path)
         if found.phase in DONE:
             state.drop(connection, schema)
-            return
+            return False
         if staging.is_locked(connection, schema):
             if found.phase is Phase.COPYING:
                 raise _copying(found)
             state.ask(connection, schema, Request.STOP)
             _await(connection, schema, None)
-            return
+            return True
         with staging.lock(connection, [schema]):
             discard(connection, schema, path, found.move_id)
+    return True
 
 
 def remove_log(source: Source) -> bool:
