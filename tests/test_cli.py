@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +18,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from commands import exuvia
 from exuvia.cli.app import app
 from exuvia.errors import SourceError
 
@@ -30,7 +32,7 @@ def in_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EXUVIA_TARGET", raising=False)
 
 
-def exuvia(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def in_a_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
     command = [sys.executable, "-c", "from exuvia.cli import main; main()", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -78,7 +80,7 @@ def test_the_examples_in_the_help_are_commands_that_exist(command: str, tmp_path
 
 
 def test_a_move_prints_its_verdict_and_its_json_is_one_document(small: Path, any_url: str, tmp_path: Path) -> None:
-    moved = exuvia("migrate", small, any_url, "--report", tmp_path / "r.html", "--report", tmp_path / "r.json")
+    moved = in_a_process("migrate", small, any_url, "--report", tmp_path / "r.html", "--report", tmp_path / "r.json")
     assert moved.returncode == 0, moved.stderr
     assert "Every value arrived" in moved.stdout
     assert "Every value arrived" in (tmp_path / "r.html").read_text()
@@ -138,8 +140,8 @@ def test_wrong_input_says_what_and_what_to_do(
 
 def test_a_password_is_never_printed(small: Path) -> None:
     url = "postgresql://me:sesame-9@127.0.0.1:1/x?connect_timeout=2"
-    for extra in ([], ["--json"], ["--debug"]):
-        result = exuvia("migrate", small, url, *extra)
+    for run, extra in ((exuvia, []), (exuvia, ["--json"]), (in_a_process, ["--debug"])):
+        result = run("migrate", small, url, *extra)
         assert result.returncode == 4
         assert "sesame" not in result.stdout + result.stderr
 
@@ -169,14 +171,20 @@ def test_a_written_plan_can_be_edited_and_used(small: Path, any_url: str, tmp_pa
     assert exuvia("verify", small, any_url, "--plan", "plan.toml", "-q").returncode == 0
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    numbers = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1500000)"
+    rows = f"INSERT INTO t {numbers} SELECT i, 'row ' || i, i / 7.0 FROM n"
+    path = tmp_path_factory.mktemp("large") / "large.db"
+    return database(path, f"CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b REAL); {rows}")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 1.6])
 def test_an_interruption_leaves_the_target_as_it_was(
-    tmp_path: Path, any_url: str, number: signal.Signals, seconds: float
+    large: Path, tmp_path: Path, any_url: str, number: signal.Signals, seconds: float
 ) -> None:
-    numbers = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1500000)"
-    rows = f"INSERT INTO t {numbers} SELECT i, 'row ' || i, i / 7.0 FROM n"
-    source = database(tmp_path / "large.db", f"CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, b REAL); {rows}")
+    source = shutil.copy(large, tmp_path)
     command = [sys.executable, "-c", "from exuvia.cli import main; main()", "migrate", str(source), any_url]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
     time.sleep(seconds)

@@ -32,6 +32,10 @@ def blocks(page: Path, language: str) -> list[str]:
     return [text for kind, text in BLOCK.findall(page.read_text()) if kind == language]
 
 
+def pages_with(language: str) -> list[object]:
+    return [pytest.param(page, id=page.name) for page in PAGES if blocks(page, language)]
+
+
 @pytest.fixture
 def place(tmp_path: Path, any_url: str) -> tuple[Path, dict[str, str]]:
     """A directory with a few databases in it, and an environment in which ``exuvia`` is a command with a target."""
@@ -44,10 +48,11 @@ def place(tmp_path: Path, any_url: str) -> tuple[Path, dict[str, str]]:
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from exuvia.cli import main; main()" "$@"\n')
     command.chmod(0o755)
     path = f"{command.parent}:{os.environ['PATH']}"
-    return tmp_path, {**os.environ, "PATH": path, "EXUVIA_TARGET": any_url, "NO_COLOR": "1"}
+    own = {"PATH": path, "EXUVIA_TARGET": any_url, "NO_COLOR": "1", "XDG_STATE_HOME": str(tmp_path / "state")}
+    return tmp_path, {**os.environ, **own}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", pages_with("sh"))
 def test_commands_run(page: Path, place: tuple[Path, dict[str, str]]) -> None:
     directory, environment = place
     for block in blocks(page, "sh"):
@@ -61,7 +66,7 @@ def test_commands_run(page: Path, place: tuple[Path, dict[str, str]]) -> None:
             assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", pages_with("python"))
 def test_programs_run(page: Path, place: tuple[Path, dict[str, str]]) -> None:
     directory, environment = place
     for block in blocks(page, "python"):

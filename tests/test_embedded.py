@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -17,7 +19,7 @@ import pytest
 
 import servers
 from exuvia.engines.postgres import embedded
-from exuvia.engines.postgres.embedded import binaries
+from exuvia.engines.postgres.embedded import account, binaries
 from exuvia.errors import TargetError
 from exuvia.location import PostgresLocation
 
@@ -283,3 +285,26 @@ def test_starting_prints_nothing_and_warns_of_nothing(home: Path) -> None:
         timeout=60,
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+class Outsider(account.Account):
+    """An account that cannot enter where the package is. Two threads that ask are answered at the same moment."""
+
+    asking = threading.Barrier(2, timeout=30)
+
+    def can_enter(self, directory: Path) -> bool:
+        self.asking.wait()
+        return not directory.is_relative_to(binaries.find_installation().root)
+
+
+def test_two_processes_that_copy_the_programs_at_once_get_one_copy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(binaries, "SYSTEM_DIR", tmp_path / "system")
+    outsider = Outsider(os.getuid(), os.getgid(), switch=True)
+    with ThreadPoolExecutor(2) as pool:
+        tasks = [pool.submit(binaries.reachable, binaries.find_installation(), outsider) for _ in range(2)]
+        first, second = (task.result() for task in tasks)
+    assert first == second
+    assert [path.name for path in (tmp_path / "system").iterdir()] == [first.root.parents[1].name]
+    assert first.program("initdb").exists()

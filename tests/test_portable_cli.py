@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from commands import exuvia
 from exuvia.cli.app import app
 from exuvia.errors import TargetError
 from exuvia.move.portable.export import export_data
@@ -34,13 +35,6 @@ def in_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from exuvia.cli import main; main()", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def exuvia(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own."""
-    process = start(*arguments)
-    out, error = process.communicate(timeout=120)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, error)
 
 
 def database(path: Path, rows: int) -> Path:

@@ -109,7 +109,12 @@ def _copy(package: Path, name: str, destination: Path) -> None:
         for path in (tree, *tree.rglob("*")):
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-        tree.rename(destination)
+        try:
+            tree.rename(destination)
+        except OSError:
+            # Another process may have made the copy meanwhile.
+            if not destination.exists():
+                raise
 
 
 def _major_of(root: Path) -> int:
