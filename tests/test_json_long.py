@@ -63,6 +63,12 @@ def test_a_long_text_is_judged_as_if_it_were_short(text: bytes, data: st.DataObj
     assert safe == expected[1]
 
 
+@pytest.mark.parametrize("text", [b'"""', b'"long enough for parts"x"', b'"\x01"', b'["a""b"]'])
+def test_a_long_string_that_holds_what_no_string_holds_is_not_json(text: bytes) -> None:
+    for part in range(13, 40):
+        assert check_long(_bytes(text), _check_part, Limits(part, part))[0] is False
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -167,7 +167,7 @@ def characters(text: Bytes, size: int) -> Iterator[Bytes]:
         while place < stop < end and text[stop] & 0xC0 == 0x80:
             stop -= 1
         if stop == place:
-            if end - place > _LONGEST_ESCAPE:
+            if text[place] != _BACKSLASH or end - place > _LONGEST_ESCAPE:
                 raise NotJsonError(f"not JSON: no character of a string stands at byte {place}")
             stop = end
         yield text[place:stop]
