@@ -80,6 +80,13 @@ class HookError(ExuviaError):
     exit_code = 9
 
 
+class DeniedError(ExuviaError):
+    """The guard does not allow a statement."""
+
+    family = "guard"
+    exit_code = 12
+
+
 class CancelledError(ExuviaError):
     """The work was interrupted from outside; what was committed stays consistent."""
 
