@@ -11,10 +11,13 @@ import pytest
 from hypothesis import settings
 
 import servers
+from store_fixtures import project, shared_store, shared_store_url, store, store_url
+
+__all__ = ["project", "shared_store", "shared_store_url", "store", "store_url"]
 
 REAL = Path(__file__).parent / "data" / "real"
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-SERVER_FIXTURES = {"postgres_url", "pip_url", "debian_url", "any_url", "server_url"}
+SERVER_FIXTURES = {"postgres_url", "pip_url", "debian_url", "any_url", "server_url", "shared_store_url", "store_url"}
 
 # The machines that run this differ in speed by far more than an example's time could tell.
 settings.register_profile("exuvia", deadline=None, print_blob=True)

@@ -1,0 +1,55 @@
+"""What SQLite and PostgreSQL say differently: fragments of SQL, and the form of values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import orjson
+
+from exuvia.store.core.requests import Value
+
+Engine = Literal["sqlite", "postgresql"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One engine's way. Every statement that needs none of these is the same text on both engines.
+
+    Args:
+        engine: Whose it is.
+        begin: Opens a transaction that will write.
+        for_update: Ends a SELECT whose rows are to be locked; SQLite's writer has locked everything already.
+        json: The type of a JSON document in a CAST.
+    """
+
+    engine: Engine
+    begin: str
+    for_update: str
+    json: str
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether the engine is PostgreSQL."""
+        return self.engine == "postgresql"
+
+    def array(self, values: Iterable[str]) -> Value:
+        """Return texts as the parameter that ``any_of`` takes."""
+        return list(values) if self.is_postgres else orjson.dumps(list(values)).decode()
+
+    def any_of(self, expression: str, parameter: str) -> str:
+        """Say that a text is one of an array's, which is bound to ``parameter`` by way of ``array``."""
+        if self.is_postgres:
+            return f"{expression} = ANY (CAST(:{parameter} AS text[]))"
+        return f"{expression} IN (SELECT value FROM json_each(:{parameter}))"
+
+    def has_element(self, column: str, parameter: str) -> str:
+        """Say that a column's JSON array of texts has exactly this element. PostgreSQL answers it from a GIN index."""
+        if self.is_postgres:
+            return f"{column} ? :{parameter}"
+        return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value = :{parameter})"
+
+
+SQLITE: Final = Dialect("sqlite", begin="BEGIN IMMEDIATE", for_update="", json="text")
+POSTGRES: Final = Dialect("postgresql", begin="BEGIN", for_update=" FOR UPDATE", json="jsonb")

@@ -1,0 +1,48 @@
+"""How a store is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from exuvia.store.core.driving import Retry
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """What a store can be told beside its location.
+
+    Args:
+        schema: The schema of PostgreSQL that has the store's tables.
+        create: Make the tables, or bring them up to date, when the store is opened.
+        pool_size: Connections to PostgreSQL that are kept open when they are idle.
+        pool_overflow: Connections beyond those, closed again when they are idle.
+        pool_recycle: Seconds after which a connection is replaced by a new one.
+        pool_wait: Seconds to wait for a free connection.
+        readers: Connections that read a SQLite file beside the one that writes.
+        statement_timeout: Seconds that a statement may take; 0 for no limit.
+        lock_timeout: Seconds to wait for a lock, SQLite's write lock included.
+        pgbouncer: PostgreSQL is reached through PgBouncer in transaction mode: no prepared statements, and settings
+            are made in each transaction.
+        retry: When and how often an operation is tried again.
+        clock: Tells the time.
+    """
+
+    schema: str = "exuvia_store"
+    create: bool = True
+    pool_size: int = 20
+    pool_overflow: int = 40
+    pool_recycle: float = 3600
+    pool_wait: float = 30
+    readers: int = 4
+    statement_timeout: float = 30
+    lock_timeout: float = 30
+    pgbouncer: bool = False
+    retry: Retry = field(default_factory=Retry)
+    clock: Callable[[], datetime] = utc_now

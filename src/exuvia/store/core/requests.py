@@ -1,0 +1,34 @@
+"""What an operation asks of a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+Value = None | bool | int | float | str | bytes | datetime | list[str]
+"""What can be bound to a parameter. A list is for ``Dialect.any_of`` only, by way of ``Dialect.array``."""
+Row = tuple[Any, ...]
+NOTHING: Mapping[str, Value] = MappingProxyType({})
+
+
+class Statement(NamedTuple):
+    """One SQL statement with ``:name`` parameters; answered by its rows."""
+
+    sql: str
+    parameters: Mapping[str, Value] = NOTHING
+
+
+class Many(NamedTuple):
+    """One SQL statement, run once for each set of parameters; answered by no rows."""
+
+    sql: str
+    sets: Sequence[Mapping[str, Value]]
+
+
+Request = Statement | Many
+Operation = Generator[Request, list[Row], T]
+"""A piece of work: yields requests, is sent the rows of each, and returns its result."""
