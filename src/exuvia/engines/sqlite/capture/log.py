@@ -144,7 +144,7 @@ def prune(connection: apsw.Connection, up_to: int, label: str) -> bool:
         label: The database's name for people.
 
     Returns:
-        Whether there may be more to delete: the limit was reached, or somebody else was writing.
+        Whether there may be more to delete: the limit was reached, somebody else was writing, or the disk is full.
 
     Raises:
         SourceError: SQLite cannot write.
@@ -165,7 +165,7 @@ def prune(connection: apsw.Connection, up_to: int, label: str) -> bool:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
     except apsw.Error as error:
-        if is_busy(error):
+        if is_busy(error) or isinstance(error, apsw.FullError):
             return True
         raise source_error(error, label) from error
     finally:

@@ -1,0 +1,271 @@
+"""Writers, disks, clocks and servers that fail while a database is moved live; in the end every value is compared."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import exuvia
+import servers
+from exuvia import live
+from exuvia.errors import SourceError
+from exuvia.live import CutoverOptions
+from following import (
+    assert_equal,
+    caught_up,
+    command,
+    connect,
+    execute,
+    follower,
+    location,
+    make,
+    run,
+    schema_of,
+    status,
+    until,
+)
+
+_HOLDER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 10")  # so that what is not committed goes to the log too
+connection.execute("BEGIN IMMEDIATE")
+connection.execute("UPDATE item SET stock = stock + 1, body = randomblob(2000)")
+connection.execute("DELETE FROM page")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+connection.execute("COMMIT")
+"""
+_APPLICATION = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=1, isolation_level=None)
+for line in sys.stdin:
+    try:
+        print(connection.execute(line).fetchall(), flush=True)
+    except sqlite3.Error as error:
+        print(error, flush=True)
+"""
+_FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A database of every kind of table."""
+    path = tmp_path / "app.db"
+    make(path)
+    return path
+
+
+@contextmanager
+def holding(path: Path, seconds: float) -> Iterator[subprocess.Popen[str]]:
+    """Let another process keep a write transaction open with changes in it, and commit it at the end."""
+    program = [sys.executable, "-c", _HOLDER, str(path), str(seconds)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def application(path: Path) -> Iterator[Callable[[str], str]]:
+    """Let another process keep the file open, and run a statement now and then, of which the result is returned."""
+    program = [sys.executable, "-c", _APPLICATION, str(path)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def say(sql: str) -> str:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{sql}\n")
+            process.stdin.flush()
+            return process.stdout.readline().strip()
+
+        yield say
+
+
+@contextmanager
+def small_disk(path: Path, megabytes: int) -> Iterator[Path]:
+    """Make a file system of its own in a directory."""
+    path.mkdir(exist_ok=True)
+    mounted = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "tmpfs", str(path)]
+    if not shutil.which("mount") or subprocess.run(mounted, check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here: that takes root")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
+
+
+@contextmanager
+def full(directory: Path) -> Iterator[None]:
+    """Fill a disk for as long as the context lasts."""
+    filler = directory / "filler"
+    try:
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        yield
+    finally:
+        filler.unlink()
+
+
+def assert_moved(path: Path, url: str) -> None:
+    """Compare every value of the published tables with the fenced file."""
+    proof = exuvia.verify(path, url).proof
+    assert proof is not None
+    assert proof.equal, [difference for table in proof.tables for difference in table.differences][:5]
+    with closing(connect(path)) as connection, pytest.raises(sqlite3.IntegrityError, match="this database moved to"):
+        connection.execute("INSERT INTO item(sku) VALUES ('late')")
+
+
+def cut(path: Path, url: str, *options: object, code: int = 0) -> str:
+    """Cut over, with time for a machine that has other things to do."""
+    return run("live", "cutover", path, url, "--max-pause", "10s", *options, code=code)
+
+
+def test_a_writer_that_is_killed_in_its_transaction_has_written_nothing(source: Path, any_url: str) -> None:
+    with follower(source, any_url):
+        until(lambda: live.status(location(any_url)) and status(any_url).phase == "following")
+        for number in range(3):
+            with holding(source, 600):
+                time.sleep(0.2)
+            execute(source, f"UPDATE item SET stock = {number} WHERE id % 2")
+    with closing(connect(source)) as connection:
+        assert connection.execute("SELECT count(*) FROM page").fetchone() != (0,)
+    assert_equal(source, any_url)
+    with holding(source, 600) as holder:
+        process = command("live", "cutover", source, any_url, "--max-pause", "10s")
+        time.sleep(2)
+        holder.kill()
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, out + err
+    assert_moved(source, any_url)
+
+
+@pytest.mark.parametrize("seconds", [2, pytest.param(150, marks=pytest.mark.slow)])
+def test_a_transaction_that_stays_open_is_waited_for_at_the_start_and_at_the_cut_over(
+    source: Path, any_url: str, seconds: float
+) -> None:
+    with holding(source, min(seconds, 20)) as holder:
+        caught_up(source, any_url)
+        assert holder.wait() == 0
+    with holding(source, seconds) as holder:
+        done = live.cutover(source, any_url, options=CutoverOptions(max_pause=10))
+        assert holder.wait() == 0
+    assert done.equal
+    assert done.pause < 10
+    assert_moved(source, any_url)
+
+
+def test_a_transaction_that_outlasts_the_patience_leaves_everything_as_it_was(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    before = schema_of(source)
+    with holding(source, 600), pytest.raises(SourceError, match="holds the file locked") as caught:
+        live.cutover(source, any_url, options=CutoverOptions(max_pause=10, patience=1))
+    assert caught.value.code == "source.locked"
+    assert schema_of(source) == before
+    assert_equal(source, any_url)
+
+
+def test_a_reader_from_before_the_cut_over_cannot_write_past_it(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    insert = "INSERT INTO note VALUES ('some', 1)"
+    with application(source) as say:
+        assert [say(insert), say("BEGIN")] == ["[]", "[]"]
+        say("SELECT count(*) FROM note")
+        cut(source, any_url)
+        assert say(insert) == "database is locked"
+        say("ROLLBACK")
+        assert say(insert).startswith("this database moved to")
+    assert_moved(source, any_url)
+
+
+def test_of_followers_that_are_started_together_one_follows(source: Path, any_url: str) -> None:
+    processes = [command("live", "start", source, any_url, cwd=source.parent) for _ in range(3)]
+    until(lambda: sum(process.poll() is None for process in processes) == 1)
+    until(lambda: live.status(location(any_url)) and status(any_url).phase == "following")
+    (followed,) = (process for process in processes if process.poll() is None)
+    for process in processes:
+        if process is not followed:
+            assert process.returncode == 4
+            assert f"by process {followed.pid} on" in process.communicate()[1]
+    execute(source, "UPDATE item SET stock = 7")
+    followed.send_signal(signal.SIGINT)
+    followed.communicate(timeout=30)
+    assert_equal(source, any_url)
+
+
+def test_the_source_s_disk_is_full_for_a_while(source: Path, any_url: str, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", 8) as disk:
+        path = disk / "app.db"
+        shutil.copy(source, path)
+        with application(path) as say:
+            say("PRAGMA journal_mode = WAL")
+            caught_up(path, any_url)
+            assert say("UPDATE item SET stock = 1") == "[]"
+            with full(disk):
+                assert "full" in say("INSERT INTO note SELECT hex(randomblob(5000)), 1 FROM item a, item b")
+                caught_up(path, any_url)
+                assert "There is no room on the disk" in cut(path, any_url, code=3)
+            assert say("INSERT INTO note SELECT hex(randomblob(500)), 1 FROM item") == "[]"
+        assert_equal(path, any_url)
+        cut(path, any_url)
+        assert_moved(path, any_url)
+
+
+@pytest.mark.slow
+def test_a_follower_goes_on_while_the_source_s_disk_is_full(source: Path, any_url: str, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", 8) as disk:
+        path = disk / "app.db"
+        shutil.copy(source, path)
+        with application(path) as say, follower(path, any_url) as process:
+            until(lambda: live.status(location(any_url)) and status(any_url).phase == "following")
+            say("UPDATE item SET stock = 1")
+            with full(disk):
+                time.sleep(7)  # the log is to be pruned in this time
+                assert process.poll() is None
+            say("INSERT INTO note SELECT hex(randomblob(500)), 1 FROM item")
+            until(lambda: status(any_url).pending == 0)
+        assert_equal(path, any_url)
+
+
+def test_the_target_s_disk_is_full_for_a_while(source: Path, any_url: str, tmp_path: Path) -> None:
+    with servers.open_directory() as directory, small_disk(directory / "small", 24) as disk:
+        with psycopg.connect(any_url, autocommit=True) as connection:
+            name, data = connection.execute(
+                "SELECT current_database(), setting FROM pg_settings WHERE name = 'data_directory'"
+            ).fetchone() or ("", "")
+            space = disk / "space"
+            space.mkdir()
+            shutil.chown(space, Path(data).owner(), Path(data).group())
+            connection.execute(f"CREATE TABLESPACE small_{name} LOCATION '{space}'".encode())
+        url = f"{any_url}{'&' if '?' in any_url else '?'}options=-cdefault_tablespace%3Dsmall_{name}"
+        try:
+            caught_up(source, url)
+            with full(disk):
+                execute(source, *["INSERT INTO note SELECT hex(randomblob(5000)), 1 FROM item"] * 3)
+                process = command("live", "start", source, url, cwd=source.parent)
+                out, err = process.communicate(timeout=60)
+                assert process.returncode == 4, out + err
+                assert "No space left on device" in err
+                assert "Free space on the server" in err
+            assert_equal(source, url)
+            cut(source, url)
+            assert_moved(source, url)
+        finally:
+            with psycopg.connect(any_url, autocommit=True) as connection:
+                connection.execute(b"DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+                connection.execute(b"DROP SCHEMA IF EXISTS exuvia_public, exuvia_live_public CASCADE")
+                connection.execute(f"DROP TABLESPACE small_{name}".encode())
