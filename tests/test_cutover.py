@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -220,6 +221,26 @@ def test_a_running_follower_goes_on_when_a_hook_fails(source: Path, any_url: str
         until(lambda: is_following(any_url) and status(any_url).rounds > rounds)
         assert writing[0].poll() is None
         cut(source, any_url)
+    assert_moved(source, any_url)
+
+
+def test_a_paused_follower_stays_paused_when_a_hook_fails(source: Path, any_url: str) -> None:
+    with follower(source, any_url) as process:
+        until(lambda: phases(any_url) == ["following"])
+        live.pause(location(any_url))
+        execute(source, "UPDATE item SET stock = 7")
+        cut(source, any_url, "--no-proof", "--switch", "exit 3", code=9)
+        time.sleep(0.3)
+        until(lambda: status(any_url).running)
+        assert phases(any_url) == ["paused"]
+        rounds = status(any_url).rounds
+        execute(source, "UPDATE item SET stock = 8")
+        time.sleep(0.5)
+        assert status(any_url).rounds == rounds
+        live.resume(location(any_url))
+        until(lambda: status(any_url).rounds > rounds)
+        cut(source, any_url)
+        process.communicate(timeout=30)
     assert_moved(source, any_url)
 
 

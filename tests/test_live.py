@@ -25,6 +25,7 @@ from exuvia.live import LiveOptions
 from exuvia.live.follower import Follower
 from exuvia.live.source import LiveSource
 from exuvia.move.ends import reach
+from exuvia.move.lending import Lender
 from following import (
     assert_equal,
     caught_up,
@@ -53,6 +54,12 @@ def source(tmp_path: Path) -> Path:
     path = tmp_path / "app.db"
     make(path)
     return path
+
+
+def position_in(path: Path) -> int:
+    """Return the place where the source's change log ends."""
+    with closing(connect(path)) as connection:
+        return int(connection.execute("SELECT max(seq) FROM _exuvia_log").fetchone()[0] or 0)
 
 
 def test_rows_written_during_copy_and_following_arrive_and_a_second_follower_is_refused(
@@ -294,6 +301,71 @@ def test_a_transaction_that_stays_open_neither_stops_following_nor_is_stopped(so
         subprocess.run([sys.executable, "-c", program, source], check=True)
         until(lambda: status(any_url).pending == 0 and status(any_url).rounds > 1)
     assert_equal(source, any_url)
+
+
+def test_catching_up_ends_although_writers_never_rest(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    with writing(source, rate=300), writing(source, seed=2, rate=300):
+        for _ in range(3):
+            logged = position_in(source)
+            until(lambda logged=logged: position_in(source) > logged)  # type: ignore[misc]
+            logged = position_in(source)
+            caught_up(source, any_url)
+            with psycopg.connect(any_url) as target:
+                found = state.find(target, "public")
+                assert found is not None
+                assert found.position >= logged
+    assert_equal(source, any_url)
+
+
+def test_following_goes_on_while_every_value_is_compared(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    server = reach(any_url, MoveOptions())
+    connections = Lender(server.connect)
+    seen: list[int] = []
+    with writing(source, rate=200), server.connect() as connection:
+        until(lambda: position_in(source))
+        found = state.find(connection, "public")
+        assert found is not None
+        with LiveSource(source, found.move_id) as live_source:
+            going = Follower(connection, live_source, found)
+
+            def hear(_: object) -> None:
+                if len(seen) < 5:
+                    time.sleep(0.3)
+                seen.append(going.position)
+
+            assert going.verify(server.url, connections, hear).equal
+    connections.close()
+    assert seen[-1] > seen[0]
+    assert_equal(source, any_url)
+
+
+def test_null_in_a_key_that_had_none_goes_to_quarantine_until_it_is_mended(tmp_path: Path, any_url: str) -> None:
+    path = tmp_path / "app.db"
+    execute(
+        path,
+        "PRAGMA journal_mode = WAL",
+        "CREATE TABLE tag (name TEXT PRIMARY KEY, n INTEGER)",
+        "CREATE TABLE pair (a INTEGER, b TEXT, n INTEGER, PRIMARY KEY (a, b))",
+        "INSERT INTO tag VALUES ('a', 1)",
+        "INSERT INTO pair VALUES (1, 'b', 1)",
+    )
+    caught_up(path, any_url)
+    execute(
+        path,
+        "INSERT INTO tag VALUES (NULL, 2), (NULL, 3), ('b', 4)",
+        "INSERT INTO pair VALUES (1, NULL, 2), (1, NULL, 3), (NULL, NULL, 4)",
+        "UPDATE tag SET name = NULL WHERE name = 'a'",
+    )
+    assert_equal(path, any_url)
+    assert status(any_url).rejected == 6
+    execute(path, "UPDATE tag SET name = 'c' WHERE n = 2", "DELETE FROM pair WHERE b IS NULL AND n < 4")
+    assert_equal(path, any_url)
+    assert status(any_url).rejected == 3
+    execute(path, "DELETE FROM tag WHERE name IS NULL", "UPDATE pair SET a = n, b = 'x' WHERE a IS NULL")
+    assert_equal(path, any_url)
+    assert status(any_url).rejected == 0
 
 
 def test_killed_in_the_copy_a_move_begins_anew_or_is_stopped_without_a_trace(source: Path, any_url: str) -> None:

@@ -83,7 +83,7 @@ def start(
         bool, typer.Option("--set-wal", help="Switch the source to WAL mode, which following needs; it stays.")
     ] = False,
     catch_up: Annotated[
-        bool, typer.Option("--catch-up", help="End when the target has caught up, instead of following on.")
+        bool, typer.Option("--catch-up", help="End when what was written up to now is in the target.")
     ] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew where a live move of this file could go on.")

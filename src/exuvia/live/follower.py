@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import orjson
@@ -20,6 +21,7 @@ from exuvia.engines.sqlite.capture.schema import Declared
 from exuvia.engines.sqlite.capture.state import was_vacuumed
 from exuvia.engines.sqlite.chunks import cut
 from exuvia.engines.sqlite.snapshot import Snapshot
+from exuvia.errors import SourceError
 from exuvia.live.following import FollowedTable, Following, followed
 from exuvia.live.rounds import TableRound, Written
 from exuvia.live.source import LiveSource
@@ -27,8 +29,12 @@ from exuvia.move.events import Listener
 from exuvia.move.lending import Lender
 from exuvia.move.plan import TablePlan
 from exuvia.move.results import Proof
-from exuvia.move.verify import Verifier
+from exuvia.move.verify import Verifier, one_moment
 
+PASSING = frozenset({"source.locked", "source.busy"})
+"""The codes of errors of the source that may be gone at the next attempt."""
+
+_POLL = 0.05
 _WINDOW = 10.0
 
 
@@ -134,26 +140,50 @@ class Follower:
     ) -> Proof:
         """Compare every value of the staged tables with the source, at the position of the last round.
 
-        A round is made first, so that both sides are at one moment; following rests meanwhile, writers go on.
+        A round is made first, so that both sides are at one moment; those moments are held while rounds go on.
 
         Args:
             target_url: The target for ADBC, with its secrets.
             connections: Connections to the target, in autocommit mode.
             listener: Hears of progress.
             only: The source tables to compare; None for all.
+
+        Raises:
+            SourceError, VerifyError, psycopg.Error: As in ``round``.
         """
-        with self._advanced() as (_, snapshot):
+        with self.source.apart() as snapshot, connections.lend() as lent, ExitStack() as held:
+            with self._advanced(apart=snapshot):
+                moment = held.enter_context(one_moment(lent))
             tables = [_measured(snapshot, table.plan) for table in self.tables if only is None or table.name in only]
             verifier = Verifier(snapshot, target_url, connections, 1, listener)
-            return verifier.verify(tables, snapshot.interrupt)
+            with ThreadPoolExecutor(1, thread_name_prefix="exuvia-verify") as pool:
+                proof = pool.submit(verifier.verify_at, lent, moment, tables, snapshot.interrupt)
+                try:
+                    self._follow_until(proof)
+                except BaseException:
+                    snapshot.interrupt()
+                    raise
+            return proof.result()
+
+    def _follow_until(self, done: Future[Proof]) -> None:
+        while not wait([done], _POLL).done:
+            try:
+                if self.has_news():
+                    self.round()
+                    self.source.prune(self.position)
+            except SourceError as error:
+                if error.code not in PASSING:
+                    raise
 
     @contextmanager
-    def _advanced(self, anew: Collection[str] = ()) -> Iterator[tuple[Round | None, Snapshot]]:
-        """Make a round, and hold the moment that both sides are at then."""
+    def _advanced(
+        self, anew: Collection[str] = (), apart: Snapshot | None = None
+    ) -> Iterator[tuple[Round | None, Snapshot]]:
+        """Make a round, and hold the moment that both sides are at then: a new one of the source, or the one given."""
         before, began = self._fresh, time.monotonic()
-        self._version = self.source.version()
-        with self.source.moment() as snapshot:
-            self._declared = self.source.refuse_change(self._declared)
+        self._version = self.source.version() if apart is None else -1  # what came after that moment is news
+        with self.source.moment() if apart is None else nullcontext(apart) as snapshot:
+            self._declared = self.source.refuse_change(snapshot.connection, self._declared)
             found = log.changes(snapshot.connection, self.position, self.source.label)
             vacuumed = was_vacuumed(snapshot.connection)
             whole = [table for table in self.tables if table.name in anew or (vacuumed and table.captured.hidden_rowid)]

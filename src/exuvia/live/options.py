@@ -18,7 +18,7 @@ class LiveOptions:
         move: How to plan and to copy; of the rest ``quarantine_file`` and ``data_dir`` count.
         restart: Begin anew where a live move of the same source could go on.
         set_wal: Switch the source to WAL mode where it is in another one.
-        catch_up: End when the target has caught up, instead of following on.
+        catch_up: End when everything that was logged in the beginning is in the target, instead of following on.
     """
 
     move: MoveOptions = field(default_factory=MoveOptions)

@@ -18,7 +18,7 @@ from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.state import Phase, Request, State
 from exuvia.errors import ExuviaError, SourceError, TargetError, VerifyError
 from exuvia.live.beginning import Beginning, discard
-from exuvia.live.follower import Follower, Round
+from exuvia.live.follower import PASSING, Follower, Round
 from exuvia.live.following import Following, wishes_of
 from exuvia.live.handover import DONE, hand_over, moved_already, settle
 from exuvia.live.options import Hear, LiveEvent, LiveOptions, nobody
@@ -33,7 +33,6 @@ _HEARTBEAT = 1.0
 _RETRY = (0.5, 1.0, 2.0, 5.0)
 
 _BUSY_ATTEMPTS = 20  # a server needs a while to notice that the session before is dead
-_PASSING = frozenset({"source.locked", "source.busy"})
 _LASTING = frozenset(
     {"source.schema_changed", "source.log_gap", "source.not_captured", "source.replaced", "verify.round"}
 )
@@ -175,21 +174,26 @@ class _Session:
             )
 
     def _carry_on(self, connection: psycopg.Connection) -> Ended:
-        """Follow, or rest while paused, until the end."""
+        """Follow, or rest while paused, until the end. Who rested goes on resting after a cut-over that failed."""
+        rests = False
         try:
             while True:
                 found = self._taken_up(connection)
                 if found.phase in DONE:
                     self._tell(phase=found.phase, pending=0, lag=0.0)
                     return Ended(False, self._last, moved=True)
-                request = self._follow(connection, found)
-                if request is Request.PAUSE:
+                request = Request.PAUSE if rests else self._follow(connection, found)
+                rests = request is Request.PAUSE
+                if rests:
                     request = self._rest(connection)
                     if request is Request.NOTHING:
+                        rests = False
                         continue
                 if request is Request.HAND_OVER:
                     self._tell(phase=Phase.PAUSED, rate=0.0, message="Handed over to another process.")
                     hand_over(connection, self._schema)
+                    if rests:
+                        state.ask(connection, self._schema, Request.PAUSE)
                     continue
                 if request is Request.STOP:
                     discard(connection, self._schema, self.path, found.move_id)
@@ -225,23 +229,24 @@ class _Session:
         return found
 
     def _follow(self, connection: psycopg.Connection, found: State) -> Request:
-        """Make rounds until something else is asked for; ``NOTHING`` when the target has caught up and that was all
-        that was wanted."""
+        """Make rounds until something else is asked for; ``NOTHING`` when all that was logged in the beginning is in
+        the target and that was all that was wanted."""
         with LiveSource(self.path, found.move_id) as source:
             follower = Follower(connection, source, found)
             self._tell(phase=Phase.FOLLOWING, rejected=found.rejected, misfits=found.misfits)
+            goal = follower.position + source.pending(follower.position)
             while True:
                 try:
                     request, has_news = self._step(follower)
+                    done = self.options.catch_up and follower.position >= goal
                 except SourceError as error:
-                    if error.code not in _PASSING:
+                    if error.code not in PASSING:
                         raise
                     self._tell(message=error.message)
-                    request, has_news = Request.NOTHING, False
+                    request, has_news, done = Request.NOTHING, False, False
                     time.sleep(_POLL)
                 if time.monotonic() - self._beat >= _HEARTBEAT:
                     request = self._heartbeat(connection, follower) or request
-                done = self.options.catch_up and not has_news and source.pending(follower.position) == 0
                 source.prune(follower.position, at_once=done)
                 if done or request is not Request.NOTHING:
                     return request

@@ -68,6 +68,12 @@ class LiveSource:
         finally:
             self.snapshot.let_go()
 
+    @contextmanager
+    def apart(self) -> Iterator[Snapshot]:
+        """Take the state of the database now through connections of its own, beside which others can be taken."""
+        with Snapshot.open(self._path, readers=1) as snapshot:
+            yield snapshot
+
     def refuse_replaced(self) -> None:
         """Make sure that the file of this name is still the one that is followed.
 
@@ -131,13 +137,16 @@ class LiveSource:
             if error.code != "source.locked":
                 raise
 
-    def refuse_change(self, before: Declared) -> Declared:
-        """Return what the database declares in the current moment.
+    def refuse_change(self, connection: apsw.Connection, before: Declared) -> Declared:
+        """Return what the database declares in a moment.
+
+        Args:
+            connection: A connection inside that moment.
+            before: What it declared last.
 
         Raises:
             SourceError: ``schema_changed``: that is not what it declared before, or a table has lost its triggers.
         """
-        connection = self.snapshot.connection
         if schema.cookie(connection) == before.cookie:
             return before
         now = schema.declared(connection)

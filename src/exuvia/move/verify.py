@@ -109,20 +109,39 @@ class Verifier:
             stop: Interrupts running reads.
             known: Digests of the source that were taken as its values were read; None to read the source now.
         """
+        with self.connections.lend() as connection, one_moment(connection) as moment:
+            return self.verify_at(connection, moment, tables, stop, known)
+
+    def verify_at(
+        self,
+        connection: psycopg.Connection,
+        moment: str,
+        tables: Sequence[TablePlan],
+        stop: Callable[[], None],
+        known: Mapping[ChunkId, Taken] | None = None,
+    ) -> Proof:
+        """Compare every value of every table with a moment of the target; it may be written meanwhile.
+
+        Args:
+            connection: A connection inside ``one_moment``, which this thread alone uses meanwhile.
+            moment: What that gave.
+            tables: The tables, where they are now in the target.
+            stop: Interrupts running reads.
+            known: Digests of the source that were taken as its values were read; None to read the source now.
+        """
         started = time.perf_counter()
-        with self.connections.lend() as connection, _one_moment(connection) as moment:
-            readers = Lender(lambda: TargetReader(self.target_url, moment))
-            try:
-                cut = [self._ranges(connection, table) for table in tables]
-                sums = [[self._none(table) for _ in parts] for table, parts in zip(tables, cut, strict=True)]
-                for part in run(self._tasks(tables, cut, readers, known), jobs=self.jobs, stop=stop):
-                    _add(sums[part.table][part.range], part)
-                proofs = tuple(
-                    self._prove(table, found, self._locate(connection, table, parts, found, readers))
-                    for table, parts, found in zip(tables, cut, sums, strict=True)
-                )
-            finally:
-                readers.close()
+        readers = Lender(lambda: TargetReader(self.target_url, moment))
+        try:
+            cut = [self._ranges(connection, table) for table in tables]
+            sums = [[self._none(table) for _ in parts] for table, parts in zip(tables, cut, strict=True)]
+            for part in run(self._tasks(tables, cut, readers, known), jobs=self.jobs, stop=stop):
+                _add(sums[part.table][part.range], part)
+            proofs = tuple(
+                self._prove(table, found, self._locate(connection, table, parts, found, readers))
+                for table, parts, found in zip(tables, cut, sums, strict=True)
+            )
+        finally:
+            readers.close()
         values = sum(proof.values_compared for proof in proofs)
         return Proof(proofs, values, all(proof.equal for proof in proofs), time.perf_counter() - started)
 
@@ -247,7 +266,7 @@ class Verifier:
 
 
 @contextmanager
-def _one_moment(connection: psycopg.Connection) -> Iterator[str]:
+def one_moment(connection: psycopg.Connection) -> Iterator[str]:
     """Export a snapshot of the target, so that all connections see one moment of it while it is written to."""
     connection.execute(BEGIN_READING)
     try:
