@@ -1,0 +1,218 @@
+"""Running one judged statement, so that it could not do more if the verdict were wrong.
+
+It is sent alone, by the extended protocol, which takes no second statement; in a transaction that is READ ONLY unless
+it is to write; as the role of its level; with time limits, and the caps on what comes back kept row by row. A
+connection is used by one statement at a time and comes back as it was: a read is always rolled back.
+
+The steps are generators that psycopg's connections wait for, blocking or not, so that both faces share them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+from psycopg import pq, sql
+from psycopg.abc import PQGen
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+from psycopg.generators import execute, fetch, send
+
+from exuvia.guard.policy import Level, Policy
+from exuvia.guard.postgres.failures import explain, superuser
+from exuvia.guard.postgres.judge import check
+from exuvia.guard.postgres.values import CONTEXT, parameters, plain
+from exuvia.guard.result import Harvest, Json, Result
+
+# The parser reads strings as with standard_conforming_strings = on; a server that did not would see another statement.
+_SESSION: Final = {
+    "standard_conforming_strings": "on",
+    "client_encoding": "UTF8",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "row_security": "on",
+    "jit": "off",
+    "check_function_bodies": "on",
+}
+_MIGHTY: Final = """
+SELECT rolsuper OR pg_has_role(oid, 'pg_read_server_files', 'USAGE')
+       OR pg_has_role(oid, 'pg_write_server_files', 'USAGE') OR pg_has_role(oid, 'pg_execute_server_program', 'USAGE')
+FROM pg_catalog.pg_roles WHERE rolname = current_user
+"""
+_DONE: Final = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+
+
+def run(
+    connection: psycopg.Connection[Any],
+    text: str,
+    policy: Policy,
+    *,
+    level: Level = "read",
+    values: Sequence[Json] = (),
+    judged: bool = True,
+) -> Result:
+    """Judge one statement and run it.
+
+    Args:
+        connection: A connection outside of a transaction, which nobody else uses meanwhile.
+        text: The statement.
+        policy: What is allowed.
+        level: What the statement is meant to do; reading is always possible.
+        values: Of its parameters ``$1``, ``$2`` and so on.
+        judged: False leaves the verdict out, and only the transaction, the role and the caps limit the statement.
+
+    Raises:
+        DeniedError: The statement, or the role that connects, is not what the policy allows.
+        TargetError: PostgreSQL refuses it, or it takes too long.
+    """
+    if judged:
+        check(text, policy, level).require()
+    work = _Work(connection.pgconn, text, policy, level, values)
+    try:
+        with connection.lock:
+            connection.wait(work.begin())
+            connection.wait(work.statement())
+            if work.is_cut:
+                connection.cancel_safe()
+            connection.wait(work.end())
+    except psycopg.Error as error:
+        raise explain(error, policy, level) from error
+    return work.result()
+
+
+async def run_async(
+    connection: psycopg.AsyncConnection[Any],
+    text: str,
+    policy: Policy,
+    *,
+    level: Level = "read",
+    values: Sequence[Json] = (),
+    judged: bool = True,
+) -> Result:
+    """Judge one statement and run it, as ``run`` does. Cancelling the task cancels the statement on the server."""
+    if judged:
+        check(text, policy, level).require()
+    work = _Work(connection.pgconn, text, policy, level, values)
+    try:
+        async with connection.lock:
+            await connection.wait(work.begin())
+            await connection.wait(work.statement())
+            if work.is_cut:
+                await connection.cancel_safe()
+            await connection.wait(work.end())
+    except psycopg.Error as error:
+        raise explain(error, policy, level) from error
+    return work.result()
+
+
+def transaction(policy: Policy, level: Level) -> str:
+    """Return the SQL that opens the transaction in which a statement of a level runs, with its limits and its role."""
+    milliseconds = {
+        "statement_timeout": policy.timeout_s,
+        "lock_timeout": policy.lock_timeout_s,
+        "idle_in_transaction_session_timeout": policy.timeout_s + 5,
+    }
+    settings = _SESSION | {name: str(max(1, round(seconds * 1000))) for name, seconds in milliseconds.items()}
+    lines: list[sql.Composable] = [
+        sql.SQL("BEGIN READ ONLY" if level == "read" else "BEGIN READ WRITE"),
+        sql.SQL("SET LOCAL search_path = pg_catalog, {}, pg_temp").format(sql.Identifier(policy.default_schema)),
+        *(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()),
+    ]
+    role = policy.role(level)
+    if role is not None:
+        lines.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
+    return sql.SQL(";\n").join(lines).as_string()
+
+
+@dataclass(slots=True)
+class _Work:
+    """One statement on its way."""
+
+    pgconn: pq.abc.PGconn
+    text: str
+    policy: Policy
+    level: Level
+    values: Sequence[Json]
+    started: float = field(default_factory=time.perf_counter)
+    columns: tuple[str, ...] = ()
+    affected: int | None = None
+    harvest: Harvest = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.harvest = Harvest(self.policy, plain)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the server is still sending what nobody wants: a read can be cancelled, a write has to go on."""
+        return bool(self.harvest.full) and self.level == "read"
+
+    def begin(self) -> PQGen[None]:
+        """Open the transaction, and refuse a role that could do anything."""
+        self.pgconn.send_query(f"{transaction(self.policy, self.level)};{_MIGHTY}".encode())
+        results = yield from execute(self.pgconn)
+        error = next((result for result in results if result.status not in _DONE), None)
+        mighty = error is None and results[-1].get_value(0, 0) != b"f"
+        if error is not None or (mighty and not self.policy.allow_superuser):
+            yield from self._command("ROLLBACK")
+            raise error_from_result(error) if error is not None else superuser(self.policy)
+
+    def statement(self) -> PQGen[None]:
+        """Send the statement and take its rows, until there are enough of a read."""
+        self.pgconn.send_query_params(self.text.encode(), parameters(self.values))
+        self.pgconn.set_single_row_mode()
+        yield from send(self.pgconn)
+        yield from self._take()
+
+    def end(self) -> PQGen[None]:
+        """Take what is still coming, and end the transaction: a read is rolled back, whatever it was."""
+        if self.is_cut:
+            while (yield from fetch(self.pgconn)) is not None:
+                pass
+        yield from self._command("ROLLBACK" if self.level == "read" else "COMMIT")
+
+    def result(self) -> Result:
+        """Return what was taken."""
+        seconds = time.perf_counter() - self.started
+        rows, notice = tuple(self.harvest.rows), self.harvest.notice
+        return Result(self.columns, rows, bool(notice), notice, self.affected, seconds)
+
+    def _take(self) -> PQGen[None]:
+        transformer = Transformer(CONTEXT)
+        first = True
+        while (result := (yield from fetch(self.pgconn))) is not None:
+            if result.status not in (*_DONE, pq.ExecStatus.SINGLE_TUPLE):
+                yield from self._fail(result)
+            if first:
+                self.columns = tuple(
+                    (result.fname(place) or b"").decode("utf-8", "replace") for place in range(result.nfields)
+                )
+            transformer.set_pgresult(result, set_loaders=first)
+            first = False
+            if result.status == pq.ExecStatus.SINGLE_TUPLE:
+                if not self.harvest.add(transformer.load_row(0, tuple)) and self.level == "read":
+                    return
+            elif self.level != "read":
+                self.affected = result.command_tuples
+
+    def _fail(self, result: pq.abc.PGresult) -> PQGen[None]:
+        if result.status in (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH):
+            self.pgconn.finish()
+            raise psycopg.ProgrammingError("COPY cannot be run here")
+        error = error_from_result(result)
+        while (yield from fetch(self.pgconn)) is not None:
+            pass
+        yield from self._command("ROLLBACK")
+        raise error
+
+    def _command(self, command: str) -> PQGen[None]:
+        self.pgconn.send_query(command.encode())
+        results = yield from execute(self.pgconn)
+        for result in results:
+            if result.status not in _DONE:
+                raise error_from_result(result)

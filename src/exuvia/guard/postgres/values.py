@@ -1,0 +1,69 @@
+"""PostgreSQL's values as JSON can hold them; what JSON has no exact type for is as the server spells it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+from psycopg import BaseConnection, postgres
+from psycopg.adapt import AdaptersMap, Loader
+from psycopg.types.array import ArrayLoader
+from psycopg.types.bool import BoolLoader
+from psycopg.types.json import JsonbLoader, JsonLoader
+from psycopg.types.numeric import FloatLoader, IntLoader
+from psycopg.types.string import TextLoader
+
+from exuvia.guard.result import Json, number
+
+_EXACT: Final[dict[str, type[Loader]]] = {
+    "bool": BoolLoader,
+    **dict.fromkeys(("int2", "int4", "int8", "oid"), IntLoader),
+    **dict.fromkeys(("float4", "float8"), FloatLoader),
+    "json": JsonLoader,
+    "jsonb": JsonbLoader,
+}
+
+
+class PlainContext:
+    """Makes a psycopg transformer read booleans, integers, floats, JSON and arrays as such, and all else as text."""
+
+    connection: BaseConnection[Any] | None = None
+
+    def __init__(self) -> None:
+        self.adapters = AdaptersMap(types=postgres.types)
+        self.adapters.register_loader(0, TextLoader)
+        for info in postgres.types:
+            self.adapters.register_loader(info.oid, _EXACT.get(info.name, TextLoader))
+            if info.array_oid:
+                array = {"base_oid": info.oid, "delimiter": info.delimiter.encode()}
+                self.adapters.register_loader(info.array_oid, type("PlainArrayLoader", (ArrayLoader,), array))
+
+
+CONTEXT: Final = PlainContext()
+
+
+def plain(value: Any) -> Json:
+    """Return a value that the loaders made as JSON can hold it."""
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def parameters(values: Sequence[Json]) -> list[bytes | None]:
+    """Return the values of ``$1``, ``$2`` and so on as PostgreSQL reads them; it finds their types by itself."""
+    return [_parameter(value) for value in values]
+
+
+def _parameter(value: Json) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    if isinstance(value, dict | list):
+        return orjson.dumps(value)
+    return str(value).encode()

@@ -1,0 +1,253 @@
+"""Running one judged statement on SQLite, on a connection that could not do more if the verdict were wrong.
+
+For reading the file is opened read-only, with query_only on; nothing can be attached or loaded; the schema is not
+trusted; the authorizer stays in place while the statement runs, and a progress handler ends what takes too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+from apsw.ext import query_info
+
+from exuvia.errors import CancelledError, DeniedError, ExuviaError, TargetError
+from exuvia.guard.policy import Level, Policy
+from exuvia.guard.result import Harvest, Json, Result, number
+from exuvia.guard.sqlite.watch import Facts, Watch
+from exuvia.guard.verdict import Denial, Verdict, unknown
+
+_LIMITS: Final = {
+    apsw.SQLITE_LIMIT_ATTACHED: 0,
+    apsw.SQLITE_LIMIT_SQL_LENGTH: 100_000,
+    apsw.SQLITE_LIMIT_LENGTH: 100_000_000,
+    apsw.SQLITE_LIMIT_WORKER_THREADS: 0,
+    apsw.SQLITE_LIMIT_TRIGGER_DEPTH: 32,
+    apsw.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 1_000,
+}
+_SWITCHES: Final = {
+    apsw.SQLITE_DBCONFIG_DEFENSIVE: 1,
+    apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA: 0,
+    apsw.SQLITE_DBCONFIG_WRITABLE_SCHEMA: 0,
+    apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION: 0,
+    apsw.SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER: 0,
+}
+_STEPS: Final = 2_000  # virtual machine instructions between two looks at the clock
+
+
+def connect(path: Path, policy: Policy, level: Level = "read") -> apsw.Connection:
+    """Open a file for statements of a level: read-only for reading, and never made.
+
+    Raises:
+        TargetError: It cannot be opened, or is no SQLite database.
+    """
+    flags = apsw.SQLITE_OPEN_READONLY if level == "read" else apsw.SQLITE_OPEN_READWRITE
+    try:
+        connection = apsw.Connection(str(path), flags=flags)
+        connection.set_busy_timeout(round(policy.lock_timeout_s * 1000))
+        for switch, value in _SWITCHES.items():
+            connection.config(switch, value)
+        for limit, value in _LIMITS.items():
+            connection.limit(limit, value)
+        if level == "read":
+            connection.pragma("query_only", True)
+        else:
+            connection.pragma("foreign_keys", True)
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+    except apsw.Error as error:
+        raise TargetError(
+            f"{path} cannot be opened: {error}.", hint="Name a SQLite database that exists.", code="unreadable"
+        ) from error
+    return connection
+
+
+def check(connection: apsw.Connection, text: str, policy: Policy, level: Level | None = None) -> Verdict:
+    """Judge one statement, which is compiled and not run.
+
+    Args:
+        connection: Of ``connect``; the statement's tables are looked up in it.
+        text: Any text.
+        policy: What is allowed.
+        level: What the statement is meant to do; None for whatever it takes. Reading is always possible.
+    """
+    watch = Watch(policy, Facts.of(connection), level)
+    with _watched(connection, watch):
+        return _compile(connection, text, watch)
+
+
+def run(
+    connection: apsw.Connection,
+    text: str,
+    policy: Policy,
+    *,
+    level: Level = "read",
+    values: Sequence[Json] = (),
+    stop: threading.Event | None = None,
+    judged: bool = True,
+) -> Result:
+    """Judge one statement and run it.
+
+    Args:
+        connection: Of ``connect`` for this level; nobody else uses it meanwhile.
+        text: The statement.
+        policy: What is allowed.
+        level: What the statement is meant to do.
+        values: Of its parameters ``?1``, ``?2`` and so on.
+        stop: Ends the statement when it is set.
+        judged: False leaves the verdict and the authorizer out, and only the connection limits the statement.
+
+    Raises:
+        DeniedError: The statement is not what the policy allows.
+        TargetError: SQLite refuses it, or it takes too long.
+        CancelledError: It was stopped.
+    """
+    watch = Watch(policy, Facts.of(connection), level) if judged else None
+    if watch is not None:
+        with _watched(connection, watch):
+            _compile(connection, text, watch).require()
+    return _Work(connection, text, policy, level, values, stop or threading.Event()).run(watch)
+
+
+async def run_async(
+    connection: apsw.Connection,
+    text: str,
+    policy: Policy,
+    *,
+    level: Level = "read",
+    values: Sequence[Json] = (),
+) -> Result:
+    """Judge one statement and run it in a thread, as ``run`` does. Cancelling the task stops the statement."""
+    stop = threading.Event()
+    work = partial(run, connection, text, policy, level=level, values=values, stop=stop)
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop.set()
+        with suppress(ExuviaError):
+            await running
+        raise
+
+
+@contextmanager
+def _watched(connection: apsw.Connection, watch: Watch | None) -> Iterator[None]:
+    connection.authorizer = watch
+    try:
+        yield
+    finally:
+        connection.authorizer = None
+
+
+def _compile(connection: apsw.Connection, text: str, watch: Watch) -> Verdict:
+    try:
+        first = query_info(connection, text)
+        rest = first.query_remaining or ""
+        more = bool(rest.strip()) and query_info(connection, rest).has_vdbe
+    except (apsw.Error, ValueError, TypeError, AssertionError) as error:
+        if not watch.denials:
+            return unknown(Denial("syntax", f"SQLite cannot compile this: {error}.", "Correct the statement."))
+        return watch.verdict()
+    if not first.has_vdbe:
+        watch.deny("empty", "There is no statement before the first semicolon.", "Write one, such as SELECT 1.")
+    elif more:
+        watch.deny("several", "These are several statements.", "Send them one by one.")
+    elif not watch.statements or (not first.is_readonly and not watch.levels - {"read"}):
+        watch.deny("statement", "This is not among the statements that are allowed here.", "Leave it out.")
+    return watch.verdict()
+
+
+@dataclass(slots=True)
+class _Work:
+    """One statement on its way."""
+
+    connection: apsw.Connection
+    text: str
+    policy: Policy
+    level: Level
+    values: Sequence[Json]
+    stop: threading.Event
+    columns: tuple[str, ...] = ()
+
+    def run(self, watch: Watch | None) -> Result:
+        """Run it, alone in a transaction."""
+        started = time.perf_counter()
+        deadline = started + self.policy.timeout_s
+        before = self.connection.total_changes()
+        self.connection.set_progress_handler(lambda: self.stop.is_set() or time.perf_counter() > deadline, _STEPS)
+        try:
+            harvest = self._in_transaction(watch)
+        except (apsw.Error, ValueError, TypeError, OverflowError) as error:
+            raise _explain(error, self.policy, stopped=self.stop.is_set()) from error
+        finally:
+            self.connection.set_progress_handler(None)
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        affected = None
+        if self.level != "read":
+            affected = self.connection.changes() if self.connection.total_changes() > before else 0
+        seconds = time.perf_counter() - started
+        return Result(self.columns, tuple(harvest.rows), bool(harvest.full), harvest.notice, affected, seconds)
+
+    def _in_transaction(self, watch: Watch | None) -> Harvest:
+        if self.level == "read":
+            return self._rows(watch)
+        self.connection.execute("BEGIN IMMEDIATE")
+        harvest = self._rows(watch)
+        if watch is not None:
+            watch.require_allowed(Facts.of(self.connection))
+        self.connection.execute("COMMIT")
+        return harvest
+
+    def _rows(self, watch: Watch | None) -> Harvest:
+        harvest = Harvest(self.policy, _plain)
+        cursor = self.connection.cursor()
+        cursor.exec_trace = self._describe
+        with _watched(self.connection, watch):
+            for row in cursor.execute(self.text, tuple(self.values) or None, can_cache=False):
+                if not harvest.add(row) and self.level == "read":
+                    break
+            cursor.close(True)
+        return harvest
+
+    def _describe(self, cursor: apsw.Cursor, _: str, __: object) -> bool:
+        self.columns = tuple(str(column[0]) for column in cursor.get_description())
+        return True
+
+
+def _plain(value: Any) -> Json:
+    """Return one of SQLite's values as JSON can hold it; bytes are spelled as PostgreSQL spells them."""
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    return number(value) if isinstance(value, float) else value
+
+
+def _explain(error: Exception, policy: Policy, *, stopped: bool) -> ExuviaError:
+    if isinstance(error, apsw.InterruptError):
+        if stopped:
+            return CancelledError("The statement was stopped.", hint="Nothing was changed.", code="statement")
+        return TargetError(
+            f"The statement took longer than {policy.timeout_s:g} seconds and was stopped.",
+            hint="Ask for less: a condition on an indexed column, a smaller range, or EXPLAIN QUERY PLAN to see why.",
+            code="timeout",
+        )
+    if isinstance(error, apsw.AuthError | apsw.ReadOnlyError):
+        return DeniedError(
+            f"SQLite refused to do that on a connection with few rights: {error}.",
+            hint="Use the tool for writing, if it is switched on.",
+            code="read_only",
+        )
+    if isinstance(error, apsw.BusyError):
+        return TargetError(
+            f"Another program has been writing for longer than {policy.lock_timeout_s:g} seconds.",
+            hint="Try again.",
+            code="lock",
+        )
+    return TargetError(f"SQLite refused the statement: {error}.", hint="Correct the statement.", code="sqlite")
