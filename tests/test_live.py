@@ -127,7 +127,7 @@ def test_another_process_pauses_resumes_and_stops_without_a_trace(source: Path, 
         assert status(any_url).rounds == 0
         exuvia.live.resume(location(any_url))
         until(lambda: is_following(any_url))
-        assert "Both sides are as they were" in run("live", "stop", source, any_url)
+        assert "No trace of the move is left" in run("live", "stop", source, any_url)
         out, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
         assert "no trace is left" in out

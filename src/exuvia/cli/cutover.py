@@ -26,7 +26,7 @@ EXAMPLES = examples(
 )
 _UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|)")
-_HOOK = "CMD|URL"
+HOOK = "CMD|URL"
 
 
 def cutover(
@@ -37,17 +37,20 @@ def cutover(
         str, typer.Option("--max-pause", metavar="TIME", help="Give up rather than let writers wait longer.")
     ] = "1s",
     before: Annotated[
-        str, typer.Option("--before", metavar=_HOOK, help="Called before the pause; if it fails, nothing is done.")
+        str, typer.Option("--before", metavar=HOOK, help="Called before the pause; if it fails, nothing is done.")
     ] = "",
     switch: Annotated[
-        str, typer.Option("--switch", metavar=_HOOK, help="Called in the pause; if it fails, all is rolled back.")
+        str, typer.Option("--switch", metavar=HOOK, help="Called in the pause; if it fails, all is rolled back.")
     ] = "",
-    after: Annotated[str, typer.Option("--after", metavar=_HOOK, help="Called when writers go on.")] = "",
+    after: Annotated[str, typer.Option("--after", metavar=HOOK, help="Called when writers go on.")] = "",
     no_proof: Annotated[
         bool, typer.Option("--no-proof", help="Do not compare every value before; every round was compared.")
     ] = False,
     allow_quarantine: Annotated[
         bool, typer.Option("--allow-quarantine", help="Go on although rows are in quarantine.")
+    ] = False,
+    no_warm: Annotated[
+        bool, typer.Option("--no-warm", help="Do not keep SQLite up to date afterwards: there is no rolling back then.")
     ] = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.json", help="Write what was done to a file.")
@@ -69,15 +72,16 @@ def cutover(
     settings = load(target=destination, target_schema=schema)
     options = CutoverOptions(
         schema=settings.target_schema,
-        max_pause=_seconds(max_pause),
+        max_pause=seconds(max_pause),
         before=before,
         switch=switch,
         after=after,
         proof=not no_proof,
         allow_quarantine=allow_quarantine,
+        warm=not no_warm,
         data_dir=settings.data_dir,
     )
-    tell = _silent if json or quiet else _tell
+    tell = silent if json or quiet else say
     go_on = "See where it stands: exuvia live status. The same command goes on."
     with interruptible(go_on), progress(hidden=json or quiet) as listener:
         done = run(source, settings.target, options=options, listener=listener, tell=tell)
@@ -93,15 +97,21 @@ def cutover(
         raise HookError(done.warnings[0], hint="The cut-over itself is done.", code="after")
 
 
-def _tell(what: str) -> None:
+def say(what: str) -> None:
+    """Say what is being done."""
     typer.echo(f"{what[:1].upper()}{what[1:]}.", err=True)
 
 
-def _silent(_: str) -> None:
+def silent(_: str) -> None:
     """Say nothing."""
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Read a duration such as ``1s`` or ``500ms``.
+
+    Raises:
+        ConfigError: It is none.
+    """
     found = _DURATION.fullmatch(text.strip())
     if found is None or not float(found[1]):
         raise ConfigError(f"{text!r} is no time.", hint="Write it as 1s, 500ms or 2m.", code="duration")
@@ -114,7 +124,7 @@ def _text(done: CutoverReport) -> str:
     else:
         lines = [
             f"Moved to {done.target}, schema {done.schema}. Writers waited {done.pause * 1000:,.0f} ms.",
-            "  pause     " + ", ".join(f"{name} {seconds * 1000:,.0f} ms" for name, seconds in done.steps.items()),
+            "  pause     " + ", ".join(f"{name} {spent * 1000:,.0f} ms" for name, spent in done.steps.items()),
             f"  changes   {done.changes:,} came over in the pause",
             f"  rows      {sum(one.rows_target for one in done.counts):,} in {len(done.counts):,} tables, "
             + ("counted equal on both sides" if done.equal else "COUNTS DIFFER"),
@@ -135,6 +145,8 @@ def _text(done: CutoverReport) -> str:
     ]
     lines += [f"  warning   {one.where}: {one.message}" for one in done.problems]
     lines.append("Programs that still write to the file are refused and told where it has moved.")
+    if done.warm:
+        lines.append("exuvia live start keeps the file up to date from now on; exuvia live rollback goes back to it.")
     return "\n".join(lines)
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exuvia.cli import cutover
+from exuvia.cli import cutover, rollback
 from exuvia.cli.commands import Destination, Fold, NaiveTimeOption, PlanFile, Schema, StyleOption
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
 
 if TYPE_CHECKING:
-    from exuvia.live import LiveEvent, Status
+    from exuvia.live import Ended, LiveEvent, Status
 
 _LINE_EVERY = 10.0  # seconds between lines where there is no terminal
 _SHOW_EVERY = 0.5
@@ -135,10 +135,18 @@ def start(
 
         ended = run(source, wishes.settings.target, options=options, listener=listener, hear=hear)
     if not (json or quiet):
-        last = ended.last
-        what = "Stopped; no trace is left." if ended.stopped else "The target has caught up."
-        what = "Another process has cut over: the target is the one to write now." if ended.moved else what
-        typer.echo(f"{what} {last.changes:,} changes in {last.rounds:,} rounds.")
+        typer.echo(f"{_ending(ended)} {ended.last.changes:,} changes in {ended.last.rounds:,} rounds.")
+
+
+def _ending(ended: Ended) -> str:
+    is_back = ended.last.direction == "sqlite"
+    if ended.stopped:
+        return "Stopped: SQLite is not kept up to date any more." if is_back else "Stopped; no trace is left."
+    if ended.moved:
+        return "Another process has cut over: the target is the one to write now."
+    if ended.returned:
+        return "Another process has rolled back: SQLite is the one to write now."
+    return "SQLite has caught up." if is_back else "The target has caught up."
 
 
 @app.command("status", epilog=STATUS_EXAMPLES)
@@ -189,7 +197,7 @@ def resume(destination: Destination = None, schema: Schema = None, quiet: Quiet 
         typer.echo("Following.")
 
 
-_UNDONE = "Stopped. Both sides are as they were."
+_UNDONE = "Stopped. No trace of the move is left."
 _CUT_OVER = "The move was cut over: PostgreSQL is written, and the file stays fenced."
 
 
@@ -201,10 +209,20 @@ def stop(
     source_only: Annotated[
         bool, typer.Option("--source-only", help="Take the change log out of the file; the target is not asked.")
     ] = False,
+    lift_fence: Annotated[
+        bool, typer.Option("--lift-fence", help="After a cut-over: let the file be written, apart from the target.")
+    ] = False,
+    drop_tables: Annotated[
+        bool, typer.Option("--drop-tables", help="After a roll-back: drop the tables in PostgreSQL.")
+    ] = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """End a live move: its triggers and log leave the source, its copy leaves the target."""
+    """End a live move: its triggers and log leave the source, its copy leaves the target.
+
+    After a cut-over, the file is not kept up to date any more and stays fenced; after a roll-back, PostgreSQL's fence
+    goes and its tables stay.
+    """
     from exuvia.live import remove_log
     from exuvia.live import stop as run
     from exuvia.settings import load
@@ -213,13 +231,15 @@ def stop(
     if source_only:
         said = "The change log was taken out." if remove_log(source) else "There was no change log."
     else:
-        undone = run(source, settings.target_location, settings.target_schema)
+        where = (settings.target_location, settings.target_schema)
+        undone = run(source, *where, lift_fence=lift_fence, drop_tables=drop_tables)
         said = _UNDONE if undone else _CUT_OVER
     if not quiet:
         typer.echo(said)
 
 
 app.command("cutover", epilog=cutover.EXAMPLES)(cutover.cutover)
+app.command("rollback", epilog=rollback.EXAMPLES)(rollback.rollback)
 
 
 @contextmanager
@@ -285,8 +305,9 @@ class _Rewritten:
 def _line(event: LiveEvent) -> str:
     if event.phase == "copying":
         return event.message or "Copying"
+    is_back = event.direction == "sqlite" and event.phase != "paused"
     parts = [
-        event.phase.value.capitalize(),
+        "Keeping SQLite up to date" if is_back else event.phase.value.capitalize(),
         f"{event.pending:,} changes behind ({event.lag:.1f} s)",
         f"{event.rate:,.0f} changes/s",
         f"{event.rounds:,} rounds, {event.changes:,} changes",
@@ -294,7 +315,8 @@ def _line(event: LiveEvent) -> str:
     if event.rejected:
         parts.append(f"{event.rejected:,} rows in quarantine")
     if event.misfits:
-        parts.append(f"needs a wider type: {', '.join(event.misfits)}")
+        what = "inexact in SQLite" if event.direction == "sqlite" else "needs a wider type"
+        parts.append(f"{what}: {', '.join(event.misfits)}")
     return f"{event.message} " * bool(event.message) + "  ".join(parts)
 
 
@@ -326,8 +348,9 @@ def _described(found: tuple[Status, ...]) -> str:
 def _paragraph(one: Status) -> str:
     process = f"process {one.pid} on {one.host}"
     running = process if one.running else f"no process; the last was {process}"
+    warm = f", SQLite's way: {one.warm}" if one.warm else ""
     lines = [
-        f"{one.source} into schema {one.schema}: {one.phase} ({running})",
+        f"{one.source} into schema {one.schema}: {one.phase}{warm} ({running})",
         f"  behind        {one.pending:,} changes, {one.lag:.1f} s",
         f"  rate          {one.rate:,.0f} changes/s" + _left(one),
         f"  since begun   {one.begun:%Y-%m-%d %H:%M:%S} UTC: {one.rounds:,} rounds, {one.changes:,} changes,"
@@ -338,7 +361,9 @@ def _paragraph(one: Status) -> str:
     if one.rejected:
         lines.append(f"  quarantine    {one.rejected:,} rows")
     if one.misfits:
-        lines.append(f"  wider type    needed by {', '.join(one.misfits)}")
+        columns = ", ".join(one.misfits)
+        is_back = one.direction == "sqlite"
+        lines.append(f"  inexact       in SQLite: {columns}" if is_back else f"  wider type    needed by {columns}")
     if one.message:
         lines.append(f"  stopped       {one.message}")
     return "\n".join(lines)

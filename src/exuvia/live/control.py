@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,15 +13,19 @@ from pathlib import Path
 import psycopg
 
 from exuvia.engines.postgres import staging
+from exuvia.engines.postgres.capture import install as capture
+from exuvia.engines.postgres.capture import log
 from exuvia.engines.postgres.connect import connect
 from exuvia.engines.postgres.live import state
-from exuvia.engines.postgres.live.state import Phase, Request, State
+from exuvia.engines.postgres.live.state import Phase, Request, State, Warmth
 from exuvia.engines.sqlite.capture.install import installed, remove
 from exuvia.engines.sqlite.capture.log import position
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.errors import ExuviaError, TargetError
 from exuvia.live.beginning import discard
-from exuvia.live.handover import DONE, settle
+from exuvia.live.ending import forget
+from exuvia.live.handover import DONE, is_unsettled, settle, take_over
+from exuvia.live.warm import applied
 from exuvia.location import Location
 from exuvia.move.ends import source_of
 from exuvia.move.options import Source
@@ -36,7 +41,10 @@ class Status:
     Args:
         schema: The target schema.
         source: The database file.
-        phase: Where it stands: copying, following, paused, stopped, cutting over, published or moved.
+        phase: Where it stands: copying, following, paused, stopped, cutting over, published, moved or rolled back.
+        direction: The side that is brought up to date: postgresql, or after a cut-over sqlite.
+        warm: How SQLite is kept up to date after a cut-over: following, paused, stopped, rolling back; empty where it
+            is not.
         running: Whether a process carries it on now.
         host: The machine that the process runs on, or ran on last.
         pid: The process there.
@@ -59,6 +67,8 @@ class Status:
     schema: str
     source: str
     phase: str
+    direction: str
+    warm: str
     running: bool
     host: str
     pid: int
@@ -91,7 +101,7 @@ def status(target: Location, schema: str | None = None) -> tuple[Status, ...]:
         schemas = state.every(connection) if schema is None else (schema,)
         found = [_settled(connection, one) for name in schemas if (one := state.find(connection, name)) is not None]
         now = _now(connection)
-        return tuple(_status(one, now, running=staging.is_locked(connection, one.schema)) for one in found)
+        return tuple(_status(connection, one, now) for one in found)
 
 
 def pause(target: Location, schema: str = "public") -> None:
@@ -106,10 +116,10 @@ def pause(target: Location, schema: str = "public") -> None:
     """
     with connect(target, autocommit=True) as connection:
         found = _running(connection, schema)
-        if found.phase is Phase.PAUSED:
+        if _is_resting(found):
             return
         state.ask(connection, schema, Request.PAUSE)
-        _await(connection, schema, Phase.PAUSED)
+        _await(connection, schema, _is_resting)
 
 
 def resume(target: Location, schema: str = "public") -> None:
@@ -125,21 +135,31 @@ def resume(target: Location, schema: str = "public") -> None:
     with connect(target, autocommit=True) as connection:
         _running(connection, schema)
         state.ask(connection, schema, Request.NOTHING)
-        _await(connection, schema, Phase.FOLLOWING)
+        _await(connection, schema, _is_following)
 
 
-def stop(source: Source, target: Location, schema: str = "public") -> bool:
-    """End a live move and remove every trace of it from both sides. A follower that runs does it, else this process.
+def stop(
+    source: Source,
+    target: Location,
+    schema: str = "public",
+    *,
+    lift_fence: bool = False,
+    drop_tables: bool = False,
+) -> bool:
+    """End a live move and remove every trace of it from both sides. A follower that runs ends.
 
-    After a cut-over nothing is removed but what the target knows of the move: the source stays fenced.
+    After a cut-over SQLite is not kept up to date any more, and it stays fenced unless wanted otherwise; after a
+    roll-back the fence of PostgreSQL goes, and its tables stay unless wanted otherwise.
 
     Args:
         source: The SQLite file.
         target: The database.
         schema: The schema that was moved into.
+        lift_fence: After a cut-over, let the file be written: what is written there is nowhere else.
+        drop_tables: After a roll-back, drop the tables and views in PostgreSQL that the move has made.
 
     Returns:
-        Whether both sides are as they were; not so after a cut-over.
+        Whether the file is as it was; not so after a cut-over where the fence stays.
 
     Raises:
         TargetError: Nothing is moved live into the schema, or from another file; or the follower is copying.
@@ -149,18 +169,29 @@ def stop(source: Source, target: Location, schema: str = "public") -> bool:
     with connect(target, autocommit=True) as connection:
         found = _found(connection, schema)
         _refuse_another(found, path)
-        if found.phase in DONE:
-            state.drop(connection, schema)
-            return False
+        if found.phase in DONE or found.phase is Phase.RETURNED:
+            return _end(connection, path, schema, lift_fence=lift_fence, drop_tables=drop_tables)
         if staging.is_locked(connection, schema):
             if found.phase is Phase.COPYING:
                 raise _copying(found)
             state.ask(connection, schema, Request.STOP)
-            _await(connection, schema, None)
+            _await(connection, schema, lambda one: one is None)
             return True
         with staging.lock(connection, [schema]):
             discard(connection, schema, path, found.move_id)
     return True
+
+
+def _end(connection: psycopg.Connection, path: Path, schema: str, *, lift_fence: bool, drop_tables: bool) -> bool:
+    """End a move after its cut-over or its roll-back."""
+    found = take_over(connection, schema)
+    if path.exists():
+        found = settle(connection, path, found)
+    returned = found.phase is Phase.RETURNED
+    forget(connection, found, drop_tables=drop_tables and returned)
+    if lift_fence and not returned:
+        remove(path)
+    return lift_fence or returned
 
 
 def remove_log(source: Source) -> bool:
@@ -178,7 +209,7 @@ def remove_log(source: Source) -> bool:
 def _settled(connection: psycopg.Connection, found: State) -> State:
     """Finish or undo a cut-over whose process was killed, where the source is on this machine."""
     path = Path(found.source)
-    if found.phase is not Phase.CUTTING or found.host != socket.gethostname() or not path.exists():
+    if not is_unsettled(found) or found.host != socket.gethostname() or not path.exists():
         return found
     if not staging.take(connection, found.schema):
         return found
@@ -188,13 +219,16 @@ def _settled(connection: psycopg.Connection, found: State) -> State:
         staging.let_go(connection, found.schema)
 
 
-def _status(found: State, now: datetime, *, running: bool) -> Status:
-    pending = _pending(found)
+def _status(connection: psycopg.Connection, found: State, now: datetime) -> Status:
+    running = staging.is_locked(connection, found.schema)
+    pending = _pending_back(connection, found) if found.phase in DONE else _pending(found)
     rate = found.rate if running else 0.0
     return Status(
         schema=found.schema,
         source=found.source,
         phase=found.phase.value,
+        direction="sqlite" if found.phase in DONE else "postgresql",
+        warm=found.warm.value if found.phase in DONE else "",
         running=running,
         host=found.host,
         pid=found.pid,
@@ -214,9 +248,21 @@ def _status(found: State, now: datetime, *, running: bool) -> Status:
     )
 
 
+def _pending_back(connection: psycopg.Connection, found: State) -> int:
+    """Count the changes that SQLite has not got yet, where it is on this machine."""
+    path = Path(found.source)
+    if found.warm is Warmth.NONE or found.host != socket.gethostname() or not path.exists():
+        return found.pending
+    try:
+        captured = capture.installed(connection, found.schema)
+        if captured is None or captured.move_id != found.move_id:
+            return found.pending
+        return log.pending(connection, captured, applied(path))
+    except ExuviaError:
+        return found.pending
+
+
 def _pending(found: State) -> int:
-    if found.phase in DONE:
-        return 0
     path = Path(found.source)
     is_here = found.host == socket.gethostname() and found.pid != os.getpid()
     if not is_here or found.phase is Phase.COPYING or not path.exists():
@@ -281,12 +327,24 @@ def _refuse_another(found: State, path: Path) -> None:
             )
 
 
-def _await(connection: psycopg.Connection, schema: str, phase: Phase | None) -> None:
-    """Wait until the move is in a phase, or with None until it is gone."""
+def _is_resting(found: State | None) -> bool:
+    if found is None:
+        return False
+    return found.warm is Warmth.PAUSED if found.phase in DONE else found.phase is Phase.PAUSED
+
+
+def _is_following(found: State | None) -> bool:
+    if found is None:
+        return False
+    return found.warm is Warmth.FOLLOWING if found.phase in DONE else found.phase is Phase.FOLLOWING
+
+
+def _await(connection: psycopg.Connection, schema: str, condition: Callable[[State | None], bool]) -> None:
+    """Wait until the move is as wanted."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         found = state.find(connection, schema)
-        if (found.phase if found else None) is phase:
+        if condition(found):
             return
         if found is None or not staging.is_locked(connection, schema):
             raise TargetError(

@@ -1,4 +1,4 @@
-"""What a cut-over did."""
+"""What a cut-over, or a roll-back, did."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ class CutoverReport:
         problems: Constraints that rows break: they are in force for new rows.
         warnings: What went wrong after the cut-over.
         earlier: Whether an earlier process had cut over, and this one only did what was left to be done.
+        warm: Whether changes are logged in the target, so that the source can be kept up to date.
     """
 
     source: str
@@ -70,6 +71,51 @@ class CutoverReport:
     objects: tuple[ObjectPlan, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    earlier: bool = False
+    warm: bool = False
+
+    @property
+    def equal(self) -> bool:
+        """Whether all rows were counted equal."""
+        return all(one.equal for one in self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackReport:
+    """A roll-back that was done: SQLite is written again.
+
+    Args:
+        source: The database file.
+        target: The PostgreSQL database, without secrets.
+        schema: The schema that is fenced now.
+        at: When writers were let go on, in UTC.
+        pause: Seconds for which writers had to wait.
+        steps: Seconds of its parts, in their order.
+        changes: Changes that were brought over in the pause.
+        seconds: How long everything took.
+        counts: Rows by table, at the moment of the roll-back.
+        proof: The comparison of every value before the pause; None if it was not wanted.
+        repaired: Tables that were written anew, since a difference was found that no trigger had seen.
+        inexact: Columns in which SQLite holds other values than PostgreSQL, such as ``orders.price``.
+        left: Tables of the schema that the move has not made: they stay in PostgreSQL, and can be written there.
+        warnings: What went wrong after the roll-back, and full-text indexes that could not be built anew.
+        earlier: Whether an earlier process had rolled back already.
+    """
+
+    source: str
+    target: str
+    schema: str
+    at: datetime
+    pause: float
+    steps: Mapping[str, float]
+    changes: int
+    seconds: float
+    counts: tuple[Counted, ...] = ()
+    proof: Proof | None = None
+    repaired: tuple[str, ...] = ()
+    inexact: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     earlier: bool = False
 
     @property

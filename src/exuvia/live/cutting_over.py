@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from exuvia.catalog.names import qualify
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.live import state
-from exuvia.engines.postgres.live.state import Phase, State
+from exuvia.engines.postgres.live.state import Phase, State, Warmth
 from exuvia.engines.postgres.read import BEGIN_READING
 from exuvia.engines.sqlite.capture import schema as declarations
 from exuvia.engines.sqlite.capture.fence import fence
@@ -32,8 +32,8 @@ from exuvia.errors import HookError, SourceError, TargetError
 from exuvia.live.cutover_report import Counted, CutoverReport
 from exuvia.live.follower import Follower
 from exuvia.live.following import Following
-from exuvia.live.handover import DONE, is_fenced, settle, take_over
-from exuvia.live.hooks import call
+from exuvia.live.handover import DONE, is_fenced, returned_already, settle, take_over
+from exuvia.live.hooks import address, call, facts
 from exuvia.live.options import CutoverOptions
 from exuvia.live.preparing import Preparation, Ready, look, refuse_quarantine
 from exuvia.live.publication import Publication, finish, identities
@@ -125,6 +125,8 @@ class _Cutover:
             found = settle(connection, self.path, found)
             if found.phase in DONE:
                 return self._complete(connection, found)
+            if found.phase is Phase.RETURNED:
+                raise returned_already(found)
             if found.phase is Phase.STOPPED:
                 raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
             return self._cut_over(connection, found)
@@ -165,6 +167,7 @@ class _Cutover:
                 proof=ready.proof,
                 repaired=ready.repaired,
                 objects=switched.held.objects,
+                warm=self.options.warm,
             )
             return self._afterwards(connection, connections, follower.following, report)
         finally:
@@ -182,6 +185,7 @@ class _Cutover:
             changes=0,
             seconds=0.0,
             earlier=True,
+            warm=found.warm is not Warmth.NONE,
         )
         if found.phase is Phase.MOVED:
             return report
@@ -258,9 +262,11 @@ class _Cutover:
             _begin_reading(witness)
             numbers = largest(locked, identities(follower.following))
         with watch.step("publish"):
-            state.change(connection, self._schema, phase=Phase.CUTTING, message="")
+            warm = Warmth.PAUSED if self.options.warm else Warmth.NONE
+            state.change(connection, self._schema, phase=Phase.CUTTING, warm=warm, message="")
             connection.execute("BEGIN")
-            objects = Publication(connection, self._schema, follower.following).run(numbers)
+            move_id = follower.source.installed.move_id if self.options.warm else ""
+            objects = Publication(connection, self._schema, follower.following, move_id).run(numbers)
             connection.execute("RESET statement_timeout")
         with watch.step("fence"):
             fence(locked, ready.catalog, self._message, follower.source.installed.move_id)
@@ -335,18 +341,11 @@ class _Cutover:
 
     @property
     def _message(self) -> str:
-        return f"this database moved to {self._address} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC: write there"
-
-    @property
-    def _address(self) -> str:
-        """Where the target is, without user, password and parameters."""
-        said = self.server.location.as_dict()
-        host = said.get("host", "") or said.get("hostaddr", "")
-        port = f":{said['port']}" if said.get("port") and host else ""
-        return f"postgresql://{'' if host.startswith('/') else host}{port}/{self.server.described.database}"
+        when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+        return f"this database moved to {address(self.server)} on {when} UTC: write there"
 
     def _facts(self) -> dict[str, str]:
-        return {"source": str(self.path.resolve()), "target": self._address, "schema": self._schema}
+        return facts("postgresql", self.path, self.server, self._schema)
 
 
 def _is_idle(connection: psycopg.Connection) -> bool:

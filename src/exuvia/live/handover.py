@@ -2,7 +2,8 @@
 
 A cut-over fences the source first and publishes then. Killed in between, writers are told to go to the target, which
 has every change but is not published yet; whoever takes the move up next publishes it. In the other order writers could
-go on in the source after the target was published, and the two would part.
+go on in the source after the target was published, and the two would part. A roll-back is the same in the other
+direction: PostgreSQL is fenced first, and then SQLite's fence goes.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from pathlib import Path
 import psycopg
 
 from exuvia.engines.postgres import staging
+from exuvia.engines.postgres.capture import state as capture
 from exuvia.engines.postgres.live import state
-from exuvia.engines.postgres.live.state import Phase, Request, State
-from exuvia.engines.sqlite.capture.install import installed
+from exuvia.engines.postgres.live.state import Phase, Request, State, Warmth
+from exuvia.engines.sqlite.capture.install import installed, remove
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.engines.sqlite.sequences import largest
 from exuvia.errors import TargetError
@@ -71,7 +73,7 @@ def hand_over(connection: psycopg.Connection, schema: str) -> None:
         connection: A connection to the target in autocommit mode that holds the right.
         schema: The target schema.
     """
-    state.change(connection, schema, phase=Phase.PAUSED)
+    state.end_following(connection, schema, Phase.PAUSED)
     staging.let_go(connection, schema)
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
@@ -86,8 +88,13 @@ def hand_over(connection: psycopg.Connection, schema: str) -> None:
         state.ask(connection, schema, Request.NOTHING)
 
 
+def is_unsettled(found: State) -> bool:
+    """Tell whether a cut-over or a roll-back was begun and not ended."""
+    return found.phase is Phase.CUTTING or found.warm is Warmth.RETURNING
+
+
 def settle(connection: psycopg.Connection, path: Path, found: State) -> State:
-    """Finish or undo a cut-over that was cut short, and return the move as it stands then.
+    """Finish or undo a cut-over or a roll-back that was cut short, and return the move as it stands then.
 
     Args:
         connection: A connection to the target in autocommit mode that holds the right to carry the move on.
@@ -98,17 +105,35 @@ def settle(connection: psycopg.Connection, path: Path, found: State) -> State:
         SourceError: The source cannot be read.
         psycopg.Error: The server refuses; it can be tried again.
     """
-    if found.phase is not Phase.CUTTING:
+    if not is_unsettled(found):
         return found
-    if is_fenced(path, found.move_id):
-        following = Following.from_json(found.plan)
-        with SourceWriter(path) as writer:
-            numbers = largest(writer.connection, identities(following))
-        with connection.transaction():
-            Publication(connection, found.schema, following).run(numbers)
+    if found.warm is Warmth.RETURNING:
+        _settle_rollback(connection, path, found)
+    elif is_fenced(path, found.move_id):
+        _publish(connection, path, found)
     else:
         state.change(connection, found.schema, phase=Phase.PAUSED)
     return _found(connection, found.schema)
+
+
+def _publish(connection: psycopg.Connection, path: Path, found: State) -> None:
+    following = Following.from_json(found.plan)
+    with SourceWriter(path) as writer:
+        numbers = largest(writer.connection, identities(following))
+    reverse = found.move_id if found.warm is not Warmth.NONE else ""
+    with connection.transaction():
+        Publication(connection, found.schema, following, reverse).run(numbers)
+
+
+def _settle_rollback(connection: psycopg.Connection, path: Path, found: State) -> None:
+    """PostgreSQL is fenced first, and SQLite has every change by then; so its fence can go, now as well."""
+    captured = capture.read(connection, found.schema)
+    if captured is None or captured.move_id != found.move_id or captured.fence is None:
+        state.change(connection, found.schema, warm=Warmth.PAUSED)
+        return
+    if is_fenced(path, found.move_id):
+        remove(path, timeout=_PATIENCE)
+    state.change(connection, found.schema, phase=Phase.RETURNED, warm=Warmth.NONE, message="")
 
 
 def is_fenced(path: Path, move_id: str) -> bool:
@@ -124,10 +149,21 @@ def is_fenced(path: Path, move_id: str) -> bool:
 def moved_already(found: State) -> TargetError:
     """Return the error for what cannot be done any more after a cut-over."""
     more = "" if found.phase is Phase.MOVED else " To validate its constraints: exuvia live cutover."
+    cold = "SQLite is not kept up to date, since the cut-over was made with --no-warm. " * (found.warm is Warmth.NONE)
     return TargetError(
         f"{found.source} has moved into schema {found.schema!r}; it is written there now.{more}",
-        hint="To forget the live move, which leaves both sides as they are: exuvia live stop.",
+        hint=f"{cold}To forget the live move, which leaves both sides as they are: exuvia live stop.",
         code="live_moved",
+    )
+
+
+def returned_already(found: State) -> TargetError:
+    """Return the error for what cannot be done any more after a roll-back."""
+    return TargetError(
+        f"{found.source} was rolled back: it is written again, and schema {found.schema!r} is fenced.",
+        hint="To move it once more, with its tables replaced: exuvia live start --restart. To forget the move: exuvia"
+        " live stop, with --drop-tables also the tables.",
+        code="live_returned",
     )
 
 

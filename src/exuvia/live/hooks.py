@@ -1,4 +1,4 @@
-"""Hooks: a command or a URL of the user's that is told when a cut-over reaches a step."""
+"""Hooks: a command or a URL of the user's that is told when a cut-over or a roll-back reaches a step."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Literal
 
 from exuvia.errors import HookError
+from exuvia.move.ends import Reached
 
 _SHOWN = 500
 
@@ -39,6 +42,27 @@ def call(hook: str, event: str, facts: Mapping[str, str], timeout: float | None 
         _post(hook, told, timeout)
     else:
         _run(hook, told, timeout)
+
+
+def facts(direction: Literal["postgresql", "sqlite"], path: Path, server: Reached, schema: str) -> dict[str, str]:
+    """Return what hooks are told.
+
+    Args:
+        direction: The side that is to be written.
+        path: The database file.
+        server: The server.
+        schema: The schema of the tables there.
+    """
+    where = {"source": str(path.resolve()), "target": address(server), "schema": schema}
+    return {"direction": direction, **where}
+
+
+def address(server: Reached) -> str:
+    """Return where a server is, without user, password and parameters."""
+    said = server.location.as_dict()
+    host = said.get("host", "") or said.get("hostaddr", "")
+    port = f":{said['port']}" if said.get("port") and host else ""
+    return f"postgresql://{'' if host.startswith('/') else host}{port}/{server.described.database}"
 
 
 def _run(command: str, told: Mapping[str, str], timeout: float | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from exuvia.engines.postgres.live.state import Phase
 from exuvia.move.options import MoveOptions
@@ -40,6 +41,8 @@ class CutoverOptions:
         after: One that is called when writers go on.
         proof: Compare every value before the pause.
         allow_quarantine: Go on although some rows are in quarantine.
+        warm: Log what is changed in the target from then on, so that the source is kept up to date and can be gone
+            back to.
         patience: Seconds to try to get the source's write lock.
         data_dir: Where the pip-installed server has its data.
     """
@@ -51,6 +54,35 @@ class CutoverOptions:
     after: str = ""
     proof: bool = True
     allow_quarantine: bool = False
+    warm: bool = True
+    patience: float = 300.0
+    data_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackOptions:
+    """How to go back to SQLite after a cut-over.
+
+    Args:
+        schema: The schema that was moved into.
+        max_pause: Seconds that writers may wait; the roll-back is given up rather than that they wait longer.
+        before: A command or a URL that is called before the pause; when it fails nothing is done.
+        switch: One that is called in the pause, when nothing can go wrong any more but the two commits; when it
+            fails, both sides are rolled back.
+        after: One that is called when writers go on.
+        proof: Compare every value before the pause.
+        allow_inexact: Go on although SQLite changes some values, as its declared types say.
+        patience: Seconds to try to get the tables' locks.
+        data_dir: Where the pip-installed server has its data.
+    """
+
+    schema: str = "public"
+    max_pause: float = 1.0
+    before: str = ""
+    switch: str = ""
+    after: str = ""
+    proof: bool = True
+    allow_inexact: bool = False
     patience: float = 300.0
     data_dir: Path | None = None
 
@@ -70,6 +102,7 @@ class LiveEvent:
         rejected: Rows in quarantine now.
         misfits: Columns whose values did not fit the planned type.
         message: What a person should know; empty in most events.
+        direction: Which side is brought up to date, ``postgresql`` or, after a cut-over, ``sqlite``.
     """
 
     phase: Phase
@@ -82,6 +115,7 @@ class LiveEvent:
     rejected: int = 0
     misfits: tuple[str, ...] = ()
     message: str = ""
+    direction: Literal["postgresql", "sqlite"] = "postgresql"
 
 
 Hear = Callable[[LiveEvent], None]

@@ -79,7 +79,8 @@ class Preparation:
             numbers = largest(snapshot.connection, identities(follower.following))
         watch = Stopwatch(self.options.max_pause)
         with follower.connection.transaction(force_rollback=True), watch.step("publish"):
-            Publication(follower.connection, self.options.schema, follower.following).run(numbers)
+            move_id = follower.source.installed.move_id if self.options.warm else ""
+            Publication(follower.connection, self.options.schema, follower.following, move_id).run(numbers)
         watch.check()
 
     def _prove(self) -> tuple[Proof, tuple[str, ...]]:

@@ -13,6 +13,8 @@ import psycopg
 
 from exuvia.catalog.target import TargetTable
 from exuvia.engines.postgres import ddl
+from exuvia.engines.postgres.capture.install import install
+from exuvia.engines.postgres.capture.plan import plan_capture
 from exuvia.engines.postgres.live import publish, state
 from exuvia.engines.postgres.live.state import Phase
 from exuvia.live.following import Following
@@ -24,6 +26,7 @@ from exuvia.move.publishing import publish_all
 from exuvia.move.workers import run
 
 _MAXIMUM = 2**63 - 1
+_COUNTERS = {"pending": 0, "lag": 0.0, "rate": 0.0, "rounds": 0, "changes": 0, "rows": 0, "misfits": []}
 
 Largest = Mapping[tuple[str, str], int]
 """The largest number that was given to a row, by source table and column."""
@@ -47,11 +50,13 @@ class Publication:
         connection: A connection inside a transaction.
         schema: The target schema.
         following: What was followed.
+        reverse: The move for which changes are logged in the target from then on; empty where they are not.
     """
 
     connection: psycopg.Connection
     schema: str
     following: Following
+    reverse: str = ""
 
     def run(self, largest: Largest) -> tuple[ObjectPlan, ...]:
         """Publish, inside the caller's transaction, and say so in the state.
@@ -63,6 +68,7 @@ class Publication:
             The plan's objects with their final fates, and what the server refused.
 
         Raises:
+            TargetError: ``name_taken``: somebody else has a schema of the log's name.
             psycopg.Error: The server refuses a table; the caller rolls back.
         """
         tables = self.following.plan.tables
@@ -75,8 +81,15 @@ class Publication:
         (objects,) = publish_all(self.connection, [self.following.plan.objects], {self.schema: names}, ())
         refused = self._add(_additions(tables))
         self._set_sequences(largest)
-        state.change(self.connection, self.schema, phase=Phase.PUBLISHED, message="")
+        self._log_changes()
+        state.change(self.connection, self.schema, phase=Phase.PUBLISHED, message="", **_COUNTERS)
         return objects + self.following.objects + refused
+
+    def _log_changes(self) -> None:
+        """Log what is changed from now on, in the transaction in which it can be changed for the first time."""
+        if self.reverse:
+            names = [table.target.name for table in self.following.plan.tables]
+            install(self.connection, plan_capture(self.connection, self.schema, names), self.reverse)
 
     def _add(self, additions: Sequence[_Addition]) -> tuple[ObjectPlan, ...]:
         """Add constraints: all in one round trip, or one by one where the server refuses some."""

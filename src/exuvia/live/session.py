@@ -15,14 +15,17 @@ import psycopg
 from exuvia.engines.postgres import staging
 from exuvia.engines.postgres.failures import explain_error, is_lost
 from exuvia.engines.postgres.live import state
-from exuvia.engines.postgres.live.state import Phase, Request, State
+from exuvia.engines.postgres.live.state import Phase, Request, State, Warmth
 from exuvia.errors import ExuviaError, SourceError, TargetError, VerifyError
 from exuvia.live.beginning import Beginning, discard
+from exuvia.live.ending import forget
 from exuvia.live.follower import PASSING, Follower, Round
 from exuvia.live.following import Following, wishes_of
-from exuvia.live.handover import DONE, hand_over, moved_already, settle
+from exuvia.live.handover import DONE, hand_over, moved_already, returned_already, settle
+from exuvia.live.keeping import Keeper
 from exuvia.live.options import Hear, LiveEvent, LiveOptions, nobody
 from exuvia.live.source import LiveSource
+from exuvia.live.warm import Warm
 from exuvia.move.clock import Clock
 from exuvia.move.ends import Reached, reach, source_of
 from exuvia.move.events import Listener, ignore, one_at_a_time
@@ -57,12 +60,15 @@ class Ended:
     Args:
         stopped: Whether the move was ended and its traces removed; else it can go on.
         last: What was told last.
-        moved: Whether another process has cut over: the target is the one that is written now.
+        moved: Whether another process has cut over and SQLite is not kept up to date: the target is the one that is
+            written now.
+        returned: Whether another process has rolled back: SQLite is the one that is written now.
     """
 
     stopped: bool
     last: LiveEvent
     moved: bool = False
+    returned: bool = False
 
 
 def start(
@@ -145,11 +151,11 @@ class _Session:
         if found is not None:
             self._refuse_another(found)
             found = settle(connection, self.path, found)
-            if found.phase in DONE:
-                raise moved_already(found)
-            if found.phase is Phase.STOPPED and not self.options.restart:
-                raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
-            if found.phase is Phase.COPYING or self.options.restart:
+            self._refuse_ended(found)
+            if found.phase is Phase.RETURNED:
+                forget(connection, found, drop_tables=True)
+                found = None
+            elif found.phase is Phase.COPYING or self.options.restart:
                 discard(connection, self._schema, self.path, found.move_id)
                 found = None
         if found is not None:
@@ -158,6 +164,14 @@ class _Session:
             self._tell(phase=Phase.COPYING)
             Beginning(self.path, self.server, connection, self.options, Clock(self.listener)).run()
 
+    def _refuse_ended(self, found: State) -> None:
+        if found.phase in DONE and (found.warm is Warmth.NONE or self.options.restart):
+            raise moved_already(found)
+        if found.phase is Phase.RETURNED and not self.options.restart:
+            raise returned_already(found)
+        if found.phase is Phase.STOPPED and not self.options.restart:
+            raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
+
     def _refuse_another(self, found: State) -> None:
         if found.source != str(self.path.resolve()):
             raise TargetError(
@@ -165,7 +179,8 @@ class _Session:
                 hint="Choose another schema with --schema, or end that move: exuvia live stop.",
                 code="live",
             )
-        begun = found.phase not in (Phase.COPYING, Phase.STOPPED) and not self.options.restart
+        ends = {Phase.COPYING, Phase.STOPPED, Phase.RETURNED, *DONE}
+        begun = found.phase not in ends and not self.options.restart
         if begun and Following.from_json(found.plan).wishes != wishes_of(self.options.move.plan):
             raise TargetError(
                 "The live move was begun with other options of its plan.",
@@ -174,32 +189,9 @@ class _Session:
             )
 
     def _carry_on(self, connection: psycopg.Connection) -> Ended:
-        """Follow, or rest while paused, until the end. Who rested goes on resting after a cut-over that failed."""
-        rests = False
+        """Follow, or rest while paused, until the end."""
         try:
-            while True:
-                found = self._taken_up(connection)
-                if found.phase in DONE:
-                    self._tell(phase=found.phase, pending=0, lag=0.0)
-                    return Ended(False, self._last, moved=True)
-                request = Request.PAUSE if rests else self._follow(connection, found)
-                rests = request is Request.PAUSE
-                if rests:
-                    request = self._rest(connection)
-                    if request is Request.NOTHING:
-                        rests = False
-                        continue
-                if request is Request.HAND_OVER:
-                    self._tell(phase=Phase.PAUSED, rate=0.0, message="Handed over to another process.")
-                    hand_over(connection, self._schema)
-                    if rests:
-                        state.ask(connection, self._schema, Request.PAUSE)
-                    continue
-                if request is Request.STOP:
-                    discard(connection, self._schema, self.path, found.move_id)
-                    return Ended(True, self._last)
-                self._pause(connection)
-                return Ended(False, self._last)
+            return self._follow_and_rest(connection)
         except KeyboardInterrupt:
             self._pause_at_last(connection)
             raise
@@ -213,13 +205,51 @@ class _Session:
             self._record(connection, explained)
             raise explained from error
 
+    def _follow_and_rest(self, connection: psycopg.Connection) -> Ended:
+        """Follow in turns with other processes. Who rested goes on resting after a cut-over that failed."""
+        rests = False
+        while True:
+            found = self._taken_up(connection)
+            if _is_over(found):
+                self._tell(phase=found.phase, pending=0, lag=0.0)
+                return Ended(False, self._last, moved=found.phase in DONE, returned=found.phase is Phase.RETURNED)
+            request = Request.PAUSE if rests else self._follow(connection, found)
+            rests = request is Request.PAUSE
+            if rests:
+                request = self._rest(connection)
+                if request is Request.NOTHING:
+                    rests = False
+                    continue
+            if request is Request.HAND_OVER:
+                self._hand_over(connection, rests=rests)
+            elif request is Request.STOP:
+                self._end(connection, found)
+                return Ended(True, self._last)
+            else:
+                self._pause(connection)
+                return Ended(False, self._last)
+            if state.find(connection, self._schema) is None:
+                return Ended(True, self._last)
+
+    def _end(self, connection: psycopg.Connection, found: State) -> None:
+        if found.phase in DONE:
+            forget(connection, found)
+        else:
+            discard(connection, self._schema, self.path, found.move_id)
+
+    def _hand_over(self, connection: psycopg.Connection, *, rests: bool) -> None:
+        self._tell(phase=Phase.PAUSED, rate=0.0, message="Handed over to another process.")
+        hand_over(connection, self._schema)
+        if rests:
+            state.ask(connection, self._schema, Request.PAUSE)
+
     def _taken_up(self, connection: psycopg.Connection) -> State:
         """Say that this process follows now, unless there is nothing to follow any more, and return the state."""
         found = settle(connection, self.path, self._state(connection))
-        if found.phase in DONE:
+        if _is_over(found):
             return found
-        host, pid = socket.gethostname(), os.getpid()
-        state.change(connection, self._schema, phase=Phase.FOLLOWING, message="", host=host, pid=pid)
+        now: dict[str, object] = {"warm": Warmth.FOLLOWING} if found.phase in DONE else {"phase": Phase.FOLLOWING}
+        state.change(connection, self._schema, message="", host=socket.gethostname(), pid=os.getpid(), **now)
         return self._state(connection)
 
     def _state(self, connection: psycopg.Connection) -> State:
@@ -231,6 +261,8 @@ class _Session:
     def _follow(self, connection: psycopg.Connection, found: State) -> Request:
         """Make rounds until something else is asked for; ``NOTHING`` when all that was logged in the beginning is in
         the target and that was all that was wanted."""
+        if found.phase in DONE:
+            return self._keep_warm(connection, found)
         with LiveSource(self.path, found.move_id) as source:
             follower = Follower(connection, source, found)
             self._tell(phase=Phase.FOLLOWING, rejected=found.rejected, misfits=found.misfits)
@@ -252,6 +284,18 @@ class _Session:
                     return request
                 if not has_news:
                     time.sleep(_POLL)
+
+    def _keep_warm(self, connection: psycopg.Connection, found: State) -> Request:
+        """Follow in the other direction."""
+        self._tell(phase=found.phase, direction="sqlite", rejected=0, misfits=found.misfits)
+        try:
+            with Warm(self.server.location, self._schema, self.path) as warm:
+                return Keeper(connection, warm, found, self._tell).run(catch_up=self.options.catch_up)
+        except (SourceError, TargetError) as error:
+            if is_lost(error):
+                raise TargetError(error.message, hint=error.hint, code="connection_lost") from error
+            self._record(connection, error)
+            raise
 
     def _step(self, follower: Follower) -> tuple[Request, bool]:
         """Make a round if there is something to do; return what is asked, and whether there was."""
@@ -313,6 +357,11 @@ class _Session:
     def _tell(self, **changed: object) -> None:
         self._last = replace(self._last, **{"message": "", **changed})  # type: ignore[arg-type]
         self.hear(self._last)
+
+
+def _is_over(found: State) -> bool:
+    """Tell whether there is nothing to follow any more, in neither direction."""
+    return found.phase is Phase.RETURNED or (found.phase in DONE and found.warm is Warmth.NONE)
 
 
 @contextmanager

@@ -11,6 +11,9 @@ import psycopg
 
 from exuvia.errors import TargetError
 
+_FORTH = ("cut-over", "the source", "the live move goes on")
+_BACK = ("roll-back", "PostgreSQL", "SQLite is kept up to date as before")
+
 
 @dataclass(slots=True)
 class Stopwatch:
@@ -18,9 +21,11 @@ class Stopwatch:
 
     Args:
         most: Seconds that it may last.
+        back: Whether the way is back to SQLite.
     """
 
     most: float
+    back: bool = False
     steps: dict[str, float] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
 
@@ -65,9 +70,10 @@ class Stopwatch:
     def overrun(self) -> TargetError:
         """Return the error that gives the pause up."""
         spent = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in self.steps.items())
+        what, where, going_on = _BACK if self.back else _FORTH
         return TargetError(
-            f"The cut-over was given up: its pause would be longer than {self.most:g} s ({spent}). Nothing was"
-            " switched, writers go on in the source, and the live move goes on.",
+            f"The {what} was given up: its pause would be longer than {self.most:g} s ({spent}). Nothing was"
+            f" switched, writers go on in {where}, and {going_on}.",
             hint="Try again when less is written, or allow more with --max-pause.",
             code="max_pause",
         )

@@ -162,7 +162,7 @@ def publish(connection: psycopg.Connection, tables: Mapping[str, Sequence[str]],
     Raises:
         TargetError: Something else in the target depends on a relation that was to give way.
     """
-    _drop(connection, replaced)
+    drop(connection, replaced)
     for schema, names in tables.items():
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
         staged = staging_name(schema)
@@ -185,8 +185,12 @@ WHERE starts_with(ltrim(p.prosrc, E'\\n'), %s)
 """
 
 
-def _drop(connection: psycopg.Connection, replaced: Sequence[Relation]) -> None:
-    """Drop relations, and with them the functions of their translated triggers."""
+def drop(connection: psycopg.Connection, replaced: Sequence[Relation]) -> None:
+    """Drop relations, and with them the functions of their translated triggers, inside the caller's transaction.
+
+    Raises:
+        TargetError: ``dependents``: something else depends on one of them.
+    """
     places = ([relation.schema for relation in replaced], [relation.name for relation in replaced])
     functions = connection.execute(_FUNCTIONS, (*places, _BEGINNING)).fetchall()
     _drop_relations(connection, replaced)

@@ -4,7 +4,7 @@
 primary key), and ``rounds`` does all tables in one transaction of SQLite, together with the position in the log.
 """
 
-from exuvia.live.warm.plan import Cold
-from exuvia.live.warm.rounds import Inexact, Round, Warm
+from exuvia.live.warm.plan import Cold, WarmTable
+from exuvia.live.warm.rounds import Inexact, Round, Warm, applied
 
-__all__ = ["Cold", "Inexact", "Round", "Warm"]
+__all__ = ["Cold", "Inexact", "Round", "Warm", "WarmTable", "applied"]

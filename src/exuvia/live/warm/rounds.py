@@ -6,11 +6,11 @@ The position in the log is written in the same transaction, so a follower that i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import apsw
@@ -27,6 +27,7 @@ from exuvia.engines.postgres.ddl import literal
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.sqlite.capture import state
 from exuvia.engines.sqlite.capture.fence import inside_fence, is_fenced
+from exuvia.engines.sqlite.capture.own import STATE
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.inspect import inspect
@@ -39,9 +40,9 @@ from exuvia.live.warm.keys import KeyedRound, TableRound, is_as_spelled
 from exuvia.live.warm.plan import ASKING, WarmPlan, WarmTable, plan_warm
 from exuvia.location import PostgresLocation
 from exuvia.move.back.comparison import SIDES, Comparison
-from exuvia.move.back.plan import BackOptions, build
+from exuvia.move.back.plan import BackOptions, BackTable, build
 from exuvia.move.events import Listener, ignore
-from exuvia.move.results import Proof
+from exuvia.move.results import Proof, TableProof
 
 _KEY = "warm"
 
@@ -82,6 +83,9 @@ class Warm:
         path: The file, fenced at that moment.
         timeout: Seconds to wait for whoever writes the file, though behind the fence nobody should.
 
+    Attributes:
+        wrong: By table, the columns whose values the last comparison found to differ.
+
     Raises:
         TargetError: ``not_captured``: PostgreSQL's changes are not logged, or for another move; or no connection.
         SourceError: ``not_fenced``: the file is not behind a fence; or it cannot be read.
@@ -96,8 +100,10 @@ class Warm:
             self._writer = stack.enter_context(SourceWriter(path, timeout))
             self._installed = self._checked_move()
             self._plan = self._planned()
-            self._position, self._as_spelled = self._stored()
+            self._position, self._as_spelled = _stored(self._writer.connection)
             self._applied = self._position
+            self._stale: set[str] | None = None  # tables changed since full-text indexes were built anew; None: all
+            self.wrong: Mapping[str, frozenset[str]] = {}
             self._closing = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -116,6 +122,11 @@ class Warm:
     def plan(self) -> WarmPlan:
         """Which tables are kept up to date, and which are not."""
         return self._plan
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables in PostgreSQL whose changes are logged."""
+        return tuple(table.name for table in self._installed.tables)
 
     def pending(self) -> int:
         """Return how many changes have been logged and not applied.
@@ -139,11 +150,18 @@ class Warm:
         with self._reader.snapshot(self._installed, self._position) as changes:
             return self._round(changes)
 
-    def verify(self, listener: Listener = ignore) -> tuple[Round, Proof]:
+    def verify(
+        self,
+        listener: Listener = ignore,
+        aside: Mapping[str, int] = MappingProxyType({}),
+        held: Callable[[], None] = lambda: None,
+    ) -> tuple[Round, Proof]:
         """Apply a round and compare every value of the tables that are kept, while PostgreSQL is written further.
 
         Args:
             listener: Hears of progress.
+            aside: How many rows of a table SQLite alone may have, since they are in quarantine in PostgreSQL.
+            held: Called when the moments of both sides are held: from then on others may make rounds.
 
         Raises:
             ExuviaError: As ``round``.
@@ -152,9 +170,11 @@ class Warm:
             done = self._round(changes)
             started = time.perf_counter()
             with Snapshot.open(self._path, readers=SIDES) as snapshot:
+                held()
                 comparison = Comparison(self._reader, snapshot, False, listener)
                 ways = [replace(table.way, columns=table.compared) for table in self._plan.tables]
-                proofs = tuple(comparison.table(way) for way in ways)
+                proofs = tuple(_without(aside, comparison, way) for way in ways)
+                self.wrong = comparison.wrong
         values = sum(proof.values_compared for proof in proofs)
         proof = Proof(proofs, values, all(proof.equal for proof in proofs), time.perf_counter() - started)
         return done, proof
@@ -170,8 +190,23 @@ class Warm:
         except psycopg.Error as error:
             raise explain_error(error, location=self._location, doing="pruning the log of changes") from error
 
+    def take_whole(self, names: Collection[str]) -> None:
+        """Let the next round write every row of some tables, whatever was logged of them.
+
+        Raises:
+            TargetError: The server refuses.
+        """
+        try:
+            for table in self._installed.tables:
+                if table.name in names:
+                    log.name_all(self._server, table)
+        except psycopg.Error as error:
+            raise explain_error(error, location=self._location, doing="logging a change") from error
+
     def refresh_search(self) -> tuple[tuple[str, str], ...]:
         """Build full-text indexes anew that the application's triggers would have kept: before it goes back.
+
+        What has not changed since the last time is left out.
 
         Returns:
             Each one's name, and why it could not be built, empty where it was.
@@ -181,9 +216,11 @@ class Warm:
         """
         try:
             with inside_fence(self._writer.connection) as connection:
-                return tuple(refresh_search(connection, self._catalog))
+                told = tuple(refresh_search(connection, self._catalog, self._stale))
         except apsw.Error as error:
             raise source_error(error, self._writer.label) from error
+        self._stale = set()
+        return told
 
     def _checked_move(self) -> Installed:
         try:
@@ -216,11 +253,6 @@ class Warm:
         with inside_fence(self._writer.connection) as connection:
             return plan_warm(connection, self._catalog, self._installed.tables, back)
 
-    def _stored(self) -> tuple[str, dict[str, bool]]:
-        value = state.get(self._writer.connection, _KEY)
-        document = orjson.loads(value) if isinstance(value, str) else {}
-        return document.get("position", log.START), document.get("as_spelled", {})
-
     def _round(self, changes: Changes) -> Round:
         started = time.perf_counter()
         done = self._apply(changes) if changes.tables else []
@@ -242,6 +274,8 @@ class Warm:
         except apsw.Error as error:
             raise source_error(error, self._writer.label) from error
         self._as_spelled = spelled
+        if self._stale is not None:
+            self._stale.update(table.target.name for table in self._changed(changes))
         return done
 
     def _changed(self, changes: Changes) -> Iterator[WarmTable]:
@@ -270,3 +304,34 @@ class Warm:
         last = rows[0]["last"] if rows else None
         if isinstance(last, int):
             kept.count_on(last)
+
+
+def applied(path: Path) -> str:
+    """Return the position up to which PostgreSQL's log has been applied to a fenced file.
+
+    Raises:
+        SourceError: The file cannot be read.
+    """
+    with SourceWriter(path) as writer:
+        try:
+            return _stored(writer.connection)[0] if state.has(writer.connection, STATE) else log.START
+        except apsw.Error as error:
+            raise source_error(error, writer.label) from error
+
+
+def _stored(connection: apsw.Connection) -> tuple[str, dict[str, bool]]:
+    value = state.get(connection, _KEY)
+    document = orjson.loads(value) if isinstance(value, str) else {}
+    return document.get("position", log.START), document.get("as_spelled", {})
+
+
+def _without(aside: Mapping[str, int], comparison: Comparison, way: BackTable) -> TableProof:
+    """Compare a table; rows that only SQLite has, as many as were put aside, are no difference."""
+    proof = comparison.table(way)
+    most = aside.get(way.source.name, 0)
+    if proof.equal or not most:
+        return proof
+    missing, more = comparison.surplus(way)
+    if missing or more > most:
+        return proof
+    return replace(proof, equal=True, rows_rejected=more, differences=())

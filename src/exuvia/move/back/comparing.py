@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -176,6 +177,12 @@ def differences(
     here = _rows_of(source[1], _surplus(ours, theirs))
     there = _rows_of(target[1], _surplus(theirs, ours))
     return tuple(_paired(table, here, there))[:_SHOWN]
+
+
+def surplus_rows(source: Generator[Batch], target: Generator[Batch]) -> tuple[int, int]:
+    """Return how many rows the source has that the target has not, and the other way round."""
+    ours, theirs = (Counter(_all_rows(side).tolist()) for side in (source, target))
+    return (ours - theirs).total(), (theirs - ours).total()
 
 
 def _length(batch: Batch) -> int:

@@ -8,7 +8,7 @@ from exuvia.engines.postgres.fetch import BulkReader
 from exuvia.engines.sqlite.inspect import inspect
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import SourceError
-from exuvia.move.back.comparing import Batch, differences, source_batches, target_batches, total
+from exuvia.move.back.comparing import Batch, differences, source_batches, surplus_rows, target_batches, total
 from exuvia.move.back.plan import BackTable
 from exuvia.move.events import Listener, Progress
 from exuvia.move.prefetch import prefetch
@@ -65,6 +65,13 @@ class Comparison:
             columns=columns,
             differences=found,
         )
+
+    def surplus(self, table: BackTable) -> tuple[int, int]:
+        """Return how many rows only the source has, and how many only the file."""
+        found = self._found[table.target.name]
+        with self._snapshot.reader() as reader:
+            file = target_batches(reader, found, table, trusted=self._trusted)
+            return surplus_rows(source_batches(self._fetcher, table), file)
 
     def _totals(self, table: BackTable) -> tuple[Digest, Digest]:
         width = len(table.columns)

@@ -14,10 +14,13 @@ from exuvia.engines.postgres.capture.triggers import definitions, fence_function
 
 
 def fence(connection: psycopg.Connection, schema: str, names: Iterable[str], message: str, move_id: str) -> None:
-    """Take capture out and put the fence up, inside the caller's transaction.
+    """Put the fence up, inside the caller's transaction.
 
     Every table gets a trigger that raises ``message`` (SQLSTATE 25006), whoever writes and however many rows;
     rows that a foreign key would change by itself are refused likewise. No trigger refuses a change of the schema.
+
+    Capture stays where it was, without anything to log: to take its triggers out would wait for whoever reads a
+    table, and make the next readers wait.
 
     Args:
         connection: A connection in a transaction.
@@ -29,12 +32,11 @@ def fence(connection: psycopg.Connection, schema: str, names: Iterable[str], mes
     Raises:
         psycopg.Error: The server refuses; the caller rolls back.
     """
-    remove(connection, schema)
-    for sql in (*definitions(schema), fence_function(schema)):
-        connection.execute(sql.encode())
+    statements = [] if state.has(connection, schema) else [*definitions(schema)]
+    statements.append(fence_function(schema))
     for name in names:
-        for sql in fence_triggers(schema, qualify(schema, name), message):
-            connection.execute(sql.encode())
+        statements += fence_triggers(schema, qualify(schema, name), message)
+    connection.execute("; ".join(statements).encode())
     state.write(connection, schema, Installed(move_id, fence=message))
 
 

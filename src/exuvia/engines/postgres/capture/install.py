@@ -30,11 +30,10 @@ def install(connection: psycopg.Connection, plan: CapturePlan, move_id: str) -> 
         psycopg.Error: The server refuses; the caller rolls back.
     """
     _check_free(connection, plan.schema)
-    for sql in (*definitions(plan.schema), truncated_function(plan.schema)):
-        connection.execute(sql.encode())
+    statements = [*definitions(plan.schema), truncated_function(plan.schema)]
     for table in plan.tables:
-        for sql in log_definitions(table):
-            connection.execute(sql.encode())
+        statements += log_definitions(table)
+    connection.execute("; ".join(statements).encode())  # one round trip: writers may be waiting
     found = {int(oid): str(shape) for oid, shape in connection.execute(shapes_query(plan.tables).encode())}
     shapes = tuple((table.name, found[table.oid]) for table in plan.tables)
     installed = Installed(move_id, plan.tables, shapes)

@@ -195,6 +195,33 @@ def logged_rows(table: CapturedTable, found: Changes, items: Sequence[tuple[str,
     return f"SELECT n::int8 AS n, {selected} FROM {_log(table)} WHERE {_since(found.after)}"
 
 
+def pending(connection: psycopg.Connection, installed: Installed, after: str) -> int:
+    """Return how many changes have been logged since a position.
+
+    Args:
+        connection: A connection to the database.
+        installed: What the database says of its capture.
+        after: The position.
+
+    Raises:
+        psycopg.Error: The server refuses.
+    """
+    parts = [f"SELECT count(*) AS c FROM {_log(table)} WHERE {_since(after)}" for table in installed.tables]
+    if not parts:
+        return 0
+    row = connection.execute(f"SELECT sum(c)::int8 FROM ({' UNION ALL '.join(parts)}) AS counted".encode()).fetchone()
+    return int(row[0]) if row else 0
+
+
+def name_all(connection: psycopg.Connection, table: CapturedTable) -> None:
+    """Log a change of every row of a table, so that the next reading gives the table as a whole.
+
+    Raises:
+        psycopg.Error: The server refuses.
+    """
+    connection.execute(f"INSERT INTO {_log(table)} (xid, n) VALUES (pg_current_xact_id(), 0)".encode())
+
+
 def prune(connection: psycopg.Connection, schema: str, installed: Installed, up_to: str) -> int:
     """Delete what a position has seen, in a transaction of its own; return how many rows.
 

@@ -16,7 +16,7 @@ from exuvia.catalog.names import fit, qualify, quote
 from exuvia.engines.postgres.ddl import literal
 from exuvia.errors import TargetError
 
-FORMAT = 1
+FORMAT = 2
 TABLE = "state"
 
 _MARK = "exuvia: what is known of a live move; see exuvia live status\nInto schema "
@@ -32,6 +32,17 @@ class Phase(StrEnum):
     CUTTING = "cutting over"  # the source may be fenced any moment; nothing is published yet
     PUBLISHED = "published"  # PostgreSQL has it; constraints are still to be validated
     MOVED = "moved"
+    RETURNED = "rolled back"  # SQLite is written again, and PostgreSQL is fenced
+
+
+class Warmth(StrEnum):
+    """How SQLite is kept up to date after a cut-over."""
+
+    NONE = ""  # it is not, or not any more
+    PAUSED = "paused"
+    FOLLOWING = "following"
+    STOPPED = "stopped"  # it cannot go on; ``message`` says why
+    RETURNING = "rolling back"  # PostgreSQL may be fenced any moment; SQLite is fenced still
 
 
 class Request(StrEnum):
@@ -51,6 +62,7 @@ class State:
         schema: The target schema.
         move_id: The same as in the source's change log.
         phase: Where it stands.
+        warm: How SQLite is kept up to date after a cut-over; while one is going on, whether it will be.
         request: What another process has asked for.
         message: Why it has stopped; empty otherwise.
         source: The database file, absolute.
@@ -75,6 +87,7 @@ class State:
     schema: str
     move_id: str
     phase: Phase
+    warm: Warmth
     request: Request
     message: str
     source: str
@@ -145,6 +158,7 @@ def create(connection: psycopg.Connection, schema: str, *, move_id: str, source:
                 format integer NOT NULL,
                 move_id text NOT NULL,
                 phase text NOT NULL,
+                warm text NOT NULL DEFAULT '',
                 request text NOT NULL DEFAULT '',
                 message text NOT NULL DEFAULT '',
                 source text NOT NULL,
@@ -194,6 +208,7 @@ def find(connection: psycopg.Connection, schema: str) -> State | None:
         )
     found: dict[str, Any] = dict(zip(columns, row[1:], strict=True))
     found["phase"], found["request"] = Phase(found["phase"]), Request(found["request"])
+    found["warm"] = Warmth(found["warm"])
     found["misfits"] = tuple(found["misfits"])
     return State(schema, **found)
 
@@ -237,11 +252,43 @@ def change(connection: psycopg.Connection, schema: str, **values: object) -> Non
 
 
 def end_following(connection: psycopg.Connection, schema: str, phase: Phase, message: str = "") -> None:
-    """Say that nobody follows any more, and why; nothing happens where a cut-over has the move by now."""
+    """Say that nobody follows any more, in whichever direction, and why; nothing happens where somebody has the move
+    by now who cuts over or rolls back.
+
+    Args:
+        connection: A connection in autocommit mode.
+        schema: The target schema.
+        phase: ``PAUSED`` or ``STOPPED``.
+        message: Why.
+    """
+    place, heartbeat = _place(schema), "heartbeat = now(), message = %s"
     connection.execute(
-        f"UPDATE {_place(schema)} SET heartbeat = now(), phase = %s, message = %s WHERE phase = %s".encode(),
-        (phase, message, Phase.FOLLOWING),
+        f"UPDATE {place} SET {heartbeat}, phase = %s WHERE phase = %s".encode(), (message, phase, Phase.FOLLOWING)
     )
+    connection.execute(
+        f"UPDATE {place} SET {heartbeat}, warm = %s WHERE warm = %s".encode(),
+        (message, Warmth(phase.value), Warmth.FOLLOWING),
+    )
+
+
+def warmed(connection: psycopg.Connection, schema: str, made: Advance) -> Request:
+    """Record a round that brought changes to SQLite, where its position is; return what is asked of the follower.
+
+    Args:
+        connection: A connection in autocommit mode.
+        schema: The target schema.
+        made: What the round changed; ``position`` and ``rejected`` do not count.
+    """
+    row = connection.execute(
+        f"""
+        UPDATE {_place(schema)} SET
+            pending = 0, lag = %s, rate = %s, misfits = %s, heartbeat = now(),
+            rounds = rounds + 1, changes = changes + %s, rows = rows + %s
+        RETURNING request
+        """.encode(),
+        (made.lag, made.rate, list(made.misfits), made.changes, made.rows),
+    ).fetchone()
+    return Request(row[0]) if row else Request.STOP
 
 
 def set_proved(connection: psycopg.Connection, schema: str) -> None:
