@@ -40,7 +40,8 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
 def database(path: Path, rows: int) -> Path:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
-        connection.executemany("INSERT INTO t (v) VALUES (?)", ((f"value {number}",) for number in range(rows)))
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?)"
+        connection.execute(f"{numbers} INSERT INTO t (v) SELECT 'value ' || i FROM n", (rows,))
     connection.close()
     return path
 
@@ -59,20 +60,20 @@ def killed_after_two_files(source: Path) -> int:
 
 
 def test_an_export_that_was_killed_goes_on_with_the_missing_files(tmp_path: Path) -> None:
-    source = database(tmp_path / "a.db", 1_200_000)
+    source = database(tmp_path / "a.db", 1_000_000)
     kept = killed_after_two_files(source)
-    assert 2 <= kept < 5
+    assert 2 <= kept < 4
     first = Path("copy.partial/t.0001.jsonl.zst").stat().st_ino
     second = Path("copy.partial/t.0002.jsonl.zst")
     second.write_bytes(second.read_bytes()[:-1])
     assert export_data(source, "jsonl:copy").files_kept == kept - 1
     assert Path("copy/t.0001.jsonl.zst").stat().st_ino == first
     assert not Path("copy.partial").exists()
-    assert import_data("jsonl:copy", "b.db").rows == 1_200_000
+    assert import_data("jsonl:copy", "b.db").rows == 1_000_000
 
 
 def test_an_export_begins_anew_when_the_source_has_changed(tmp_path: Path) -> None:
-    source = database(tmp_path / "a.db", 1_200_000)
+    source = database(tmp_path / "a.db", 1_000_000)
     assert killed_after_two_files(source) >= 2
     with sqlite3.connect(source) as connection:
         connection.execute("UPDATE t SET v = 'other' WHERE id = 7")
@@ -110,10 +111,10 @@ def test_an_interrupted_import_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_an_error_that_keeps_what_is_finished(tmp_path: Path) -> None:
-    source = database(tmp_path / "a.db", 300_000)
+    source = database(tmp_path / "a.db", 30_000)
     limited = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
         "from exuvia.cli import main; main()"
     )
     command = [sys.executable, "-c", limited, "export", str(source), "jsonl:copy", "--jobs", "1", "--json"]
@@ -122,7 +123,7 @@ def test_a_full_disk_is_an_error_that_keeps_what_is_finished(tmp_path: Path) -> 
     assert json.loads(done.stderr)["error"]["code"] == "target.file"
     assert not Path("copy").exists()
     assert exuvia("export", source, "jsonl:copy", "-q").returncode == 0
-    assert import_data("jsonl:copy", "b.db").rows == 300_000
+    assert import_data("jsonl:copy", "b.db").rows == 30_000
 
 
 def test_output_is_a_table_or_one_json_document(tmp_path: Path) -> None:
