@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from exuvia import location
 from exuvia.errors import ConfigError
+from exuvia.guard.policy import Policy, parse_pattern
 from exuvia.location import Location
 from exuvia.move.plan import Style
 from exuvia.ops.advisor.thresholds import Thresholds
@@ -54,6 +55,18 @@ class Settings(BaseModel):
         advise_max_lock_waits: Advise to move beyond so many waits for the write lock an hour.
         advise_prepare_at: Advise to prepare from this share of a threshold on.
         advise_horizon_days: Advise to prepare when growth crosses a threshold within so many days.
+        guard_read: The tables that guarded SQL may read: ``schema.table``, ``schema.*``, ``!schema.table``.
+        guard_write: The tables whose rows it may change; empty switches writing off.
+        guard_ddl: The tables that it may make, alter and drop; empty switches that off.
+        guard_functions: Functions that it may call besides the built-in ones known to be safe: ``schema.name``.
+        guard_types: Types that it may cast to besides the built-in ones: ``schema.name``.
+        guard_schema: Where its names without a schema are looked for.
+        guard_roles: The beginning of the names of the roles that it runs as; None for the one that connects.
+        guard_allow_superuser: Run it even as a superuser.
+        guard_max_rows: Rows of one answer at most.
+        guard_max_bytes: Bytes of one answer at most.
+        guard_timeout: Seconds for one statement at most.
+        guard_lock_timeout: Seconds that a statement waits for a lock at most.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,6 +92,18 @@ class Settings(BaseModel):
     advise_max_lock_waits: float = Field(100, ge=0)
     advise_prepare_at: float = Field(0.5, gt=0, le=1)
     advise_horizon_days: float = Field(30, ge=0)
+    guard_read: tuple[str, ...] = ("public.*", "main.*")
+    guard_write: tuple[str, ...] = ()
+    guard_ddl: tuple[str, ...] = ()
+    guard_functions: tuple[str, ...] = ()
+    guard_types: tuple[str, ...] = ()
+    guard_schema: str = Field("public", min_length=1)
+    guard_roles: str | None = None
+    guard_allow_superuser: bool = False
+    guard_max_rows: int = Field(1_000, ge=1)
+    guard_max_bytes: int = Field(1_000_000, ge=1)
+    guard_timeout: float = Field(30, gt=0, le=86_400)
+    guard_lock_timeout: float = Field(2, gt=0, le=86_400)
 
     @field_validator("target")
     @classmethod
@@ -96,10 +121,21 @@ class Settings(BaseModel):
             raise ValueError("a schema's name has at most 63 bytes and does not begin with pg_")
         return name
 
-    @field_validator("include", "exclude", mode="before")
+    @field_validator(
+        *("include", "exclude", "guard_read", "guard_write", "guard_ddl", "guard_functions", "guard_types"),
+        mode="before",
+    )
     @classmethod
     def _split(cls, given: object) -> object:
         return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+
+    @field_validator("guard_read", "guard_write", "guard_ddl")
+    @classmethod
+    def _name_tables(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(parse_pattern(text)) for text in given)
+        except ConfigError as error:
+            raise ValueError(f"{error.message} {error.hint}") from None
 
     @field_validator("data_dir")
     @classmethod
@@ -122,6 +158,28 @@ class Settings(BaseModel):
             self.advise_max_lock_waits,
             self.advise_prepare_at,
             self.advise_horizon_days,
+        )
+
+    @property
+    def guard_policy(self) -> Policy:
+        """What guarded SQL may do."""
+        read, write, ddl = (
+            tuple(parse_pattern(text) for text in texts)
+            for texts in (self.guard_read, self.guard_write, self.guard_ddl)
+        )
+        return Policy(
+            read=read,
+            write=write,
+            ddl=ddl,
+            functions=frozenset(self.guard_functions),
+            types=frozenset(self.guard_types),
+            default_schema=self.guard_schema,
+            roles=self.guard_roles,
+            allow_superuser=self.guard_allow_superuser,
+            max_rows=self.guard_max_rows,
+            max_bytes=self.guard_max_bytes,
+            timeout_s=self.guard_timeout,
+            lock_timeout_s=self.guard_lock_timeout,
         )
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from exuvia.cli import advise, commands, live, moves, pg, portable
+from exuvia.cli import advise, commands, guard, live, moves, pg, portable
 from exuvia.cli.output import print_error
 from exuvia.errors import ExuviaError
 
@@ -32,6 +32,7 @@ _CODES = (
     (9, "a hook has failed"),
     (10, "advise --exit-code: prepare"),
     (11, "advise --exit-code: move now"),
+    (12, "the guard denies a statement"),
     (130, "interrupted"),
 )
 _CODES_HELP = "[bold]Exit codes[/bold]\n\n" + "\n\n".join(f"  {code:>3}  {meaning}" for code, meaning in _CODES)
@@ -57,6 +58,7 @@ app.command("export", epilog=portable.EXPORT_EXAMPLES)(portable.export_)
 app.command("import", epilog=portable.IMPORT_EXAMPLES)(portable.import_)
 app.add_typer(live.app, name="live")
 app.add_typer(pg.app, name="pg")
+app.add_typer(guard.app, name="guard")
 
 
 def _print_version(wanted: bool) -> None:

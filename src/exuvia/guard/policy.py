@@ -37,6 +37,9 @@ class TablePattern:
         return self.schema == schema and self.table in (None, table)
 
 
+SQLITE_MAIN: Final = TablePattern("main", None)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What is allowed. A level without tables is off, as write and ddl are unless tables are named for them.
@@ -57,7 +60,7 @@ class Policy:
         lock_timeout_s: Seconds to wait for a lock at most.
     """
 
-    read: tuple[TablePattern, ...] = (TablePattern("public", None), TablePattern("main", None))
+    read: tuple[TablePattern, ...] = (TablePattern("public", None), SQLITE_MAIN)
     write: tuple[TablePattern, ...] = ()
     ddl: tuple[TablePattern, ...] = ()
     functions: frozenset[str] = frozenset()

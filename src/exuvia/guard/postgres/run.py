@@ -121,7 +121,8 @@ def transaction(policy: Policy, level: Level) -> str:
     settings = _SESSION | {name: str(max(1, round(seconds * 1000))) for name, seconds in milliseconds.items()}
     lines: list[sql.Composable] = [
         sql.SQL("BEGIN READ ONLY" if level == "read" else "BEGIN READ WRITE"),
-        sql.SQL("SET LOCAL search_path = pg_catalog, {}, pg_temp").format(sql.Identifier(policy.default_schema)),
+        # pg_catalog is searched first where it is not listed, and tables are made in the first that is listed
+        sql.SQL("SET LOCAL search_path = {}, pg_temp").format(sql.Identifier(policy.default_schema)),
         *(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()),
     ]
     role = policy.role(level)

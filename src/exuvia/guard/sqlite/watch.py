@@ -110,7 +110,8 @@ class Watch:
             DeniedError: There is a new table that may not be made.
         """
         new = after.tables.keys() - self.facts.tables.keys()
-        if not all([self._table("ddl", name, None) for name in sorted(new) if after.tables[name] != "shadow"]):
+        allowed = [self._table("ddl", name, None) for name in sorted(new) if after.tables[name] != "shadow"]
+        if not all(allowed):
             self.verdict().require()
 
     def deny(self, code: str, reason: str, hint: str) -> None:
