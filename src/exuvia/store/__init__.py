@@ -6,7 +6,8 @@ is written once, as a generator of SQL statements (see ``exuvia.store.core``).
 
 from exuvia.store.core.listing import Page
 from exuvia.store.core.options import StoreOptions
+from exuvia.store.filters import Field, Filter, field
 from exuvia.store.memory import AsyncStore, Store
 from exuvia.store.opening import Opening, open_store
 
-__all__ = ["AsyncStore", "Opening", "Page", "Store", "StoreOptions", "open_store"]
+__all__ = ["AsyncStore", "Field", "Filter", "Opening", "Page", "Store", "StoreOptions", "field", "open_store"]

@@ -12,6 +12,7 @@ from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.shapes import Shape
 from exuvia.store.core.values import Json, checked_id, encode_json, new_id
 from exuvia.store.errors import NotFoundError
+from exuvia.store.filters import Filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,17 @@ class Projects(Subsystem[M]):
         return PROJECT.read(rows[0])
 
     @reading
-    def list(self, *, limit: int = 100, after: str | None = None) -> Operation[Page[Project]]:
+    def list(
+        self, *, filter: Filter | None = None, limit: int = 100, after: str | None = None
+    ) -> Operation[Page[Project]]:
         """List projects by id.
 
         Args:
+            filter: What ``data`` has to be like.
             limit: Rows a page, 1 to 1,000.
             after: The ``next`` of the page before.
         """
-        where = Where().equal("id", self.scope.project)
+        where = Where().equal("id", self.scope.project).json("data", filter, self.dialect)
         return (yield from Listing(PROJECT, "projects", where, (Key("id"),)).page(limit, after))
 
     @writing_once

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
@@ -11,10 +11,13 @@ from typing import Any, Final, Generic, TypeVar
 import orjson
 import xxhash
 
+from exuvia.store.core.dialect import Dialect
+from exuvia.store.core.json_conditions import condition
 from exuvia.store.core.requests import Operation, Statement, Value
 from exuvia.store.core.shapes import Shape
 from exuvia.store.core.values import checked_time, time_text
 from exuvia.store.errors import InvalidValueError, PageTokenError
+from exuvia.store.filters import Filter
 
 R = TypeVar("R")
 
@@ -85,6 +88,24 @@ class Where:
         """
         least = None if since is None else checked_time(since, what="since")
         return self.between(column, least, None if until is None else checked_time(until, what="until"))
+
+    def json(self, columns: str | Sequence[str], filter: Filter | None, dialect: Dialect) -> Where:
+        """Ask for what a JSON filter says.
+
+        Args:
+            columns: The list's JSON columns, as in its FROM; a filter's path begins with the bare name of one.
+            filter: The filter; None for no condition.
+            dialect: The engine's.
+
+        Raises:
+            InvalidValueError: The filter is none, names another column, or is too large.
+        """
+        if filter is None:
+            return self
+        named = (columns,) if isinstance(columns, str) else columns
+        known = {column.rpartition(".")[2]: column for column in named}
+        written, parameters = condition(filter, known, dialect, f"{self._name()}_")
+        return self.also(written, **parameters)
 
     def __str__(self) -> str:
         return " AND ".join(self._conditions) or "1 = 1"
