@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +22,11 @@ from exuvia import live
 from following import caught_up, connect, execute, follower, is_following, location, make, run, schemas, status, until
 
 _WRITER = "import sys\nfrom following import write_on\nwrite_on(sys.argv[1], int(sys.argv[2]), 100)"
+_WRITTEN = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+for sql in sys.argv[2:]: connection.execute(sql)
+"""
 _UNSEEN = """
 import apsw, sys
 connection = apsw.Connection(sys.argv[1])
@@ -283,6 +289,25 @@ def test_changes_that_no_trigger_saw_are_found_and_brought_over(source: Path, an
     unseen = ["UPDATE item SET stock = -7 WHERE id % 2", "DELETE FROM page WHERE views = 0"]
     subprocess.run([sys.executable, "-c", _UNSEEN, source, *unseen], check=True)
     assert json.loads(cut(source, any_url, "--json"))["repaired"] == ["item", "page"]
+    assert_moved(source, any_url)
+
+
+def test_tables_that_no_trigger_watches_are_copied_anew_where_they_changed(source: Path, any_url: str) -> None:
+    execute(
+        source,
+        "CREATE VIRTUAL TABLE found USING fts5(words)",
+        "INSERT INTO found VALUES ('some words')",
+        "CREATE TABLE odd (rowid TEXT, oid TEXT, _rowid_ TEXT)",
+        "INSERT INTO odd VALUES ('a', 'b', 'c'), ('a', 'b', 'c')",
+    )
+    caught_up(source, any_url)
+    execute(source, "INSERT INTO odd VALUES ('d', 'e', 'f')", "INSERT INTO found VALUES ('late')")
+    late = "INSERT INTO odd VALUES ('g', 'h', 'i')"
+    before = (
+        f'{sys.executable} -c "import sqlite3; c = sqlite3.connect(\'{source}\'); c.execute(\\"{late}\\"); c.commit()"'
+    )
+    done = json.loads(cut(source, any_url, "--json", "--before", before))
+    assert {one["table"]: one["rows_target"] for one in done["counts"]}["odd"] == 4
     assert_moved(source, any_url)
 
 

@@ -394,26 +394,48 @@ def test_a_change_log_whose_target_is_gone_can_be_taken_out(source: Path, any_ur
     assert schema_of(source) == before
 
 
-def test_tables_that_cannot_be_followed_are_refused_and_can_be_left_out(source: Path, any_url: str) -> None:
+def test_a_table_whose_keys_would_be_one_is_refused_and_can_be_left_out(source: Path, any_url: str) -> None:
     execute(
         source,
-        "CREATE VIRTUAL TABLE found USING fts5(words)",
-        "INSERT INTO found VALUES ('some words')",
         "CREATE TABLE keyed (id UUID PRIMARY KEY, n INTEGER) WITHOUT ROWID",
         "INSERT INTO keyed VALUES ('00000000-0000-4000-8000-0000000000AA', 1)",
     )
     before = schema_of(source)
     with pytest.raises(PlanError, match="'keyed' cannot be followed: it has no rowid"):
         caught_up(source, any_url)
-    wanted = PlanOptions(exclude=("keyed",), style="native")
-    with pytest.raises(PlanError, match="'found' cannot be followed: it is read from a virtual table"):
-        exuvia.live.start(source, any_url, options=LiveOptions(MoveOptions(wanted), catch_up=True))
     assert schema_of(source) == before
-    wanted = PlanOptions(exclude=("found", "keyed"), style="native")
+    wanted = PlanOptions(exclude=("keyed",), style="native")
     exuvia.live.start(source, any_url, options=LiveOptions(MoveOptions(wanted), catch_up=True))
     execute(source, "UPDATE token SET active = 1 - active", "DELETE FROM spot WHERE x = 3")
     exuvia.live.start(source, any_url, options=LiveOptions(MoveOptions(wanted), catch_up=True))
     assert compare(source, any_url).equal
+
+
+@pytest.mark.parametrize("module", ["fts5", "fts4"])
+def test_full_text_tables_with_texts_of_their_own_are_followed(tmp_path: Path, any_url: str, module: str) -> None:
+    path = tmp_path / "app.db"
+    execute(
+        path,
+        "PRAGMA journal_mode = WAL",
+        f"CREATE VIRTUAL TABLE found USING {module}(words, note)",
+        "INSERT INTO found(rowid, words, note) VALUES (5, 'some words', 'a'), (6, 'more words', 'b'), (7, 'x', NULL)",
+    )
+    before = schema_of(path)
+    caught_up(path, any_url)
+    execute(
+        path,
+        "UPDATE found SET words = 'other words' WHERE rowid = 5",
+        "UPDATE found SET rowid = 60 WHERE rowid = 6",
+        "DELETE FROM found WHERE rowid = 7",
+        "INSERT INTO found(words) VALUES ('late')",
+    )
+    caught_up(path, any_url)
+    assert status(any_url).changes > 0
+    assert compare(path, any_url).equal
+    execute(path, "DELETE FROM found", "INSERT INTO found(words) VALUES ('last')")
+    assert_equal(path, any_url)
+    stop(path, any_url)
+    assert schema_of(path) == before
 
 
 def test_a_round_inside_transactions_of_the_callers_is_undone_with_them(source: Path, any_url: str) -> None:

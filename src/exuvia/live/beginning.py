@@ -230,7 +230,10 @@ def refuse_other_move(connection: psycopg.Connection, schema_name: str) -> None:
 
 
 def _wanted(catalog: Catalog, options: PlanOptions) -> Catalog:
-    return replace(catalog, tables=tuple(one for one in catalog.tables if not is_excluded(one.name, options)))
+    tables, derived = (
+        tuple(one for one in found if not is_excluded(one.name, options)) for found in (catalog.tables, catalog.derived)
+    )
+    return replace(catalog, tables=tables, derived=derived)
 
 
 def _refuse(plan: Plan) -> None:

@@ -26,7 +26,7 @@ from exuvia.engines.sqlite.capture import schema as declarations
 from exuvia.engines.sqlite.capture.fence import fence
 from exuvia.engines.sqlite.capture.state import was_vacuumed
 from exuvia.engines.sqlite.capture.writer import SourceWriter
-from exuvia.engines.sqlite.order import quote
+from exuvia.engines.sqlite.order import from_clause
 from exuvia.engines.sqlite.sequences import largest
 from exuvia.errors import HookError, SourceError, TargetError
 from exuvia.live.cutover_report import Counted, CutoverReport
@@ -256,11 +256,12 @@ class _Cutover:
             raise _look_again(self.path)
         connection.execute(f"SET statement_timeout = {max(round(watch.left * 1000), 1)}".encode())
         with watch.step("drain"):
-            last = follower.round()
+            last = follower.last_round()
             rejected = follower.rejected()
             refuse_quarantine(rejected, self.options)
             _begin_reading(witness)
-            numbers = largest(locked, identities(follower.following))
+            with follower.source.moment() as snapshot:
+                numbers = largest(snapshot.connection, identities(follower.following))
         with watch.step("publish"):
             warm = Warmth.PAUSED if self.options.warm else Warmth.NONE
             state.change(connection, self._schema, phase=Phase.CUTTING, warm=warm, message="")
@@ -307,7 +308,7 @@ class _Cutover:
         with follower.source.moment() as snapshot:
             for table in follower.following.plan.tables:
                 name, target = table.source.name, table.target
-                here = snapshot.connection.execute(f"SELECT count(*) FROM main.{quote(name)}").fetchone()
+                here = snapshot.connection.execute(f"SELECT count(*) {from_clause(table.source)}").fetchone()
                 there = witness.execute(f"SELECT count(*) FROM {qualify(target.schema, target.name)}".encode())
                 row = there.fetchone()
                 rejected = switched.held.rejected.get(name, 0)

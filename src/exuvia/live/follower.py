@@ -23,17 +23,20 @@ from exuvia.engines.sqlite.chunks import cut
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import SourceError
 from exuvia.live.following import FollowedTable, Following, followed
-from exuvia.live.rounds import TableRound, Written
+from exuvia.live.rounds import TableRound, Written, source_digest
 from exuvia.live.source import LiveSource
 from exuvia.move.events import Listener
 from exuvia.move.lending import Lender
 from exuvia.move.plan import TablePlan
 from exuvia.move.results import Proof
 from exuvia.move.verify import Verifier, one_moment
+from exuvia.values.digest import Digest
+from exuvia.values.profile import Chunk
 
 PASSING = frozenset({"source.locked", "source.busy"})
 """The codes of errors of the source that may be gone at the next attempt."""
 
+_EVERY = Chunk(0, None, None, 0)
 _POLL = 0.05
 _WINDOW = 10.0
 
@@ -90,6 +93,7 @@ class Follower:
         self._asides = {
             table.name: Aside.of(connection, table.plan.target.schema, table.plan.quarantine) for table in self.tables
         }
+        self._copied: dict[str, Digest] = {}
         self._pace: deque[tuple[float, int]] = deque()
         self._fresh = time.monotonic()
         self._version = -1
@@ -118,6 +122,18 @@ class Follower:
         """
         with self._advanced(anew) as (made, _):
             return made
+
+    def last_round(self) -> Round | None:
+        """Make a round that also copies the tables anew which no trigger watches, where they hold something else now.
+
+        To see that, they are read. Arguments and errors as in ``round``.
+        """
+        return self.round(anew=self._stale())
+
+    @property
+    def unlogged(self) -> tuple[str, ...]:
+        """The tables that no trigger watches."""
+        return tuple(table.name for table in self.tables if table.unlogged)
 
     def rate(self) -> float:
         """Return how many changes were applied per second, over the last ten."""
@@ -175,6 +191,15 @@ class Follower:
                 if error.code not in PASSING:
                     raise
 
+    def _stale(self) -> list[str]:
+        tables = [table for table in self.tables if table.unlogged]
+        if not tables:
+            return []
+        with self.source.moment() as snapshot, snapshot.reader() as reader:
+            return [
+                table.name for table in tables if self._copied.get(table.name) != source_digest(reader, table, _EVERY)
+            ]
+
     @contextmanager
     def _advanced(
         self, anew: Collection[str] = (), apart: Snapshot | None = None
@@ -212,12 +237,13 @@ class Follower:
                 lag=now - fresh,
                 rate=self._rate(changes),
                 changes=changes,
-                rows=sum(one.rows for one in written),
+                rows=sum(one.rows.rows for one in written),
                 rejected=rejected,
                 misfits=tuple(sorted(misfits)),
             )
             request = state.advance(self.connection, self.schema, self.position, made)
         self.position, self.misfits = found.up_to, misfits
+        self._copied |= {table.name: one.rows for table, one in zip(changed, written, strict=True) if table.unlogged}
         copied = tuple(table.name for table in whole)
         return Round(made.position, changes, made.rows, rejected, time.monotonic() - fresh, made.rate, copied, request)
 

@@ -13,7 +13,7 @@ from exuvia.catalog.names import fit, quote
 from exuvia.catalog.target import TargetColumn, TargetIndex, TargetIndexPart
 from exuvia.catalog.types import Base, SqlType
 from exuvia.engines.postgres.live.keys import KeyedTable
-from exuvia.engines.sqlite.capture.plan import CapturedTable
+from exuvia.engines.sqlite.capture.plan import CapturedTable, Seek
 from exuvia.errors import PlanError
 from exuvia.move.plan import ColumnPlan, ObjectPlan, Plan, TablePlan
 from exuvia.move.planner import PlanOptions, TargetAbilities
@@ -91,6 +91,11 @@ class FollowedTable:
         return self.plan.source.name
 
     @property
+    def unlogged(self) -> bool:
+        """Whether it takes no triggers, so that it can only be copied as a whole."""
+        return not self.captured.key
+
+    @property
     def key_columns(self) -> tuple[ColumnPlan, ...]:
         """The columns of the key."""
         return tuple(self.plan.columns[one] for one in self.key)
@@ -158,15 +163,13 @@ def keyless(plan: Plan, captured: Sequence[CapturedTable]) -> frozenset[str]:
     left out of the plan, or of a type in which two keys can be one value.
 
     Raises:
-        PlanError: ``live_key``: such a table has no rowid; ``live_table``: a table has no change log at all.
+        PlanError: ``live_key``: such a table has no rowid.
     """
     logged = {table.name: table for table in captured}
     found = set()
     for table in plan.tables:
         name = table.source.name
-        if name not in logged:
-            raise _unlogged(table)
-        if not logged[name].hidden_rowid and not _is_usable(table, logged[name]):
+        if name in logged and not logged[name].hidden_rowid and not _is_usable(table, logged[name]):
             if logged[name].rowid is None:
                 raise _unusable(table, logged[name])
             found.add(name)
@@ -182,13 +185,13 @@ def shaped(plan: Plan, captured: Sequence[CapturedTable]) -> Plan:
         captured: What is logged.
     """
     logged = {table.name: table for table in captured}
-    return replace(plan, tables=tuple(_shaped(table, logged[table.source.name]) for table in plan.tables))
+    return replace(plan, tables=tuple(_shaped(table, logged.get(table.source.name)) for table in plan.tables))
 
 
 def followed(staged: Sequence[TablePlan], captured: Sequence[CapturedTable]) -> tuple[FollowedTable, ...]:
     """Return the followed tables, from the staged ones and what the change log says of them."""
     logged = {table.name: table for table in captured}
-    return tuple(_followed(table, logged[table.source.name]) for table in staged if table.source.name in logged)
+    return tuple(_followed(table, logged.get(table.source.name) or _unlogged(table.source.name)) for table in staged)
 
 
 def stripped(plan: Plan) -> Plan:
@@ -211,9 +214,15 @@ def _followed(table: TablePlan, logged: CapturedTable) -> FollowedTable:
     return FollowedTable(logged, replace(table, columns=columns), key, classes)
 
 
-def _shaped(table: TablePlan, logged: CapturedTable) -> TablePlan:
+def _unlogged(name: str) -> CapturedTable:
+    return CapturedTable(0, name, (), False, Seek.SCAN, None)
+
+
+def _shaped(table: TablePlan, logged: CapturedTable | None) -> TablePlan:
     target = replace(table.target, foreign_keys=(), checks=())
     table = replace(table, target=target)
+    if logged is None:
+        return table
     if logged.hidden_rowid:
         return _with_rowid(table, logged.key[0].name)
     names = {column.source.name: column.target.name for column in table.columns}
@@ -263,16 +272,6 @@ def _is_usable(table: TablePlan, logged: CapturedTable) -> bool:
 def _is_exact(column: ColumnPlan) -> bool:
     base = column.rule.type.base
     return base in _EXACT and _fitting(column) == _CLASS_OF.get(base, _TEXT) and column.on_misfit == "quarantine"
-
-
-def _unlogged(table: TablePlan) -> PlanError:
-    name = table.source.name
-    what = "it is read from a virtual table, which takes no triggers" if table.source.query else "it takes no triggers"
-    return PlanError(
-        f"The changes of {name!r} cannot be followed: {what}.",
-        hint=f"Leave it out (--exclude {name!r}), or move the file while nobody writes it: exuvia migrate.",
-        code="live_table",
-    )
 
 
 def _unusable(table: TablePlan, logged: CapturedTable) -> PlanError:

@@ -66,7 +66,9 @@ class Preparation:
         follower = self.follower
         refuse_conflicts(follower.connection, [follower.following.plan], replace_existing=False)
         self.tell("catching up")
-        follower.round()
+        follower.last_round()
+        if follower.unlogged:
+            self.tell(f"{', '.join(follower.unlogged)}: no trigger can watch it, so it is read as a whole in the pause")
         refuse_quarantine(follower.rejected(), self.options)
         self._rehearse()
         proof, repaired = self._prove() if self.options.proof else (None, ())

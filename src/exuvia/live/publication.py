@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
+from exuvia.catalog.model import Table
 from exuvia.catalog.target import TargetTable
 from exuvia.engines.postgres import ddl
 from exuvia.engines.postgres.capture.install import install
@@ -126,10 +127,10 @@ class Publication:
             self.connection.execute("; ".join(statements).encode())
 
 
-def identities(following: Following) -> list[tuple[str, str]]:
+def identities(following: Following) -> list[tuple[Table, str]]:
     """Return source table and column of the columns whose numbers a sequence goes on with."""
     return [
-        (table.source.name, column.source.name)
+        (table.source, column.source.name)
         for table in following.plan.tables
         for column in table.columns
         if column.target.identity

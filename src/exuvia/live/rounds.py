@@ -30,9 +30,9 @@ from exuvia.values.profile import Chunk, KeyValue
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a round did to one table: rows that it wrote, and columns whose values did not fit."""
+    """What a round did to one table: the rows that it wrote, and columns whose values did not fit."""
 
-    rows: int
+    rows: Digest
     misfits: frozenset[str]
 
 
@@ -71,7 +71,7 @@ class TableRound:
         back = self._read_back()
         if back != sent:
             raise _differs(self.table, sent, back)
-        return Written(sent.rows, frozenset(f"{self.table.name}.{one.column}" for one in rejected if one.column))
+        return Written(sent, frozenset(f"{self.table.name}.{one.column}" for one in rejected if one.column))
 
     @property
     def _chunk(self) -> Chunk:
@@ -153,6 +153,16 @@ class TableRound:
     def _key_texts(self, cells: Mapping[str, Cells]) -> Iterator[str]:
         columns = [_values(cells[column.name]) for column in self.table.captured.key]
         return (_key_text([json_value(value) for value in row]) for row in zip(*columns, strict=True))
+
+
+def source_digest(reader: Reader, table: FollowedTable, chunk: Chunk) -> Digest:
+    """Return the digest of the rows that a table has in the source, those that do not fit apart."""
+    columns, total, start = table.plan.columns, empty(len(table.plan.columns)), 0
+    for cells in reader.batches(table.plan.source, chunk, column_reads(columns)):
+        rows = table.rows(cells, start)
+        start += rows.read
+        total += digest(comparable(columns, rows.arrays), rows.length)
+    return total
 
 
 def key_of(table: FollowedTable, name: str, values: Mapping[str, object]) -> str:

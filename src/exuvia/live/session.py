@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -265,7 +265,8 @@ class _Session:
             return self._keep_warm(connection, found)
         with LiveSource(self.path, found.move_id) as source:
             follower = Follower(connection, source, found)
-            self._tell(phase=Phase.FOLLOWING, rejected=found.rejected, misfits=found.misfits)
+            said = _unwatched(follower.unlogged)
+            self._tell(phase=Phase.FOLLOWING, rejected=found.rejected, misfits=found.misfits, message=said)
             goal = follower.position + source.pending(follower.position)
             while True:
                 try:
@@ -387,6 +388,10 @@ def _followed(connection: psycopg.Connection, schema: str) -> TargetError | None
         hint="See how far it is: exuvia live status. To end it: exuvia live stop.",
         code="busy",
     )
+
+
+def _unwatched(tables: Sequence[str]) -> str:
+    return f"No trigger can watch {', '.join(tables)}: copied anew before and in the cut-over." if tables else ""
 
 
 def _may_pass(error: BaseException, attempt: int) -> bool:

@@ -112,21 +112,30 @@ def _value(tokens: Sequence[Token]) -> str:
     return " ".join(token.value for token in tokens)
 
 
+def keeper(table: VirtualTable) -> tuple[str, str] | None:
+    """Return the shadow table that keeps a full-text table's own texts, and its column for the rowid; None without."""
+    found = full_text(table)
+    shadow = next((name for name in table.shadows if fold(name) == fold(f"{table.name}_content")), None)
+    if found.content is not None or shadow is None:
+        return None
+    return shadow, "id" if found.module == "fts5" else "docid"
+
+
 def derived(table: VirtualTable) -> Table | None:
     """Return a full-text table's own rows as an ordinary table, read from the shadow table that keeps them.
 
     None where it keeps no text, or only in a form of the application's own. The rowid is the column ``rowid``, or
     ``docid`` where a column of the table has that name.
     """
-    found = full_text(table)
-    shadow = next((name for name in table.shadows if fold(name) == fold(f"{table.name}_content")), None)
-    if found.content is not None or found.compressed or shadow is None:
+    found, kept = full_text(table), keeper(table)
+    if kept is None or found.compressed:
         return None
+    shadow, key = kept
     rowid = "docid" if "rowid" in map(fold, found.columns) else "rowid"
     if found.module == "fts5":
-        stored = ["id", *(f"c{number}" for number in range(len(found.columns)))]
+        stored = [key, *(f"c{number}" for number in range(len(found.columns)))]
     else:
-        stored = ["docid", *(f"c{number}{name}" for number, name in enumerate(found.columns))]
+        stored = [key, *(f"c{number}{name}" for number, name in enumerate(found.columns))]
     names = [rowid, *found.columns]
     if found.language:
         stored.append("langid")

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 import apsw
 
-from exuvia.engines.sqlite.order import quote
+from exuvia.catalog.model import Table
+from exuvia.engines.sqlite.order import from_clause, quote
 
 
-def largest(connection: apsw.Connection, columns: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+def largest(connection: apsw.Connection, columns: Iterable[tuple[Table, str]]) -> dict[tuple[str, str], int]:
     """Return the largest integer of each column, or 0, and for AUTOINCREMENT tables what was ever given out.
 
     Args:
@@ -22,9 +23,9 @@ def largest(connection: apsw.Connection, columns: Iterable[tuple[str, str]]) -> 
     given = _given_out(connection)
     found = {}
     for table, column in columns:
-        row = connection.execute(f"SELECT max({quote(column)}) FROM main.{quote(table)}").fetchone()
+        row = connection.execute(f"SELECT max({quote(column)}) {from_clause(table)}").fetchone()
         value = row[0] if row and isinstance(row[0], int) else 0
-        found[table, column] = max(value, given.get(table, 0), 0)
+        found[table.name, column] = max(value, given.get(table.name, 0), 0)
     return found
 
 

@@ -5,6 +5,8 @@
 about itself, ``schema`` tells what happened to the file's definitions, ``fence`` keeps writers out, and ``own`` tells
 exuvia's objects from others.
 
+The texts of a full-text table are watched where FTS keeps them. Other virtual tables have no triggers.
+
 Triggers see every row that SQL changes, with four exceptions: a write of a connection that has triggers switched off,
 incremental BLOB I/O (sqlite3_blob_write), a file that is replaced or restored as a whole, and a row whose AFTER
 trigger the application has made later, or as a TEMP trigger, and which ends in RAISE(IGNORE) or RAISE(FAIL). A

@@ -23,7 +23,8 @@ from exuvia.errors import SourceError
 def install(path: Path, plan: CapturePlan, move_id: str, *, timeout: float = 5.0) -> Installed:
     """Make the log and its triggers, all in one transaction; writers go on.
 
-    Every table is tried by EXPLAIN before and after: one that could be written before can be written afterwards.
+    Every table is tried by EXPLAIN before and after: one that could be written before can be written afterwards. A
+    full-text table that takes no trigger is left alone, and not among the installed ones.
 
     Args:
         path: The database, in WAL mode: in the others a reader makes writers wait.
@@ -42,10 +43,17 @@ def install(path: Path, plan: CapturePlan, move_id: str, *, timeout: float = 5.0
         before = {table.name: _refusals(connection, table) for table in plan.tables}
         for statement in log_definitions(plan.key_columns):
             connection.execute(statement)
-        unwatched = [*plan.unwatched]
+        tables, unwatched = [], [*plan.unwatched]
         for table in plan.tables:
-            unwatched += _add(connection, table, before[table.name], writer.label)
-        installed = Installed(move_id, plan.tables, tuple(unwatched))
+            try:
+                unwatched += _add(connection, table, before[table.name], writer.label)
+            except SourceError as error:
+                if not table.stored:
+                    raise
+                unwatched.append(Uncaptured(table.name, error.message))
+            else:
+                tables.append(table)
+        installed = Installed(move_id, tuple(tables), tuple(unwatched))
         state.write(connection, installed)
         state.put(connection, "pruned", 0)
         return installed
@@ -196,7 +204,7 @@ class _Writes:
 def _refusals(connection: apsw.Connection, table: CapturedTable) -> list[str]:
     """Why SQLite cannot compile writes to a table."""
     found = []
-    writes = _Writes(f"main.{quote(table.name)}", quote(table.key[0].name))
+    writes = _Writes(f"main.{quote(table.place)}", quote(table.key[0].logged))
     for statement in writes.statements():
         try:
             connection.execute(f"EXPLAIN {statement}").fetchall()

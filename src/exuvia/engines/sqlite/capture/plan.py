@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from exuvia.catalog.model import Affinity, Catalog, Column, Index, IndexPart, Table
 from exuvia.catalog.names import fold
+from exuvia.engines.sqlite import fulltext
 from exuvia.engines.sqlite.order import quote
 from exuvia.engines.sqlite.tokens import tokenize
 from exuvia.values.cells import StorageClass
@@ -43,6 +44,7 @@ class KeyColumn:
             1.0 in a column without affinity.
         nullable: Whether it can be NULL.
         integer: Whether every value is an INTEGER, as the rowid's are.
+        stored: What the table with the triggers calls it, where that is another one.
     """
 
     name: str
@@ -50,6 +52,12 @@ class KeyColumn:
     exact: bool = True
     nullable: bool = False
     integer: bool = False
+    stored: str = ""
+
+    @property
+    def logged(self) -> str:
+        """The column by which triggers name it."""
+        return self.stored or self.name
 
     @property
     def classes(self) -> frozenset[StorageClass]:
@@ -90,6 +98,7 @@ class CapturedTable:
         seek: How rows are found by key.
         rowid: A name of the rowid, None without one.
         uniques: The sets by which REPLACE can delete a row of another key.
+        stored: The table that keeps its rows and has the triggers, where it is a full-text table.
     """
 
     number: int
@@ -99,6 +108,12 @@ class CapturedTable:
     seek: Seek
     rowid: str | None
     uniques: tuple[UniqueSet, ...] = ()
+    stored: str = ""
+
+    @property
+    def place(self) -> str:
+        """The table that has the triggers."""
+        return self.stored or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +143,22 @@ def plan_capture(catalog: Catalog, *, by_rowid: Collection[str] = ()) -> Capture
     """Decide what is logged of each table.
 
     The key is the primary key; of a table without one, the rowid. A primary key that may hold NULL is a key all the
-    same: rows are re-read by it as a group, so it need not be unique.
+    same: rows are re-read by it as a group, so it need not be unique. Virtual tables take no triggers, but the table
+    where a full-text table keeps its own texts does: FTS writes it by SQL.
 
     Args:
         catalog: The database, as ``inspect`` describes it.
         by_rowid: Tables to log by rowid although they have a primary key, because the target will not have it.
     """
     captured: list[CapturedTable] = []
-    refused = [
-        Uncaptured(virtual.name, f"a virtual table ({virtual.module}) takes no triggers")
-        for virtual in catalog.virtual_tables
-    ]
+    refused: list[Uncaptured] = []
+    rows = {table.name: table for table in catalog.derived}
+    for virtual in catalog.virtual_tables:
+        texts = fulltext.keeper(virtual) if fulltext.is_full_text(virtual) else None
+        if texts is not None and virtual.name in rows:
+            captured.append(_full_text(len(captured) + 1, rows[virtual.name], *texts))
+        else:
+            refused.append(Uncaptured(virtual.name, f"a virtual table ({virtual.module}) takes no triggers"))
     refused += [Uncaptured(item.name, item.reason) for item in catalog.unreadable if item.kind == "table"]
     for table in catalog.tables:
         try:
@@ -172,6 +192,11 @@ def _captured(number: int, table: Table, *, rowid_only: bool) -> CapturedTable:
         raise ValueError("it has no primary key, and its columns take every name of the rowid")
     key = (KeyColumn(rowid, integer=True),)
     return CapturedTable(number, table.name, key, True, Seek.ROWID, rowid, _uniques(table, key))
+
+
+def _full_text(number: int, table: Table, kept_in: str, stored: str) -> CapturedTable:
+    key = KeyColumn(table.rowid_column or "", integer=True, stored=stored)
+    return CapturedTable(number, table.name, (key,), False, Seek.ROWID, None, stored=kept_in)
 
 
 def _key_column(table: Table, name: str, collation: str) -> KeyColumn:

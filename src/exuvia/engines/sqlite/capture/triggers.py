@@ -81,7 +81,7 @@ def _trigger(
     name = quote(f"{PREFIX}{table.number}_{kind}")
     when = f" WHEN {condition}" if condition else ""
     body = " ".join(f"{statement};" for statement in statements)
-    return name, f"CREATE TRIGGER {name} {event} ON {quote(table.name)}{when} BEGIN {MARK} {body} END"
+    return name, f"CREATE TRIGGER {name} {event} ON {quote(table.place)}{when} BEGIN {MARK} {body} END"
 
 
 def _insert(table: CapturedTable) -> str:
@@ -89,7 +89,7 @@ def _insert(table: CapturedTable) -> str:
 
 
 def _values(table: CapturedTable, row: str) -> str:
-    values = ", ".join(f"{row}.{quote(column.name)}" for column in table.key)
+    values = ", ".join(f"{row}.{quote(column.logged)}" for column in table.key)
     return f"{_insert(table)} VALUES ({table.number}, {values})"
 
 
@@ -103,8 +103,8 @@ def _conflicting(table: CapturedTable, unique: UniqueSet, *, besides_old: bool =
         equal.append(_of_new(table, unique, f"({unique.where})"))
     if besides_old and all(column.exact for column in table.key):
         equal.append(f"({_differs(table, '', 'OLD.')})")
-    keys = ", ".join(quote(column.name) for column in table.key)
-    return f"{_insert(table)} SELECT {table.number}, {keys} FROM {quote(table.name)} WHERE {balanced(equal, 'AND')}"
+    keys = ", ".join(quote(column.logged) for column in table.key)
+    return f"{_insert(table)} SELECT {table.number}, {keys} FROM {quote(table.place)} WHERE {balanced(equal, 'AND')}"
 
 
 def _of_new(table: CapturedTable, unique: UniqueSet, sql: str) -> str:
@@ -115,7 +115,7 @@ def _of_new(table: CapturedTable, unique: UniqueSet, sql: str) -> str:
     if not unique.inputs:
         return sql
     columns = ", ".join(f"NEW.{quote(name)} AS {quote(name)}" for name in unique.inputs)
-    return f"(SELECT {sql} FROM (SELECT {columns}) AS {quote(table.name)})"
+    return f"(SELECT {sql} FROM (SELECT {columns}) AS {quote(table.place)})"
 
 
 def _rekeyed(table: CapturedTable) -> str:
@@ -125,14 +125,14 @@ def _rekeyed(table: CapturedTable) -> str:
 
 def _differs(table: CapturedTable, left: str, right: str) -> str:
     terms = [
-        f"{left}{name} COLLATE BINARY IS NOT {right}{name}" for name in (quote(column.name) for column in table.key)
+        f"{left}{name} COLLATE BINARY IS NOT {right}{name}" for name in (quote(column.logged) for column in table.key)
     ]
     return balanced(terms, "OR")
 
 
 def _assigning(table: CapturedTable) -> tuple[str, ...]:
     """The names by which an UPDATE assigns to the key."""
-    own = tuple(column.name for column in table.key)
+    own = tuple(column.logged for column in table.key)
     return (*own, *ROWID_NAMES) if table.seek is Seek.ROWID else own
 
 
