@@ -303,9 +303,7 @@ def test_tables_that_no_trigger_watches_are_copied_anew_where_they_changed(sourc
     caught_up(source, any_url)
     execute(source, "INSERT INTO odd VALUES ('d', 'e', 'f')", "INSERT INTO found VALUES ('late')")
     late = "INSERT INTO odd VALUES ('g', 'h', 'i')"
-    before = (
-        f'{sys.executable} -c "import sqlite3; c = sqlite3.connect(\'{source}\'); c.execute(\\"{late}\\"); c.commit()"'
-    )
+    before = shlex.join([sys.executable, "-c", _WRITTEN, str(source), late])
     done = json.loads(cut(source, any_url, "--json", "--before", before))
     assert {one["table"]: one["rows_target"] for one in done["counts"]}["odd"] == 4
     assert_moved(source, any_url)
