@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exuvia.cli import cutover, rollback
+from exuvia.cli import cutover, live_verify, rollback
 from exuvia.cli.commands import Destination, Fold, NaiveTimeOption, PlanFile, Schema, StyleOption
+from exuvia.cli.live_screen import described, prometheus_text, shown, status_json, watch_on
 from exuvia.cli.options import Debug, Exclude, Include, Jobs, Json, Quiet, Source, examples
 
 if TYPE_CHECKING:
-    from exuvia.live import Ended, LiveEvent, Status
-
-_LINE_EVERY = 10.0  # seconds between lines where there is no terminal
-_SHOW_EVERY = 0.5
-_WATCH_EVERY = 1.0
+    from exuvia.live import Ended, LiveEvent
 
 JsonLines = Annotated[
     bool, typer.Option("--json", help="Print one JSON object per line and second on stdout, errors on stderr.")
@@ -49,6 +42,8 @@ STOP_EXAMPLES = examples(
     [
         ("End it, and remove every trace from both sides", "exuvia live stop app.db postgresql://me@host/app"),
         ("Take the change log out of a file whose target is gone", "exuvia live stop app.db --source-only"),
+        ("After a cut-over: PostgreSQL it is; the file can be written, too", "exuvia live stop app.db --lift-fence"),
+        ("After a roll-back: SQLite it is; no table stays behind", "exuvia live stop app.db --drop-tables"),
     ]
 )
 
@@ -125,7 +120,7 @@ def start(
     )
     options = LiveOptions(move, restart=restart, set_wal=set_wal, catch_up=catch_up)
     go_on = "Nothing is lost: the same command goes on. To end the move and remove its traces: exuvia live stop."
-    with interruptible(go_on), _shown(json=json, quiet=quiet) as show, ExitStack() as copying:
+    with interruptible(go_on), shown(json=json, quiet=quiet) as show, ExitStack() as copying:
         listener = copying.enter_context(progress(hidden=json or quiet))
 
         def hear(event: LiveEvent) -> None:
@@ -165,12 +160,12 @@ def status(
     target = load(target=destination).target_location
     if json or prometheus:
         found = look(target, schema)
-        typer.echo(_json(found) if json else _prometheus(found), nl=False)
+        typer.echo(status_json(found) if json else prometheus_text(found), nl=False)
         return
     if watch:
-        _watch(lambda: look(target, schema))
+        watch_on(lambda: look(target, schema))
         return
-    typer.echo(_described(look(target, schema)))
+    typer.echo(described(look(target, schema)))
 
 
 @app.command("pause", epilog=PAUSE_EXAMPLES)
@@ -238,172 +233,6 @@ def stop(
         typer.echo(said)
 
 
+app.command("verify", epilog=live_verify.EXAMPLES)(live_verify.verify)
 app.command("cutover", epilog=cutover.EXAMPLES)(cutover.cutover)
 app.command("rollback", epilog=rollback.EXAMPLES)(rollback.rollback)
-
-
-@contextmanager
-def _shown(*, json: bool, quiet: bool) -> Iterator[Callable[[LiveEvent], None]]:
-    """Give a listener that shows where following stands."""
-    if json:
-        yield _Lines(_WATCH_EVERY, _json_line).hear
-    elif quiet:
-        yield lambda _: None
-    elif sys.stderr.isatty():
-        line = _Rewritten()
-        try:
-            yield line.hear
-        finally:
-            line.end()
-    else:
-        yield _Lines(_LINE_EVERY, lambda event: sys.stderr.write(_line(event) + "\n")).hear
-
-
-class _Lines:
-    """A line now and then, and for each message and change of phase."""
-
-    def __init__(self, every: float, write: Callable[[LiveEvent], object]) -> None:
-        self._every, self._write = every, write
-        self._last = 0.0
-        self._phase = ""
-
-    def hear(self, event: LiveEvent) -> None:
-        """Take an event in."""
-        now = time.monotonic()
-        if now - self._last < self._every and not event.message and event.phase == self._phase:
-            return
-        self._last, self._phase = now, event.phase
-        self._write(event)
-
-
-class _Rewritten:
-    """One line on a terminal that is written over and over."""
-
-    def __init__(self) -> None:
-        self._last = 0.0
-        self._shown = False
-
-    def hear(self, event: LiveEvent) -> None:
-        """Take an event in."""
-        now = time.monotonic()
-        if event.message:
-            self.end()
-            sys.stderr.write(f"{event.message}\n")
-        elif event.phase != "copying" and now - self._last >= _SHOW_EVERY:
-            self._last = now
-            self._shown = True
-            sys.stderr.write(f"\r\x1b[2K{_line(event)}")
-            sys.stderr.flush()
-
-    def end(self) -> None:
-        """Leave the line as it is."""
-        if self._shown:
-            sys.stderr.write("\n")
-            self._shown = False
-
-
-def _line(event: LiveEvent) -> str:
-    if event.phase == "copying":
-        return event.message or "Copying"
-    is_back = event.direction == "sqlite" and event.phase != "paused"
-    parts = [
-        "Keeping SQLite up to date" if is_back else event.phase.value.capitalize(),
-        f"{event.pending:,} changes behind ({event.lag:.1f} s)",
-        f"{event.rate:,.0f} changes/s",
-        f"{event.rounds:,} rounds, {event.changes:,} changes",
-    ]
-    if event.rejected:
-        parts.append(f"{event.rejected:,} rows in quarantine")
-    if event.misfits:
-        what = "inexact in SQLite" if event.direction == "sqlite" else "needs a wider type"
-        parts.append(f"{what}: {', '.join(event.misfits)}")
-    return f"{event.message} " * bool(event.message) + "  ".join(parts)
-
-
-def _json_line(event: LiveEvent) -> None:
-    import orjson
-
-    sys.stdout.write(orjson.dumps(asdict(event)).decode() + "\n")
-    sys.stdout.flush()
-
-
-def _watch(look: Callable[[], tuple[Status, ...]]) -> None:
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
-    try:
-        with Live(console=Console(), auto_refresh=False) as screen:
-            while True:
-                screen.update(Text(_described(look())), refresh=True)
-                time.sleep(_WATCH_EVERY)
-    except KeyboardInterrupt:
-        return
-
-
-def _described(found: tuple[Status, ...]) -> str:
-    return "\n\n".join(map(_paragraph, found)) or "Nothing is moved live."
-
-
-def _paragraph(one: Status) -> str:
-    process = f"process {one.pid} on {one.host}"
-    running = process if one.running else f"no process; the last was {process}"
-    warm = f", SQLite's way: {one.warm}" if one.warm else ""
-    lines = [
-        f"{one.source} into schema {one.schema}: {one.phase}{warm} ({running})",
-        f"  behind        {one.pending:,} changes, {one.lag:.1f} s",
-        f"  rate          {one.rate:,.0f} changes/s" + _left(one),
-        f"  since begun   {one.begun:%Y-%m-%d %H:%M:%S} UTC: {one.rounds:,} rounds, {one.changes:,} changes,"
-        f" {one.rows:,} rows written",
-        f"  last sign     {one.heartbeat:.0f} s ago",
-        "  compared      " + (f"every value, {one.proved:.0f} s ago" if one.proved is not None else "not yet"),
-    ]
-    if one.rejected:
-        lines.append(f"  quarantine    {one.rejected:,} rows")
-    if one.misfits:
-        columns = ", ".join(one.misfits)
-        is_back = one.direction == "sqlite"
-        lines.append(f"  inexact       in SQLite: {columns}" if is_back else f"  wider type    needed by {columns}")
-    if one.message:
-        lines.append(f"  stopped       {one.message}")
-    return "\n".join(lines)
-
-
-def _left(one: Status) -> str:
-    return f", caught up in {one.remaining:.0f} s" if one.remaining else ""
-
-
-def _json(found: tuple[Status, ...]) -> str:
-    import orjson
-
-    return orjson.dumps([asdict(one) for one in found], option=orjson.OPT_INDENT_2).decode() + "\n"
-
-
-_METRICS = (
-    ("running", "gauge", "Whether a process carries the live move on."),
-    ("pending", "gauge", "Changes that are logged and not in the target yet."),
-    ("lag", "gauge", "Seconds that the target is behind."),
-    ("rate", "gauge", "Changes applied per second."),
-    ("rounds", "counter", "Rounds that were committed."),
-    ("changes", "counter", "Changes that were applied."),
-    ("rows", "counter", "Rows that were written."),
-    ("rejected", "gauge", "Rows in quarantine."),
-    ("heartbeat", "gauge", "Seconds since the follower last gave a sign."),
-)
-_UNITS = {"lag": "_seconds", "heartbeat": "_age_seconds", "rate": "_changes_per_second"}
-
-
-def _prometheus(found: tuple[Status, ...]) -> str:
-    """The text format of https://prometheus.io/docs/instrumenting/exposition_formats/."""
-    lines = []
-    for name, kind, text in _METRICS:
-        metric = f"exuvia_live_{name}{_UNITS.get(name, '')}{'_total' if kind == 'counter' else ''}"
-        lines += [f"# HELP {metric} {text}", f"# TYPE {metric} {kind}"]
-        for one in found:
-            labels = f'source="{_label(one.source)}",schema="{_label(one.schema)}",phase="{one.phase}"'
-            lines.append(f"{metric}{{{labels}}} {float(getattr(one, name)):g}")
-    return "\n".join(lines) + "\n"
-
-
-def _label(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -11,8 +11,10 @@ from exuvia.live.cutting_over import cutover
 from exuvia.live.options import CutoverOptions, LiveEvent, LiveOptions, RollbackOptions
 from exuvia.live.rolling_back import rollback
 from exuvia.live.session import Ended, start
+from exuvia.live.verifying import Compared, verify
 
 __all__ = [
+    "Compared",
     "CutoverOptions",
     "CutoverReport",
     "Ended",
@@ -29,4 +31,5 @@ __all__ = [
     "start",
     "status",
     "stop",
+    "verify",
 ]

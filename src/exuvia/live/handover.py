@@ -18,8 +18,8 @@ from exuvia.engines.postgres.capture import state as capture
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.state import Phase, Request, State, Warmth
 from exuvia.engines.sqlite.capture.install import installed, remove
-from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.engines.sqlite.sequences import largest
+from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import TargetError
 from exuvia.live.following import Following
 from exuvia.live.publication import Publication, identities
@@ -118,8 +118,8 @@ def settle(connection: psycopg.Connection, path: Path, found: State) -> State:
 
 def _publish(connection: psycopg.Connection, path: Path, found: State) -> None:
     following = Following.from_json(found.plan)
-    with SourceWriter(path) as writer:
-        numbers = largest(writer.connection, identities(following))
+    with Snapshot.open(path, readers=1) as snapshot:
+        numbers = largest(snapshot.connection, identities(following))
     reverse = found.move_id if found.warm is not Warmth.NONE else ""
     with connection.transaction():
         Publication(connection, found.schema, following, reverse).run(numbers)

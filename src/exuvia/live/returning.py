@@ -73,9 +73,9 @@ class Return:
             TargetError: ``live_cold``: a table is not kept up to date; ``inexact``; SQLite does not take a row.
             VerifyError: The two sides differ.
         """
-        self._refuse_cold()
         self.tell("catching up")
         known = {*self.found.misfits, *named(self.warm.round())}
+        self._refuse_cold()
         aside = quarantined(self.connection, self.found)
         search = {name: why for name, why in self.warm.refresh_search() if why}
         if self.options.proof:
