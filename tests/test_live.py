@@ -463,6 +463,6 @@ def test_status_for_programs(source: Path, any_url: str) -> None:
     assert (found["source"], found["phase"], found["running"]) == (str(source), "paused", False)
     assert found["pending"] > 0
     metrics = run("live", "status", any_url, "--prometheus")
-    labels = f'source="{source}",schema="public",phase="paused"'
+    labels = f'source="{source}",schema="public",phase="paused",direction="postgresql"'
     assert f"exuvia_live_pending{{{labels}}} {found['pending']}" in metrics.splitlines()
     assert "# TYPE exuvia_live_changes_total counter" in metrics
