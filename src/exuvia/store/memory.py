@@ -12,6 +12,7 @@ from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.runners import AsyncOpenRunner, AsyncRunner, Course, SyncOpenRunner, SyncRunner
 from exuvia.store.core.scope import Scope
 from exuvia.store.core.values import checked_id
+from exuvia.store.frames import Frames
 from exuvia.store.projects import Projects
 
 
@@ -25,6 +26,7 @@ class Memory(Generic[M]):
     def __init__(self, runner: Runner) -> None:
         self._runner: Any = runner
         self.projects: Projects[M] = Projects(runner)
+        self.frames: Frames[M] = Frames(runner)
 
     def project(self, id: str) -> Self:
         """Return the same store, bound to one project: it sees and writes no other's rows.

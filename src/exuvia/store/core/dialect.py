@@ -21,12 +21,14 @@ class Dialect:
         engine: Whose it is.
         begin: Opens a transaction that will write.
         for_update: Ends a SELECT whose rows are to be locked; SQLite's writer has locked everything already.
+        for_share: Ends a SELECT whose rows must not change before the transaction ends.
         json: The type of a JSON document in a CAST.
     """
 
     engine: Engine
     begin: str
     for_update: str
+    for_share: str
     json: str
 
     @property
@@ -51,5 +53,5 @@ class Dialect:
         return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value = :{parameter})"
 
 
-SQLITE: Final = Dialect("sqlite", begin="BEGIN IMMEDIATE", for_update="", json="text")
-POSTGRES: Final = Dialect("postgresql", begin="BEGIN", for_update=" FOR UPDATE", json="jsonb")
+SQLITE: Final = Dialect("sqlite", begin="BEGIN IMMEDIATE", for_update="", for_share="", json="text")
+POSTGRES: Final = Dialect("postgresql", begin="BEGIN", for_update=" FOR UPDATE", for_share=" FOR SHARE", json="jsonb")

@@ -79,10 +79,7 @@ class Subsystem(Generic[M]):
         return self._runner.clock().astimezone(UTC)
 
 
-S = TypeVar("S", bound=Subsystem[Any])
-
-
-class operation(Generic[S, P, T]):  # noqa: N801 - used as a decorator
+class operation(Generic[P, T]):  # noqa: N801 - used as a decorator
     """A method of a subsystem that is written as a generator of requests.
 
     On ``Store`` the method returns the generator's result, on ``AsyncStore`` a coroutine of it. Another operation
@@ -90,7 +87,7 @@ class operation(Generic[S, P, T]):  # noqa: N801 - used as a decorator
     """
 
     def __init__(
-        self, steps: Callable[Concatenate[S, P], Operation[T]], kind: Kind, *, idempotent: bool = False
+        self, steps: Callable[Concatenate[Any, P], Operation[T]], kind: Kind, *, idempotent: bool = False
     ) -> None:
         self.steps = steps
         self._kind = kind
@@ -114,22 +111,22 @@ class operation(Generic[S, P, T]):  # noqa: N801 - used as a decorator
         return call
 
 
-def reading(steps: Callable[Concatenate[S, P], Operation[T]]) -> operation[S, P, T]:
+def reading(steps: Callable[Concatenate[Any, P], Operation[T]]) -> operation[P, T]:
     """Make a method that only reads. It is tried again when the connection is lost."""
     return operation(steps, Kind.READ, idempotent=True)
 
 
-def writing(steps: Callable[Concatenate[S, P], Operation[T]]) -> operation[S, P, T]:
+def writing(steps: Callable[Concatenate[Any, P], Operation[T]]) -> operation[P, T]:
     """Make a method whose requests are one transaction: all of it or nothing. Tried again after a deadlock."""
     return operation(steps, Kind.WRITE)
 
 
-def writing_once(steps: Callable[Concatenate[S, P], Operation[T]]) -> operation[S, P, T]:
+def writing_once(steps: Callable[Concatenate[Any, P], Operation[T]]) -> operation[P, T]:
     """Make a method that writes by a single statement, which needs no transaction around it."""
     return operation(steps, Kind.WRITE_ONCE)
 
 
-def idempotent(steps: Callable[Concatenate[S, P], Operation[T]]) -> operation[S, P, T]:
+def idempotent(steps: Callable[Concatenate[Any, P], Operation[T]]) -> operation[P, T]:
     """Make a method that writes, in one transaction, and may be done twice without harm: tried again after a lost
     connection even if that came in the middle of the commit."""
     return operation(steps, Kind.WRITE, idempotent=True)

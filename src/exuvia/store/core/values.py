@@ -47,6 +47,23 @@ def checked_id(given: object, *, what: str = "id") -> str:
     )
 
 
+def checked_text(given: object, *, what: str, longest: int | None = None) -> str:
+    """Return a text, checked.
+
+    Args:
+        given: What the caller passed.
+        what: What it is, for the error.
+        longest: Characters at most, and at least one; None where any text will do.
+
+    Raises:
+        InvalidValueError: It is not a text, or empty or too long where ``longest`` is given.
+    """
+    if isinstance(given, str) and (longest is None or 0 < len(given) <= longest):
+        return given
+    hint = "Pass a text." if longest is None else f"Pass a text of 1 to {longest} characters."
+    raise InvalidValueError(f"{repr(given)[:60]} cannot be the {what}.", hint=hint, code="text")
+
+
 def checked_time(given: object, *, what: str = "time") -> datetime:
     """Return a time in UTC.
 

@@ -1,0 +1,509 @@
+"""Opening, filling, closing and walking frames."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from exuvia.store.core.listing import Key, Listing, Page, Where
+from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
+from exuvia.store.core.requests import Many, Operation, Statement
+from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, encode_json, new_id
+from exuvia.store.errors import InvalidValueError, NotFoundError, StateError
+from exuvia.store.filters import Filter
+from exuvia.store.frames.digest import digests
+from exuvia.store.frames.records import (
+    ANCHOR,
+    FRAME,
+    FRAME_EVENT,
+    Anchor,
+    Frame,
+    FrameEvent,
+    FrameState,
+    NewFrameEvent,
+)
+
+DEEPEST: Final = 1000
+
+
+class Frames(Subsystem[M]):
+    """Frames, their events and their anchors."""
+
+    @writing
+    def open(
+        self,
+        name: str,
+        *,
+        type: str = "task",
+        parent: str | None = None,
+        run: str | None = None,
+        inputs: Json = None,
+        id: str | None = None,
+        project: str | None = None,
+    ) -> Operation[Frame]:
+        """Open a frame, in an open one or as the first of a stack.
+
+        Args:
+            name: What it is about.
+            type: Such as task, subtask, tool_scope, review, write or debug.
+            parent: The frame to open it in.
+            run: The run it belongs to; the parent's, or a new one, if None.
+            inputs: A JSON document.
+            id: The caller's own id; a new UUID if None.
+            project: The project; not needed in a bound store.
+
+        Raises:
+            NotFoundError: There is no such parent.
+            StateError: The parent is closed, of another run, or 1,000 frames deep.
+            ConflictError: There is a frame with this id.
+        """
+        owner = self.scope.own(project)
+        above = None if parent is None else (yield from self._locked(owner, parent, self.dialect.for_share))
+        if above is not None:
+            _check_parent(above, run)
+        run_id = checked_id(run, what="run") if run is not None else (above.run_id if above else new_id())
+        rows = yield Statement(
+            f"""
+            INSERT INTO frames (project_id, id, run_id, parent_id, depth, type, name, state, inputs, created_at)
+            VALUES (:project, :id, :run, :parent, :depth, :type, :name, 'open', :inputs, :now)
+            RETURNING {FRAME.columns()}
+            """,
+            {
+                "project": owner,
+                "id": new_id() if id is None else checked_id(id),
+                "run": run_id,
+                "parent": parent,
+                "depth": above.depth + 1 if above else 0,
+                "type": checked_text(type, what="type", longest=64),
+                "name": checked_text(name, what="name"),
+                "inputs": encode_json({} if inputs is None else inputs, what="inputs"),
+                "now": self.now(),
+            },
+        )
+        return FRAME.read(rows[0])
+
+    @writing
+    def close(
+        self,
+        id: str,
+        *,
+        outputs: Json = None,
+        digest_text: str | None = None,
+        digest: Json = None,
+        project: str | None = None,
+    ) -> Operation[Frame]:
+        """Close a frame, and before it, deepest first, every frame in it that is still open.
+
+        Args:
+            id: The frame.
+            outputs: A JSON document.
+            digest_text: What happened in it, in words; made from its events and anchors if None.
+            digest: The same for programs.
+            project: The project; not needed in a bound store.
+
+        Raises:
+            NotFoundError: There is no such frame.
+            StateError: It is closed already.
+        """
+        owner = self.scope.own(project)
+        frame = yield from self._locked(owner, id, self.dialect.for_update)
+        if frame.state == "closed":
+            raise _closed(frame)
+        ending = [frame]
+        level: Sequence[Frame] = ending
+        while level:
+            # each level is locked before the next is looked for, so that no frame is opened below unseen
+            level = yield from self._open_children(owner, level)
+            ending += level
+        now = self.now()
+        yield from self._close_all(owner, ending[:0:-1], now)
+        made = yield from digests(self.dialect, owner, [frame], now)
+        text, document = made[frame.id]
+        rows = yield Statement(
+            f"""
+            UPDATE frames SET state = 'closed', closed_at = :now, outputs = :outputs,
+              digest_text = :digest_text, digest = :digest
+            WHERE project_id = :project AND id = :id
+            RETURNING {FRAME.columns()}
+            """,
+            {
+                "project": owner,
+                "id": id,
+                "now": now,
+                "outputs": encode_json({} if outputs is None else outputs, what="outputs"),
+                "digest_text": text if digest_text is None else checked_text(digest_text, what="digest_text"),
+                "digest": encode_json(document if digest is None else digest, what="digest"),
+            },
+        )
+        return FRAME.read(rows[0])
+
+    @reading
+    def get(self, id: str, *, project: str | None = None) -> Operation[Frame]:
+        """Return a frame.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        owner = self.scope.own(project)
+        rows = yield Statement(
+            f"SELECT {FRAME.columns()} FROM frames WHERE project_id = :project AND id = :id",
+            {"project": owner, "id": checked_id(id)},
+        )
+        if not rows:
+            raise _missing(id)
+        return FRAME.read(rows[0])
+
+    @reading
+    def find(
+        self,
+        *,
+        project: str | None = None,
+        run: str | None = None,
+        state: FrameState | None = None,
+        type: str | None = None,
+        parent: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        filter: Filter | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Operation[Page[Frame]]:
+        """List frames, the newest first.
+
+        Args:
+            project: The project; all of them if None.
+            run: The run.
+            state: open or closed.
+            type: The type.
+            parent: The frame that they were opened in.
+            since: Opened then or later.
+            until: Opened then or earlier.
+            filter: About ``inputs``, ``outputs`` and ``digest``.
+            limit: Rows a page, 1 to 1,000.
+            after: The ``next`` of the page before.
+        """
+        where = Where().equal("project_id", self.scope.among(project)).equal("run_id", run)
+        where.equal("state", state).equal("type", type).equal("parent_id", parent)
+        where.during("created_at", since, until).json(("inputs", "outputs", "digest"), filter, self.dialect)
+        order = (Key("created_at", descending=True), Key("project_id", descending=True), Key("id", descending=True))
+        return (yield from Listing(FRAME, "frames", where, order).page(limit, after))
+
+    @reading
+    def stack(self, run: str, *, project: str | None = None) -> Operation[tuple[Frame, ...]]:
+        """Return a run's open frames, the outermost first."""
+        where = Where().equal("project_id", self.scope.own(project)).equal("run_id", checked_id(run, what="run"))
+        order = (Key("depth"), Key("created_at"), Key("id"))
+        return (yield from Listing(FRAME, "frames", where.also("state = 'open'"), order).all())
+
+    @reading
+    def path(self, id: str, *, project: str | None = None) -> Operation[tuple[Frame, ...]]:
+        """Return a frame and those that it is in, the outermost first.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        owner = self.scope.own(project)
+        rows = yield Statement(
+            f"""
+            WITH RECURSIVE above (project_id, id) AS (
+              SELECT project_id, id FROM frames WHERE project_id = :project AND id = :id
+              UNION ALL
+              SELECT child.project_id, child.parent_id FROM above
+              JOIN frames AS child ON child.project_id = above.project_id AND child.id = above.id
+              WHERE child.parent_id IS NOT NULL
+            )
+            SELECT {FRAME.columns("f")} FROM above
+            JOIN frames AS f ON f.project_id = above.project_id AND f.id = above.id
+            ORDER BY f.depth
+            """,
+            {"project": owner, "id": checked_id(id)},
+        )
+        if not rows:
+            raise _missing(id)
+        return FRAME.read_all(rows)
+
+    @reading
+    def subtree(self, id: str, *, project: str | None = None) -> Operation[tuple[Frame, ...]]:
+        """Return a frame and all that are in it, depth first, siblings in the order in which they were opened.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+        owner = self.scope.own(project)
+        rows = yield Statement(
+            f"""
+            WITH RECURSIVE below (project_id, id) AS (
+              SELECT project_id, id FROM frames WHERE project_id = :project AND id = :id
+              UNION ALL
+              SELECT child.project_id, child.id FROM below
+              JOIN frames AS child ON child.project_id = below.project_id AND child.parent_id = below.id
+            )
+            SELECT {FRAME.columns("f")} FROM below
+            JOIN frames AS f ON f.project_id = below.project_id AND f.id = below.id
+            ORDER BY f.created_at, f.id
+            """,
+            {"project": owner, "id": checked_id(id)},
+        )
+        if not rows:
+            raise _missing(id)
+        return _depth_first(FRAME.read_all(rows), id)
+
+    @writing
+    def add_events(
+        self, frame: str, events: Iterable[NewFrameEvent], *, project: str | None = None
+    ) -> Operation[tuple[FrameEvent, ...]]:
+        """Add events to an open frame, in order, all or none.
+
+        Raises:
+            NotFoundError: There is no such frame.
+            StateError: The frame is closed.
+            ConflictError: There is an event with one of the ids.
+        """
+        owner = self.scope.own(project)
+        added = list(events)
+        rows = yield Statement(
+            """
+            UPDATE frames SET last_seq = last_seq + :count
+            WHERE project_id = :project AND id = :frame AND state = 'open'
+            RETURNING last_seq
+            """,
+            {"project": owner, "frame": checked_id(frame), "count": len(added)},
+        )
+        if not rows:
+            raise _closed((yield from Frames.get.steps(self, frame, project=owner)))
+        now, first = self.now(), rows[0][0] - len(added) + 1
+        sets = [
+            {
+                "project": owner,
+                "frame": frame,
+                "seq": first + place,
+                "id": new_id() if event.id is None else checked_id(event.id),
+                "type": checked_text(event.type, what="type", longest=64),
+                "data": encode_json(event.data),
+                "at": now if event.at is None else checked_time(event.at),
+            }
+            for place, event in enumerate(added)
+        ]
+        yield Many(
+            """
+            INSERT INTO frame_events (project_id, frame_id, seq, id, type, data, at)
+            VALUES (:project, :frame, :seq, :id, :type, :data, :at)
+            """,
+            sets,
+        )
+        rows = yield Statement(
+            f"""
+            SELECT {FRAME_EVENT.columns()} FROM frame_events
+            WHERE project_id = :project AND frame_id = :frame AND seq BETWEEN :first AND :last ORDER BY seq
+            """,
+            {"project": owner, "frame": frame, "first": first, "last": first + len(added) - 1},
+        )
+        return FRAME_EVENT.read_all(rows)
+
+    @reading
+    def events(
+        self,
+        frame: str,
+        *,
+        type: str | None = None,
+        filter: Filter | None = None,
+        newest_first: bool = False,
+        project: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Operation[Page[FrameEvent]]:
+        """List a frame's events in their order.
+
+        Args:
+            frame: The frame.
+            type: The type.
+            filter: About ``data``.
+            newest_first: Turn the order round.
+            project: The project; not needed in a bound store.
+            limit: Rows a page, 1 to 1,000.
+            after: The ``next`` of the page before.
+        """
+        where = Where().equal("project_id", self.scope.own(project)).equal("frame_id", checked_id(frame))
+        where.equal("type", type).json("data", filter, self.dialect)
+        order = (Key("seq", descending=newest_first),)
+        return (yield from Listing(FRAME_EVENT, "frame_events", where, order).page(limit, after))
+
+    @writing
+    def pin(
+        self,
+        frame: str,
+        text: str,
+        *,
+        type: str = "fact",
+        priority: int = 0,
+        data: Json = None,
+        id: str | None = None,
+        project: str | None = None,
+    ) -> Operation[Anchor]:
+        """Pin a fact to a frame, open or closed.
+
+        Args:
+            frame: The frame.
+            text: The fact.
+            type: Such as fact, decision, constraint, interface_contract, todo or risk.
+            priority: 0 to 10; the largest comes first.
+            data: A JSON document.
+            id: The caller's own id; a new UUID if None.
+            project: The project; not needed in a bound store.
+
+        Raises:
+            NotFoundError: There is no such frame.
+            InvalidValueError: The priority is out of range.
+            ConflictError: There is an anchor with this id.
+        """
+        owner = self.scope.own(project)
+        if not isinstance(priority, int) or isinstance(priority, bool) or not 0 <= priority <= 10:
+            raise InvalidValueError(f"{priority!r} cannot be a priority.", hint="It is 0 to 10.", code="priority")
+        yield from self._locked(owner, frame, self.dialect.for_share)
+        rows = yield Statement(
+            f"""
+            INSERT INTO anchors (project_id, id, frame_id, type, text, priority, data, created_at)
+            VALUES (:project, :id, :frame, :type, :text, :priority, :data, :now)
+            RETURNING {ANCHOR.columns()}
+            """,
+            {
+                "project": owner,
+                "id": new_id() if id is None else checked_id(id),
+                "frame": frame,
+                "type": checked_text(type, what="type", longest=64),
+                "text": checked_text(text, what="text"),
+                "priority": priority,
+                "data": encode_json({} if data is None else data),
+                "now": self.now(),
+            },
+        )
+        return ANCHOR.read(rows[0])
+
+    @writing_once
+    def unpin(self, id: str, *, project: str | None = None) -> Operation[bool]:
+        """Remove an anchor; return whether it was there."""
+        rows = yield Statement(
+            "DELETE FROM anchors WHERE project_id = :project AND id = :id RETURNING id",
+            {"project": self.scope.own(project), "id": checked_id(id)},
+        )
+        return bool(rows)
+
+    @reading
+    def anchors(
+        self,
+        *,
+        frame: str | None = None,
+        run: str | None = None,
+        type: str | None = None,
+        min_priority: int | None = None,
+        filter: Filter | None = None,
+        project: str | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> Operation[Page[Anchor]]:
+        """List anchors, the most important first and of those the newest.
+
+        Args:
+            frame: The frame they are pinned to.
+            run: The run of that frame.
+            type: The type.
+            min_priority: This priority or a larger one.
+            filter: About ``data``.
+            project: The project; all of them if None.
+            limit: Rows a page, 1 to 1,000.
+            after: The ``next`` of the page before.
+        """
+        where = Where().equal("a.project_id", self.scope.among(project)).equal("a.frame_id", frame)
+        where.equal("a.type", type).between("a.priority", min_priority, None).json("a.data", filter, self.dialect)
+        if run is not None:
+            where.also(
+                "EXISTS (SELECT 1 FROM frames AS f"
+                " WHERE f.project_id = a.project_id AND f.id = a.frame_id AND f.run_id = :run)",
+                run=run,
+            )
+        keys = ("a.priority", "a.created_at", "a.project_id", "a.id")
+        order = tuple(Key(column, descending=True) for column in keys)
+        return (yield from Listing(ANCHOR, "anchors AS a", where, order, alias="a").page(limit, after))
+
+    def _locked(self, project: str, id: str, lock: str) -> Operation[Frame]:
+        rows = yield Statement(
+            f"SELECT {FRAME.columns()} FROM frames WHERE project_id = :project AND id = :id{lock}",
+            {"project": project, "id": checked_id(id, what="frame")},
+        )
+        if not rows:
+            raise _missing(id)
+        return FRAME.read(rows[0])
+
+    def _open_children(self, project: str, parents: Sequence[Frame]) -> Operation[tuple[Frame, ...]]:
+        rows = yield Statement(
+            f"""
+            SELECT {FRAME.columns()} FROM frames
+            WHERE project_id = :project AND {self.dialect.any_of("parent_id", "parents")} AND state = 'open'
+            ORDER BY id{self.dialect.for_update}
+            """,
+            {"project": project, "parents": self.dialect.array(frame.id for frame in parents)},
+        )
+        return FRAME.read_all(rows)
+
+    def _close_all(self, project: str, frames: Sequence[Frame], now: datetime) -> Operation[None]:
+        if not frames:
+            return
+        made = yield from digests(self.dialect, project, frames, now)
+        yield Many(
+            """
+            UPDATE frames SET state = 'closed', closed_at = :now, outputs = :outputs,
+              digest_text = :text, digest = :digest
+            WHERE project_id = :project AND id = :id
+            """,
+            [
+                {
+                    "project": project,
+                    "id": frame.id,
+                    "now": now,
+                    "outputs": "{}",
+                    "text": made[frame.id][0],
+                    "digest": encode_json(made[frame.id][1]),
+                }
+                for frame in frames
+            ],
+        )
+
+
+def _check_parent(parent: Frame, run: str | None) -> None:
+    if parent.state == "closed":
+        raise _closed(parent)
+    if run is not None and run != parent.run_id:
+        raise StateError(
+            f"The frame {parent.id!r} belongs to the run {parent.run_id!r}, not to {run!r}.",
+            hint="Leave run out: a frame belongs to its parent's run.",
+            code="other_run",
+        )
+    if parent.depth + 1 >= DEEPEST:
+        raise StateError(
+            f"The frame {parent.id!r} is {DEEPEST:,} frames deep.", hint="Close frames before more.", code="depth"
+        )
+
+
+def _depth_first(frames: Sequence[Frame], root: str) -> tuple[Frame, ...]:
+    children: defaultdict[str | None, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        children[frame.parent_id].append(frame)
+    waiting = [next(frame for frame in frames if frame.id == root)]
+    found = []
+    while waiting:
+        frame = waiting.pop()
+        found.append(frame)
+        waiting += reversed(children[frame.id])
+    return tuple(found)
+
+
+def _missing(id: str) -> NotFoundError:
+    return NotFoundError(f"There is no frame {id!r}.", hint="Look it up: store.frames.find().", code="frame")
+
+
+def _closed(frame: Frame) -> StateError:
+    return StateError(
+        f"The frame {frame.id!r} ({frame.name}) is closed.", hint="Open another one.", code="frame_closed"
+    )
