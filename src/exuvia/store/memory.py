@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any, Generic, Self
+from typing import Any, Self
 
-from exuvia.store.core.operations import Async, Kind, M, Runner, Sync
+from exuvia.store.core.driving import undo
+from exuvia.store.core.operations import Async, Kind, M, Runner, Subsystem, Sync, reading
 from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.runners import AsyncOpenRunner, AsyncRunner, Course, SyncOpenRunner, SyncRunner
-from exuvia.store.core.scope import Scope
 from exuvia.store.core.values import checked_id
+from exuvia.store.errors import TenantError
 from exuvia.store.frames import Frames
+from exuvia.store.inventory import Info, take_stock
 from exuvia.store.projects import Projects
 
 
-class Memory(Generic[M]):
+class Memory(Subsystem[M]):
     """What agents remember, by subject. ``Store`` is called, ``AsyncStore`` awaited; nothing else differs.
 
     Args:
         runner: Runs the operations.
     """
 
+    _runner: Any
+
     def __init__(self, runner: Runner) -> None:
-        self._runner: Any = runner
+        super().__init__(runner)
         self.projects: Projects[M] = Projects(runner)
         self.frames: Frames[M] = Frames(runner)
 
@@ -35,8 +39,30 @@ class Memory(Generic[M]):
             InvalidValueError: The id cannot be one.
             TenantError: The store is bound to another project already.
         """
-        chosen = Scope(self._runner.scope.among(checked_id(id, what="project")))
+        chosen = replace(self.scope, project=self.scope.among(checked_id(id, what="project")))
         return type(self)(replace(self._runner, scope=chosen))
+
+    def session(self, id: str) -> Self:
+        """Return the same store, bound to one session of its project: of tables that have sessions it sees only that
+        one's rows.
+
+        Raises:
+            InvalidValueError: The id cannot be one.
+            TenantError: The store is bound to another session already, or to no project.
+        """
+        if self.scope.project is None:
+            raise TenantError(
+                "A store is bound to a project before it is bound to a session.",
+                hint="store.project('…').session('…')",
+                code="no_project",
+            )
+        chosen = replace(self.scope, session=self.scope.among_sessions(checked_id(id, what="session")))
+        return type(self)(replace(self._runner, scope=chosen))
+
+    @reading
+    def info(self) -> Operation[Info]:
+        """Tell what the store is and how much is in it. A bound store counts its own rows."""
+        return (yield from take_stock(self.dialect, self.capabilities, self.scope))
 
 
 class Store(Memory[Sync]):
@@ -52,6 +78,7 @@ class Store(Memory[Sync]):
 
         Raises:
             StateError: At the end of a block in which an operation has failed, if its error was not let through.
+            UnknownOutcomeError: The connection was lost during the commit.
         """
         outer = self._runner
         if isinstance(outer, SyncOpenRunner):
@@ -59,19 +86,21 @@ class Store(Memory[Sync]):
             with _savepoint(outer, name) as inner:
                 yield Store(inner)
             return
-        with outer.pool.connection(Kind.WRITE) as connection:
-            course = Course()
-            connection.drive(_say(outer.begin(Kind.WRITE, outer.scope) or outer.dialect.begin))
+        context, scope = outer.context, outer.scope
+        connection = outer.pool.take(Kind.WRITE, scope)
+        course = Course(scope)
+        try:
+            connection.drive(_say(context.manners.begin(Kind.WRITE, scope) or context.dialect.begin))
             try:
-                yield Store(SyncOpenRunner(connection, course, outer.dialect, outer.clock, outer.scope))
+                yield Store(SyncOpenRunner(connection, course, context, scope))
                 course.check()
             except BaseException:
-                connection.drive(_say("ROLLBACK"))
+                connection.drive(undo("ROLLBACK"))
                 raise
-            else:
-                connection.drive(_say("COMMIT"))
-            finally:
-                course.end()
+            connection.drive(_say("COMMIT"))
+        finally:
+            course.end()
+            outer.pool.give(connection)
 
     def close(self) -> None:
         """Close every connection. A store in a transaction has none of its own."""
@@ -93,19 +122,21 @@ class AsyncStore(Memory[Async]):
             async with _savepoint_async(outer, name) as inner:
                 yield AsyncStore(inner)
             return
-        async with outer.pool.connection(Kind.WRITE) as connection:
-            course = Course()
-            await connection.drive(_say(outer.begin(Kind.WRITE, outer.scope) or outer.dialect.begin))
+        context, scope = outer.context, outer.scope
+        connection = await outer.pool.take(Kind.WRITE, scope)
+        course = Course(scope)
+        try:
+            await connection.drive(_say(context.manners.begin(Kind.WRITE, scope) or context.dialect.begin))
             try:
-                yield AsyncStore(AsyncOpenRunner(connection, course, outer.dialect, outer.clock, outer.scope))
+                yield AsyncStore(AsyncOpenRunner(connection, course, context, scope))
                 course.check()
             except BaseException:
-                await connection.drive(_say("ROLLBACK"))
+                await connection.drive(undo("ROLLBACK"))
                 raise
-            else:
-                await connection.drive(_say("COMMIT"))
-            finally:
-                course.end()
+            await connection.drive(_say("COMMIT"))
+        finally:
+            course.end()
+            await outer.pool.give(connection)
 
     async def close(self) -> None:
         """Close every connection. A store in a transaction has none of its own."""
@@ -121,7 +152,7 @@ def _savepoint(outer: SyncOpenRunner, name: str) -> Iterator[SyncOpenRunner]:
         yield outer
         outer.course.check()
     except BaseException:
-        outer.connection.drive(_say(f"ROLLBACK TO SAVEPOINT {name}"))
+        outer.connection.drive(undo(f"ROLLBACK TO SAVEPOINT {name}"))
         outer.course.recover()
         raise
     outer.connection.drive(_say(f"RELEASE SAVEPOINT {name}"))
@@ -135,7 +166,7 @@ async def _savepoint_async(outer: AsyncOpenRunner, name: str) -> AsyncIterator[A
         yield outer
         outer.course.check()
     except BaseException:
-        await outer.connection.drive(_say(f"ROLLBACK TO SAVEPOINT {name}"))
+        await outer.connection.drive(undo(f"ROLLBACK TO SAVEPOINT {name}"))
         outer.course.recover()
         raise
     await outer.connection.drive(_say(f"RELEASE SAVEPOINT {name}"))

@@ -11,15 +11,15 @@ from exuvia.errors import ConfigError
 from exuvia.location import EmbeddedLocation, Location, PostgresLocation, SqliteLocation
 from exuvia.location import parse as parse_location
 from exuvia.store.core import postgres, sqlite
-from exuvia.store.core.dialect import POSTGRES, SQLITE, Dialect
-from exuvia.store.core.operations import Kind
+from exuvia.store.core.confining import Confinement
+from exuvia.store.core.dialect import POSTGRES, SQLITE
 from exuvia.store.core.options import StoreOptions
-from exuvia.store.core.postgres_async import AsyncPostgresPool
-from exuvia.store.core.runners import AsyncPool, AsyncRunner, Begin, Pool, SyncRunner
+from exuvia.store.core.postgres_async import AsyncPostgresConnection, AsyncPostgresPool, connect_async
+from exuvia.store.core.runners import AsyncRunner, Context, SyncRunner
 from exuvia.store.core.scope import Scope
 from exuvia.store.core.sqlite_async import AsyncSqlitePool
 from exuvia.store.memory import AsyncStore, Store
-from exuvia.store.schema import bring_up_to_date
+from exuvia.store.preparing import Prepared, prepare
 
 
 class Opening:
@@ -56,19 +56,16 @@ class Opening:
         """
         options = self._options
         if isinstance(self._location, SqliteLocation):
-            pool: Pool = sqlite.SqlitePool(sqlite.SqliteFile(self._location.path, options), options)
-            dialect = SQLITE
-        else:
-            pool = postgres.PostgresPool(_server(self._location), options)
-            dialect = POSTGRES
-        runner = SyncRunner(pool, dialect, _begin(dialect, options), options.retry, options.clock, Scope())
+            file = sqlite.SqliteFile(self._location.path, options)
+            return Store(SyncRunner(sqlite.SqlitePool(file, options), _look_at(file, options), Scope()))
+        server = _server(self._location, options)
+        connection = postgres.connect(server, options)
         try:
-            steps = lambda: bring_up_to_date(dialect, options.schema, create=options.create)  # noqa: E731
-            runner.run(steps, Kind.WRITE, idempotent=True)
-        except BaseException:
-            pool.close()
-            raise
-        return Store(runner)
+            prepared = postgres.PostgresConnection(connection).drive(prepare(POSTGRES, options))
+        finally:
+            connection.close()
+        session = postgres.Session(options, prepared.capabilities)
+        return Store(SyncRunner(postgres.PostgresPool(server, options, session), _served(prepared, session), Scope()))
 
     async def wait(self) -> AsyncStore:
         """Open the store for asynchronous code; close it by ``await close()``.
@@ -79,20 +76,17 @@ class Opening:
         options = self._options
         if isinstance(self._location, SqliteLocation):
             file = await asyncio.to_thread(sqlite.SqliteFile, self._location.path, options)
-            pool: AsyncPool = AsyncSqlitePool(file, options)
-            dialect = SQLITE
-        else:
-            server = await asyncio.to_thread(_server, self._location)
-            pool = await AsyncPostgresPool(server, options).open()
-            dialect = POSTGRES
-        runner = AsyncRunner(pool, dialect, _begin(dialect, options), options.retry, options.clock, Scope())
+            context = await asyncio.to_thread(_look_at, file, options)
+            return AsyncStore(AsyncRunner(AsyncSqlitePool(file, options), context, Scope()))
+        server = await asyncio.to_thread(_server, self._location, options)
+        connection = await connect_async(server, options)
         try:
-            steps = lambda: bring_up_to_date(dialect, options.schema, create=options.create)  # noqa: E731
-            await runner.run(steps, Kind.WRITE, idempotent=True)
-        except BaseException:
-            await pool.close()
-            raise
-        return AsyncStore(runner)
+            prepared = await AsyncPostgresConnection(connection).drive(prepare(POSTGRES, options))
+        finally:
+            await connection.close()
+        session = postgres.Session(options, prepared.capabilities)
+        pool = await AsyncPostgresPool(server, options, session).open()
+        return AsyncStore(AsyncRunner(pool, _served(prepared, session), Scope()))
 
     def __enter__(self) -> Store:
         self._sync = self.sync()
@@ -118,13 +112,32 @@ def open_store(url: str | Path, options: StoreOptions | None = None, **changes: 
     return Opening(parse_location(url), replace(options or StoreOptions(), **changes))  # type: ignore[arg-type]
 
 
-def _begin(dialect: Dialect, options: StoreOptions) -> Begin:
-    return postgres.Session(options).begin if dialect.is_postgres else sqlite.begin
+def _look_at(file: sqlite.SqliteFile, options: StoreOptions) -> Context:
+    """Prepare a file, and return what its runners have to know."""
+    try:
+        connection = file.writer() if options.create else file.reader()
+        prepared = connection.drive(prepare(SQLITE, options))
+        file.tables = prepared.tables
+        capabilities = replace(prepared.capabilities, read_only=connection.is_read_only)
+        if not options.create:
+            file.give_back(connection)
+    except BaseException:
+        file.close()
+        raise
+    confinement = Confinement(prepared.tables)
+    return Context(SQLITE, capabilities, sqlite.SqliteManners(), confinement, options.clock, options.retry)
 
 
-def _server(location: PostgresLocation | EmbeddedLocation) -> PostgresLocation:
+def _served(prepared: Prepared, session: postgres.Session) -> Context:
+    """Return what the runners of a prepared server have to know."""
+    confinement = None if prepared.capabilities.row_security else Confinement(prepared.tables)
+    options = session.options
+    return Context(POSTGRES, prepared.capabilities, session, confinement, options.clock, options.retry)
+
+
+def _server(location: PostgresLocation | EmbeddedLocation, options: StoreOptions) -> PostgresLocation:
     if isinstance(location, PostgresLocation):
         return location
     from exuvia.engines.postgres.connect import resolve
 
-    return resolve(location)
+    return resolve(location, data_dir=options.data_dir)

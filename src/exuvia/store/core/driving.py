@@ -71,13 +71,14 @@ def transact(operation: Operation[T], begin: str) -> Operation[T]:
     except GeneratorExit:
         raise
     except BaseException:
-        yield from _undo("ROLLBACK")
+        yield from undo("ROLLBACK")
         raise
     yield Statement("COMMIT")
     return result
 
 
-def _undo(sql: str) -> Operation[None]:
+def undo(sql: str) -> Operation[None]:
+    """Roll back, as far as that is still possible."""
     try:
         yield Statement(sql)
     except StoreError:

@@ -7,6 +7,8 @@ from typing import Final
 import apsw
 import psycopg
 
+from exuvia.location import HIDDEN, PostgresLocation
+from exuvia.store.core.requests import Request, Statement
 from exuvia.store.errors import (
     BusyError,
     CapabilityError,
@@ -20,6 +22,16 @@ from exuvia.store.errors import (
     StoreError,
     TenantError,
     UnavailableError,
+)
+
+_ALIKE: Final = (
+    BusyError,
+    ConcurrencyError,
+    ConflictError,
+    InvalidValueError,
+    MissingReferenceError,
+    SlowStatementError,
+    TenantError,
 )
 
 _Case = tuple[type[StoreError], str, str, str]
@@ -74,6 +86,12 @@ _TENANT: Final[_Case] = (
     "The row belongs to another project than the one this store is bound to",
     "Open a store that is bound to that project.",
 )
+_NOT_A_DATABASE: Final[_Case] = (
+    SchemaError,
+    "not_a_database",
+    "The file is not a SQLite database, or is damaged",
+    "Check the path; a damaged file needs its backup.",
+)
 _UNSUPPORTED: Final[_Case] = (CapabilityError, "unsupported", "The server lacks what the statement needs", "")
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html; a class stands for its codes that are not listed.
@@ -121,9 +139,13 @@ _BY_RESULT: Final[dict[int, _Case]] = {
     apsw.SQLITE_IOERR: _LOST,
 }
 
+_BY_WORDS: Final = {"row-level security": _TENANT, "no such table": _SCHEMA, "no such column": _SCHEMA}
 
-def of_postgres(error: Exception) -> StoreError:
-    """Return the error to raise instead of one of psycopg's, whose text may quote values but no secrets."""
+
+def of_postgres(error: Exception, request: Request | None = None) -> StoreError:
+    """Return the error to raise instead of one of psycopg's."""
+    if request is not None and (text := _unstorable(request)) is not None:
+        return refused_nul(text)
     state = getattr(error, "sqlstate", None) or ""
     diagnostics = error.diag if isinstance(error, psycopg.Error) else None
     said = (diagnostics.message_primary if diagnostics else None) or str(error)
@@ -139,22 +161,48 @@ def of_postgres(error: Exception) -> StoreError:
     return StoreError(f"PostgreSQL refused the statement: {said} [{state}].", code="refused")
 
 
-def of_sqlite(error: Exception) -> StoreError:
+def of_connecting(error: psycopg.Error, location: PostgresLocation) -> StoreError:
+    """Return the error to raise when no connection can be made, with no secret in it."""
+    found = of_postgres(error)
+    message = found.message
+    for secret in location.secrets:
+        message = message.replace(secret, HIDDEN)
+    where = f"{message.rstrip('.')} (at {location})."
+    return type(found)(where, hint=found.hint, code=found.code.removeprefix(f"{found.family}."))
+
+
+def of_sqlite(error: Exception, request: Request | None = None) -> StoreError:
     """Return the error to raise instead of one of apsw's."""
-    if isinstance(error, OverflowError | UnicodeError | TypeError):
-        return _error(_SHAPE, str(error))
+    if request is not None and (text := _unstorable(request)) is not None:
+        return refused_nul(text)
     said = str(error)
+    if isinstance(error, OverflowError | UnicodeError | TypeError):
+        return _error(_SHAPE, said)
+    if isinstance(error, apsw.NotADBError | apsw.CorruptError):
+        return _error(_NOT_A_DATABASE, said)
     extended = getattr(error, "extendedresult", 0)
-    if "no such table" in said or "no such column" in said:
-        return _error(_SCHEMA, said)
-    for known in (extended, extended & 0xFF):
-        if known in _BY_RESULT:
-            return _error(_BY_RESULT[known], said)
-    if isinstance(error, apsw.NotADBError):
-        return SchemaError("The file is not a SQLite database.", hint="Check the path.", code="not_a_database")
-    return StoreError(f"SQLite refused the statement: {said}.", code="refused")
+    by_result = next((_BY_RESULT[known] for known in (extended, extended & 0xFF) if known in _BY_RESULT), None)
+    case = next((case for words, case in _BY_WORDS.items() if words in said), by_result)
+    return _error(case, said) if case else StoreError(f"SQLite refused the statement: {said}.", code="refused")
+
+
+def refused_nul(text: str) -> InvalidValueError:
+    """Return the error for a text with U+0000, which SQLite would take and PostgreSQL not."""
+    return InvalidValueError(
+        f"The text {text[:40]!r} holds U+0000, which PostgreSQL cannot store.",
+        hint="Take the character out.",
+        code="nul",
+    )
+
+
+def _unstorable(request: Request) -> str | None:
+    sets = [request.parameters] if isinstance(request, Statement) else request.sets
+    texts = (value for one in sets for value in one.values() if type(value) is str)
+    return next((text for text in texts if "\0" in text), None)
 
 
 def _error(case: _Case, said: str) -> StoreError:
+    """Say the same on both engines where it is the caller's mistake: the driver's own words are the error's cause."""
     kind, code, what, hint = case
-    return kind(f"{what}: {said.rstrip('.')}.", hint=hint, code=code)
+    own = issubclass(kind, _ALIKE)
+    return kind(f"{what}." if own else f"{what}: {said.rstrip('.')}.", hint=hint, code=code)

@@ -8,6 +8,7 @@ from enum import Enum
 from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
+from exuvia.store.core.capabilities import Capabilities
 from exuvia.store.core.dialect import Dialect
 from exuvia.store.core.requests import Operation
 from exuvia.store.core.scope import Scope
@@ -50,6 +51,10 @@ class Runner(Protocol):
     def clock(self) -> Callable[[], datetime]:
         """Tells the time, in UTC."""
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do here."""
+
     def run(self, make: Callable[[], Operation[Any]], kind: Kind, *, idempotent: bool) -> Any:
         """Run the operation that ``make`` makes, anew for each try; asynchronous runners return a coroutine."""
 
@@ -68,6 +73,11 @@ class Subsystem(Generic[M]):
     def dialect(self) -> Dialect:
         """The engine's way of saying what the two say differently."""
         return self._runner.dialect
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do here, such as whether it has vectors."""
+        return self._runner.capabilities
 
     @property
     def scope(self) -> Scope:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from exuvia.store.core.driving import Retry
 
@@ -31,6 +32,7 @@ class StoreOptions:
         pgbouncer: PostgreSQL is reached through PgBouncer in transaction mode: no prepared statements, and settings
             are made in each transaction.
         retry: When and how often an operation is tried again.
+        data_dir: Where the PostgreSQL that pip installed keeps its data, for ``embedded:``; None for the user's own.
         clock: Tells the time.
     """
 
@@ -45,4 +47,5 @@ class StoreOptions:
     lock_timeout: float = 30
     pgbouncer: bool = False
     retry: Retry = field(default_factory=Retry)
+    data_dir: Path | None = None
     clock: Callable[[], datetime] = utc_now

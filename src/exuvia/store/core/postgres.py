@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import select
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
@@ -16,6 +15,8 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequest
 
 from exuvia.location import PostgresLocation
 from exuvia.store.core import failures
+from exuvia.store.core.capabilities import Capabilities
+from exuvia.store.core.detecting import APPLICATION_ROLE
 from exuvia.store.core.dialect import POSTGRES
 from exuvia.store.core.driving import drive
 from exuvia.store.core.operations import Kind
@@ -23,7 +24,7 @@ from exuvia.store.core.options import StoreOptions
 from exuvia.store.core.parameters import numbered
 from exuvia.store.core.requests import Operation, Request, Row, Statement
 from exuvia.store.core.scope import Scope
-from exuvia.store.errors import BusyError, StoreError, UnavailableError, UnknownOutcomeError
+from exuvia.store.errors import BusyError, StateError, StoreError, UnavailableError, UnknownOutcomeError
 
 T = TypeVar("T")
 
@@ -51,15 +52,18 @@ class Session:
 
     Args:
         options: The store's.
+        capabilities: What the server can do.
     """
 
     options: StoreOptions
+    capabilities: Capabilities
 
     @property
     def settings(self) -> dict[str, str]:
         """PostgreSQL's settings by name."""
+        schemas = (self.options.schema, "public", *self.capabilities.search_path)
         return {
-            "search_path": f'"{self.options.schema}", public',
+            "search_path": ", ".join(f'"{schema}"' for schema in schemas),
             "statement_timeout": str(int(self.options.statement_timeout * 1000)),
             "lock_timeout": str(int(self.options.lock_timeout * 1000)),
             "idle_in_transaction_session_timeout": "0",
@@ -72,39 +76,29 @@ class Session:
         return _set_all(self.settings, local=False)
 
     def begin(self, kind: Kind, scope: Scope) -> str | None:
-        """Return what opens the transaction of an operation, if it needs one."""
+        """Return what opens the transaction of an operation, if it needs one: one message, one round trip."""
         settings = self.settings if self.options.pgbouncer else {}
-        if scope.project is not None:
-            settings = settings | {"exuvia.project_id": scope.project}
+        role = ""
+        if scope.project is not None and self.capabilities.row_security:
+            settings = settings | _scope_settings(scope)
+            role = f"SET LOCAL ROLE {APPLICATION_ROLE}; "
         if settings:
-            return f"{POSTGRES.begin}; {_set_all(settings, local=True).as_string()}"
+            return f"{POSTGRES.begin}; {role}{_set_all(settings, local=True).as_string()}"
         return POSTGRES.begin if kind is Kind.WRITE else None
 
-    def connection_parameters(self) -> dict[str, Any]:
-        """Return psycopg's arguments for a connection."""
-        given: dict[str, Any] = {"autocommit": True, "context": adapters()}
-        if self.options.pgbouncer:
-            given["prepare_threshold"] = None
-        return given
-
-    def pool_arguments(self, location: PostgresLocation) -> dict[str, Any]:
-        """Return psycopg_pool's arguments."""
-        server = {"keepalives": "1", "keepalives_idle": "30", "client_encoding": "utf8", "application_name": "exuvia"}
-        return {
-            "conninfo": "",
-            "kwargs": server | location.connection_parameters() | self.connection_parameters(),
-            "min_size": 1,
-            "max_size": self.options.pool_size + self.options.pool_overflow,
-            "max_lifetime": self.options.pool_recycle,
-            "timeout": self.options.pool_wait,
-            "open": False,
-        }
+    def enter(self, _connection: Any, scope: Scope) -> str | None:
+        """Return what gives an open transaction another scope."""
+        if not self.capabilities.row_security:
+            return None
+        role = "NONE" if scope.project is None else APPLICATION_ROLE
+        return f"SET LOCAL ROLE {role}; {_set_all(_scope_settings(scope), local=True).as_string()}"
 
 
 class Idle:
     """Since when connections have not been used.
 
-    Trying each connection before it is lent would cost every call a round trip.
+    Trying each connection before it is lent would cost every call a round trip. One whose server has gone away is
+    found without: what the server has said last, or the end of the stream, waits to be read.
     """
 
     def __init__(self) -> None:
@@ -114,9 +108,13 @@ class Idle:
         """Note that a connection was just used."""
         self._since[connection] = time.monotonic()
 
-    def is_stale(self, connection: Any) -> bool:
+    def is_doubtful(self, connection: Any) -> bool:
         """Tell whether a connection has to be tried before it is lent."""
-        return time.monotonic() - self._since.get(connection, 0) > PING_AFTER
+        if time.monotonic() - self._since.get(connection, 0) > PING_AFTER:
+            return True
+        heard = select.poll()
+        heard.register(connection.fileno(), select.POLLIN)
+        return bool(heard.poll(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +138,10 @@ class PostgresConnection:
             cursor = psycopg.RawCursor(self.connection)
             if isinstance(request, Statement):
                 given = request.parameters
-                cursor.execute(text, [given[name] for name in names] if names else None)
+                if names:
+                    cursor.execute(text, [given[name] for name in names])
+                else:
+                    cursor.execute(text, prepare=False)  # several statements in one message cannot be prepared
                 return cursor.fetchall() if cursor.description else []
             cursor.executemany(text, [[given[name] for name in names] for given in request.sets])
         except (psycopg.Error, UnicodeError, OverflowError) as error:
@@ -150,7 +151,7 @@ class PostgresConnection:
 
 def explained(error: Exception, request: Request) -> StoreError:
     """Return the error to raise instead of the driver's."""
-    found = failures.of_postgres(error)
+    found = failures.of_postgres(error, request)
     if isinstance(found, UnavailableError) and request.sql == "COMMIT":
         return UnknownOutcomeError(found.message, hint="Look whether it was done, then try again.", code="commit")
     return found
@@ -162,37 +163,29 @@ class PostgresPool:
     Args:
         location: The server.
         options: The store's.
-
-    Raises:
-        StoreError: No connection can be made.
+        session: How connections are set up.
     """
 
-    def __init__(self, location: PostgresLocation, options: StoreOptions) -> None:
-        session = Session(options)
-        arguments = session.pool_arguments(location)
+    def __init__(self, location: PostgresLocation, options: StoreOptions, session: Session) -> None:
         self._idle = Idle()
         self._set_up = session.set_up()
         self._on_connect = not options.pgbouncer
-        self._pool: ConnectionPool[Any] = ConnectionPool(**arguments, configure=self._configure, check=self._check)
-        try:
-            with psycopg.connect(**arguments["kwargs"]):  # the pool itself would try for long, and tell less
-                pass
-            self._pool.open()
-        except psycopg.Error as error:
-            raise failures.of_postgres(error) from error
+        self._pool: ConnectionPool[Any] = ConnectionPool(
+            **pool_arguments(location, options), configure=self._configure, check=self._check
+        )
+        self._pool.open()
 
-    @contextmanager
-    def connection(self, _kind: Kind) -> Iterator[PostgresConnection]:
+    def take(self, _kind: Kind, _scope: Scope) -> PostgresConnection:
         """Lend a connection."""
         try:
-            connection = self._pool.getconn()
+            return PostgresConnection(self._pool.getconn())
         except (PoolTimeout, TooManyRequests, PoolClosed) as error:
             raise exhausted(error) from error
-        try:
-            yield PostgresConnection(connection)
-        finally:
-            self._idle.note(connection)
-            self._pool.putconn(connection)
+
+    def give(self, connection: PostgresConnection) -> None:
+        """Take a connection back."""
+        self._idle.note(connection.connection)
+        self._pool.putconn(connection.connection)
 
     def close(self) -> None:
         """Close every connection."""
@@ -204,17 +197,65 @@ class PostgresPool:
         self._idle.note(connection)
 
     def _check(self, connection: psycopg.Connection[Any]) -> None:
-        if self._idle.is_stale(connection):
+        if self._idle.is_doubtful(connection):
             ConnectionPool.check_connection(connection)
+
+
+def connect(location: PostgresLocation, options: StoreOptions) -> psycopg.Connection[Any]:
+    """Open a connection outside of any pool, which would try for long, and tell less when it fails.
+
+    Raises:
+        StoreError: The server cannot be reached, or refuses.
+    """
+    try:
+        return psycopg.connect(**connection_parameters(location, options))
+    except psycopg.Error as error:
+        raise failures.of_connecting(error, location) from None  # the driver's error holds the password
+
+
+def connection_parameters(location: PostgresLocation, options: StoreOptions) -> dict[str, Any]:
+    """Return psycopg's arguments for a connection."""
+    given: dict[str, Any] = {
+        "keepalives": "1",
+        "keepalives_idle": "30",
+        "connect_timeout": "10",
+        "application_name": "exuvia",
+        **location.connection_parameters(),
+        "client_encoding": "utf8",
+        "autocommit": True,
+        "context": adapters(),
+    }
+    if options.pgbouncer:
+        given["prepare_threshold"] = None
+    return given
+
+
+def pool_arguments(location: PostgresLocation, options: StoreOptions) -> dict[str, Any]:
+    """Return psycopg_pool's arguments."""
+    return {
+        "conninfo": "",
+        "kwargs": connection_parameters(location, options),
+        "min_size": 1,
+        "max_size": options.pool_size + options.pool_overflow,
+        "max_lifetime": options.pool_recycle,
+        "timeout": options.pool_wait,
+        "open": False,
+    }
 
 
 def exhausted(error: Exception) -> StoreError:
     """Return the error of a pool that had no connection to lend."""
+    if isinstance(error, PoolClosed):
+        return StateError("The store is closed.", hint="Open it again.", code="closed")
     return BusyError(
         f"No connection of the pool became free: {error}.",
         hint="Close what holds them, raise pool_size and pool_overflow, or check that the server can be reached.",
         code="pool",
     )
+
+
+def _scope_settings(scope: Scope) -> dict[str, str]:
+    return {"exuvia.project_id": scope.project or "", "exuvia.session_id": scope.session or ""}
 
 
 def _set_all(settings: dict[str, str], *, local: bool) -> sql.Composed:

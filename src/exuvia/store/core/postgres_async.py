@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
@@ -16,8 +14,9 @@ from exuvia.store.core.driving import drive_async
 from exuvia.store.core.operations import Kind
 from exuvia.store.core.options import StoreOptions
 from exuvia.store.core.parameters import numbered
-from exuvia.store.core.postgres import Idle, Session, exhausted, explained
+from exuvia.store.core.postgres import Idle, Session, connection_parameters, exhausted, explained, pool_arguments
 from exuvia.store.core.requests import Operation, Request, Row, Statement
+from exuvia.store.core.scope import Scope
 
 T = TypeVar("T")
 
@@ -43,7 +42,10 @@ class AsyncPostgresConnection:
             cursor = psycopg.AsyncRawCursor(self.connection)
             if isinstance(request, Statement):
                 given = request.parameters
-                await cursor.execute(text, [given[name] for name in names] if names else None)
+                if names:
+                    await cursor.execute(text, [given[name] for name in names])
+                else:
+                    await cursor.execute(text, prepare=False)  # as in PostgresConnection.perform
                 return await cursor.fetchall() if cursor.description else []
             await cursor.executemany(text, [[given[name] for name in names] for given in request.sets])
         except (psycopg.Error, UnicodeError, OverflowError) as error:
@@ -52,50 +54,38 @@ class AsyncPostgresConnection:
 
 
 class AsyncPostgresPool:
-    """Lends connections to tasks. Made by ``open``.
+    """Lends connections to tasks. ``open`` has to be awaited first.
 
     Args:
         location: The server.
         options: The store's.
+        session: How connections are set up.
     """
 
-    def __init__(self, location: PostgresLocation, options: StoreOptions) -> None:
-        session = Session(options)
-        arguments = session.pool_arguments(location)
-        self._parameters = arguments["kwargs"]
+    def __init__(self, location: PostgresLocation, options: StoreOptions, session: Session) -> None:
         self._idle = Idle()
         self._set_up = session.set_up()
         self._on_connect = not options.pgbouncer
         self._pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            **arguments, configure=self._configure, check=self._check
+            **pool_arguments(location, options), configure=self._configure, check=self._check
         )
 
     async def open(self) -> Self:
-        """Connect.
-
-        Raises:
-            StoreError: No connection can be made.
-        """
-        try:
-            async with await psycopg.AsyncConnection.connect(**self._parameters):
-                pass
-            await self._pool.open()
-        except psycopg.Error as error:
-            raise failures.of_postgres(error) from error
+        """Begin to make connections."""
+        await self._pool.open()
         return self
 
-    @asynccontextmanager
-    async def connection(self, _kind: Kind) -> AsyncIterator[AsyncPostgresConnection]:
+    async def take(self, _kind: Kind, _scope: Scope) -> AsyncPostgresConnection:
         """Lend a connection."""
         try:
-            connection = await self._pool.getconn()
+            return AsyncPostgresConnection(await self._pool.getconn())
         except (PoolTimeout, TooManyRequests, PoolClosed) as error:
             raise exhausted(error) from error
-        try:
-            yield AsyncPostgresConnection(connection)
-        finally:
-            self._idle.note(connection)
-            await self._pool.putconn(connection)
+
+    async def give(self, connection: AsyncPostgresConnection) -> None:
+        """Take a connection back."""
+        self._idle.note(connection.connection)
+        await self._pool.putconn(connection.connection)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -107,5 +97,13 @@ class AsyncPostgresPool:
         self._idle.note(connection)
 
     async def _check(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        if self._idle.is_stale(connection):
+        if self._idle.is_doubtful(connection):
             await AsyncConnectionPool.check_connection(connection)
+
+
+async def connect_async(location: PostgresLocation, options: StoreOptions) -> psycopg.AsyncConnection[Any]:
+    """Open a connection outside of any pool, as ``postgres.connect`` does."""
+    try:
+        return await psycopg.AsyncConnection.connect(**connection_parameters(location, options))
+    except psycopg.Error as error:
+        raise failures.of_connecting(error, location) from None

@@ -6,22 +6,21 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from exuvia.store.core.capabilities import Capabilities
+from exuvia.store.core.confining import Confinement, confined
 from exuvia.store.core.dialect import Dialect
 from exuvia.store.core.driving import Retry, transact
 from exuvia.store.core.operations import Kind
-from exuvia.store.core.requests import Operation
+from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.scope import Scope
 from exuvia.store.errors import StateError, StoreError, UnavailableError, UnknownOutcomeError
 
 T = TypeVar("T")
 C = TypeVar("C")
-Begin = Callable[[Kind, Scope], str | None]
-"""Returns what opens the transaction that an operation needs, or None where it needs none."""
 
 
 class Driver(Protocol):
@@ -41,8 +40,11 @@ class AsyncDriver(Protocol):
 class Pool(Protocol):
     """Connections of one engine."""
 
-    def connection(self, kind: Kind) -> AbstractContextManager[Driver]:
-        """Lend a connection that is fit for an operation of this kind."""
+    def take(self, kind: Kind, scope: Scope) -> Driver:
+        """Lend a connection that is fit for an operation of this kind in this scope."""
+
+    def give(self, connection: Any) -> None:
+        """Take a connection back, and roll back what was left open on it."""
 
     def close(self) -> None:
         """Close every connection."""
@@ -51,14 +53,54 @@ class Pool(Protocol):
 class AsyncPool(Protocol):
     """Connections of one engine, for an event loop."""
 
-    def connection(self, kind: Kind) -> AbstractAsyncContextManager[AsyncDriver]:
-        """Lend a connection that is fit for an operation of this kind."""
+    async def take(self, kind: Kind, scope: Scope) -> AsyncDriver:
+        """Lend a connection that is fit for an operation of this kind in this scope."""
+
+    async def give(self, connection: Any) -> None:
+        """Take a connection back, and roll back what was left open on it."""
 
     async def close(self) -> None:
         """Close every connection."""
 
 
+class Manners(Protocol):
+    """How an engine's transactions begin, and how they change their scope."""
+
+    def begin(self, kind: Kind, scope: Scope) -> str | None:
+        """Return what opens the transaction that an operation needs, or None where it needs none."""
+
+    def enter(self, connection: Any, scope: Scope) -> str | None:
+        """Give an open transaction another scope; return what has to be said for it, if anything."""
+
+
 P = TypeVar("P", Pool, AsyncPool)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every runner of a store knows.
+
+    Args:
+        dialect: The engine's.
+        capabilities: What the engine can do here.
+        manners: How its transactions begin.
+        confinement: Holds the statements of bound stores to their scope, where the engine does not.
+        clock: Tells the time.
+        retry: When an operation is tried again.
+    """
+
+    dialect: Dialect
+    capabilities: Capabilities
+    manners: Manners
+    confinement: Confinement | None
+    clock: Callable[[], datetime]
+    retry: Retry
+
+    def held(self, operation: Operation[T], scope: Scope) -> Operation[T]:
+        """Hold an operation to its scope."""
+        if scope.project is None or self.confinement is None:
+            return operation
+        return confined(operation, self.confinement.holder(scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +109,33 @@ class PoolRunner(Generic[P]):
 
     Args:
         pool: Lends connections.
-        dialect: The engine's.
-        begin: Opens transactions.
-        retry: When an operation is tried again.
-        clock: Tells the time.
+        context: The store's.
         scope: What may be seen.
     """
 
     pool: P
-    dialect: Dialect
-    begin: Begin
-    retry: Retry
-    clock: Callable[[], datetime]
+    context: Context
     scope: Scope
+
+    @property
+    def dialect(self) -> Dialect:
+        """The engine's way of saying things."""
+        return self.context.dialect
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do here."""
+        return self.context.capabilities
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """Tells the time, in UTC."""
+        return self.context.clock
 
     def framed(self, operation: Operation[T], kind: Kind) -> Operation[T]:
         """Put an operation into the transaction that it needs."""
-        begin = self.begin(kind, self.scope)
+        operation = self.context.held(operation, self.scope)
+        begin = self.context.manners.begin(kind, self.scope)
         if begin is not None:
             return transact(operation, begin)
         return _alone(operation) if kind is Kind.WRITE_ONCE else operation
@@ -96,12 +148,16 @@ class SyncRunner(PoolRunner[Pool]):
 
     def run(self, make: Callable[[], Operation[T]], kind: Kind, *, idempotent: bool) -> T:
         """Run an operation, and again after an error that another try may not meet."""
+        pool = self.pool
         for attempt in itertools.count():
             try:
-                with self.pool.connection(kind) as connection:
+                connection = pool.take(kind, self.scope)
+                try:
                     return connection.drive(self.framed(make(), kind))
+                finally:
+                    pool.give(connection)
             except StoreError as error:
-                wait = self.retry.wait(error, attempt, kind=kind, idempotent=idempotent)
+                wait = self.context.retry.wait(error, attempt, kind=kind, idempotent=idempotent)
                 if wait is None:
                     raise
             time.sleep(wait)
@@ -115,12 +171,16 @@ class AsyncRunner(PoolRunner[AsyncPool]):
 
     async def run(self, make: Callable[[], Operation[T]], kind: Kind, *, idempotent: bool) -> T:
         """Run an operation, and again after an error that another try may not meet."""
+        pool = self.pool
         for attempt in itertools.count():
             try:
-                async with self.pool.connection(kind) as connection:
+                connection = await pool.take(kind, self.scope)
+                try:
                     return await connection.drive(self.framed(make(), kind))
+                finally:
+                    await pool.give(connection)
             except StoreError as error:
-                wait = self.retry.wait(error, attempt, kind=kind, idempotent=idempotent)
+                wait = self.context.retry.wait(error, attempt, kind=kind, idempotent=idempotent)
                 if wait is None:
                     raise
             await asyncio.sleep(wait)
@@ -128,9 +188,14 @@ class AsyncRunner(PoolRunner[AsyncPool]):
 
 
 class Course:
-    """How an open transaction fares: after an error nothing more can be done in it, on either engine."""
+    """How an open transaction fares: after an error nothing more can be done in it, on either engine.
 
-    def __init__(self) -> None:
+    Args:
+        scope: What its connection is set to.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope: Scope | None = scope
         self._failed = False
         self._ended = False
         self._names: Iterator[int] = itertools.count(1)
@@ -155,8 +220,9 @@ class Course:
         self._failed = True
 
     def recover(self) -> None:
-        """Note that what has failed was rolled back to a savepoint."""
+        """Note that what has failed was rolled back to a savepoint, and with it the settings made since."""
         self._failed = False
+        self.scope = None
 
     def end(self) -> None:
         """Note that the transaction has ended."""
@@ -174,16 +240,41 @@ class OpenRunner(Generic[C]):
     Args:
         connection: The transaction's.
         course: How it fares.
-        dialect: The engine's.
-        clock: Tells the time.
+        context: The store's.
         scope: What may be seen.
     """
 
     connection: C
     course: Course
-    dialect: Dialect
-    clock: Callable[[], datetime]
+    context: Context
     scope: Scope
+
+    @property
+    def dialect(self) -> Dialect:
+        """The engine's way of saying things."""
+        return self.context.dialect
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do here."""
+        return self.context.capabilities
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """Tells the time, in UTC."""
+        return self.context.clock
+
+    def framed(self, operation: Operation[T]) -> Operation[T]:
+        """Hold an operation to its scope, which the transaction is given first where it has another."""
+        operation = self.context.held(operation, self.scope)
+        return operation if self.course.scope == self.scope else self._entering(operation)
+
+    def _entering(self, operation: Operation[T]) -> Operation[T]:
+        words = self.context.manners.enter(self.connection, self.scope)
+        if words is not None:
+            yield Statement(words)
+        self.course.scope = self.scope
+        return (yield from operation)
 
 
 class SyncOpenRunner(OpenRunner[Driver]):
@@ -196,7 +287,7 @@ class SyncOpenRunner(OpenRunner[Driver]):
         del idempotent
         self.course.check()
         try:
-            return self.connection.drive(make())
+            return self.connection.drive(self.framed(make()))
         except BaseException:
             self.course.fail()
             raise
@@ -212,13 +303,13 @@ class AsyncOpenRunner(OpenRunner[AsyncDriver]):
         del idempotent
         self.course.check()
         try:
-            return await self.connection.drive(make())
+            return await self.connection.drive(self.framed(make()))
         except BaseException:
             self.course.fail()
             raise
 
 
-def _alone(operation: Operation[Any]) -> Operation[Any]:
+def _alone(operation: Operation[T]) -> Operation[T]:
     """Run one writing statement outside of a transaction: when the connection is lost it may have been done."""
     try:
         return (yield from operation)

@@ -1,4 +1,4 @@
-"""What a store lets its caller see: everything, or the rows of one project."""
+"""What a store lets its caller see: everything, the rows of one project, or those of one session in it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ class Scope:
 
     Args:
         project: The one project that may be seen and written; None for all of them.
+        session: The one session of that project, in tables that have sessions; None for all of them.
     """
 
     project: str | None = None
+    session: str | None = None
 
     def own(self, project: str | None) -> str:
         """Return the project to write to: the one given, or else the store's own.
@@ -46,3 +48,17 @@ class Scope:
                 code="other_project",
             )
         return self.project if self.project is not None else project
+
+    def among_sessions(self, session: str | None) -> str | None:
+        """Return the session to read or to write to, or None for all of them, or for none.
+
+        Raises:
+            TenantError: The store is bound to another session.
+        """
+        if self.session is not None and session is not None and session != self.session:
+            raise TenantError(
+                f"This store is bound to the session {self.session!r}, not to {session!r}.",
+                hint="Open a store that is bound to that session, or to none.",
+                code="other_session",
+            )
+        return self.session if self.session is not None else session

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from exuvia.store.core.operations import Kind
 from exuvia.store.core.options import StoreOptions
 from exuvia.store.core.requests import Operation
+from exuvia.store.core.scope import Scope
 from exuvia.store.core.sqlite import SqliteConnection, SqliteFile
 
 T = TypeVar("T")
@@ -28,6 +27,10 @@ class ThreadedConnection:
 
     connection: SqliteConnection
     threads: ThreadPoolExecutor
+
+    def enter(self, scope: Scope) -> None:
+        """Refuse, from now on, rows that are written outside of a scope."""
+        self.connection.enter(scope)
 
     async def drive(self, operation: Operation[T]) -> T:
         """Run an operation to its end; when the task is cancelled, stop it and wait until it has been undone."""
@@ -57,26 +60,37 @@ class AsyncSqlitePool:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="exuvia-writer")
         self._reading = ThreadPoolExecutor(options.readers, thread_name_prefix="exuvia-reader")
 
-    @asynccontextmanager
-    async def connection(self, kind: Kind) -> AsyncIterator[ThreadedConnection]:
+    async def take(self, kind: Kind, scope: Scope) -> ThreadedConnection:
         """Lend the writing connection, in turn, or one that reads."""
         if kind is Kind.READ:
-            async with self._seats:
-                reader = self._file.reader()
-                try:
-                    yield ThreadedConnection(reader, self._reading)
-                finally:
-                    self._file.give_back(reader)
-            return
+            return await self._take_reader()
         if not await self._file.lock.acquire_async(self._patience):
             raise self._file.refused()
         try:
-            yield ThreadedConnection(self._file.writer, self._writing)
+            writer = self._file.writer()
+            writer.enter(scope)
+        except BaseException:
+            self._file.lock.release()
+            raise
+        return ThreadedConnection(writer, self._writing)
+
+    async def _take_reader(self) -> ThreadedConnection:
+        await self._seats.acquire()
+        try:
+            return ThreadedConnection(self._file.reader(), self._reading)
+        except BaseException:
+            self._seats.release()
+            raise
+
+    async def give(self, connection: ThreadedConnection) -> None:
+        """Take a connection back."""
+        if connection.connection.writes:
+            self._file.release()
+            return
+        try:
+            self._file.give_back(connection.connection)
         finally:
-            try:
-                self._file.writer.tidy()
-            finally:
-                self._file.lock.release()
+            self._seats.release()
 
     async def close(self) -> None:
         """Close every connection."""

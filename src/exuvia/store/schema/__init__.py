@@ -10,11 +10,14 @@ from typing import Final
 
 import xxhash
 
+from exuvia.store.core.detecting import add_extensions
 from exuvia.store.core.dialect import Dialect, Engine
-from exuvia.store.core.requests import Operation, Statement
+from exuvia.store.core.requests import Operation, Row, Statement
+from exuvia.store.core.row_security import LOCK
 from exuvia.store.errors import SchemaError
 
 _NAME: Final = re.compile(r"(\d{4})_(\w+)\.sql")
+_TABLE: Final = re.compile(r'^CREATE (?:VIRTUAL )?TABLE (?:IF NOT EXISTS )?"?(\w+)', re.MULTILINE)
 _UPDATE: Final = "Update exuvia: pip install --upgrade exuvia."
 
 
@@ -46,40 +49,54 @@ def steps(engine: Engine) -> tuple[Step, ...]:
     return tuple(sorted(made, key=lambda step: step.number))
 
 
-def bring_up_to_date(dialect: Dialect, schema: str, *, create: bool) -> Operation[None]:
-    """Make the tables that are missing; an operation to be run in a transaction of its own.
+def missing_steps(dialect: Dialect, schema: str, *, create: bool) -> Operation[tuple[Step, ...]]:
+    """Return the steps that are still to be done.
 
     Args:
         dialect: The engine's.
         schema: PostgreSQL's schema.
-        create: Make what is missing; else raise.
+        create: What is missing will be made; else raise.
 
     Raises:
-        SchemaError: The tables are newer than this code, were made by other steps, or are missing and not to be made.
+        SchemaError: The tables are newer than this code, were made by other steps, are somebody else's, or are missing
+            and not to be made.
     """
     known = steps(dialect.engine)
     done = yield from _applied(dialect, schema)
     _check(known, done)
-    missing = [step for step in known if step.number not in done]
-    if not missing:
-        return
-    if not create:
+    missing = tuple(step for step in known if step.number not in done)
+    if missing and not create:
         raise SchemaError(
             f"The store's tables are missing or older than this exuvia ({missing[0].name} and later).",
             hint="Open the store once with create=True, as a user who may create tables.",
             code="missing",
         )
+    if missing:
+        _check_names(missing, (yield _existing(dialect, schema)))
+    return missing
+
+
+def bring_up_to_date(dialect: Dialect, schema: str) -> Operation[None]:
+    """Make the tables that are missing; an operation to be run in a transaction of its own.
+
+    Args:
+        dialect: The engine's.
+        schema: PostgreSQL's schema.
+
+    Raises:
+        SchemaError: As ``missing_steps`` does.
+    """
     if dialect.is_postgres:
-        yield Statement("SELECT pg_advisory_xact_lock(hashtextextended('exuvia store schema', 0))")
+        yield Statement(LOCK)
         yield Statement(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+        yield Statement(f'SET LOCAL search_path = "{schema}", public')
+        yield from add_extensions()
     yield Statement(
         "CREATE TABLE IF NOT EXISTS exuvia_schema ("
         " number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL)"
     )
-    done = yield from _applied(dialect, schema)  # another process may have been first
-    for step in missing:
-        if step.number not in done:
-            yield from _apply(step)
+    for step in (yield from missing_steps(dialect, schema, create=True)):  # another process may have been first
+        yield from _apply(step)
 
 
 def _applied(dialect: Dialect, schema: str) -> Operation[dict[int, str]]:
@@ -92,8 +109,27 @@ def _applied(dialect: Dialect, schema: str) -> Operation[dict[int, str]]:
     )
     if not (yield look):
         return {}
-    rows = yield Statement("SELECT number, checksum FROM exuvia_schema")
+    table = f'"{schema}".exuvia_schema' if dialect.is_postgres else "exuvia_schema"
+    rows = yield Statement(f"SELECT number, checksum FROM {table}")
     return dict(rows)
+
+
+def _existing(dialect: Dialect, schema: str) -> Statement:
+    if dialect.is_postgres:
+        return Statement("SELECT tablename FROM pg_tables WHERE schemaname = :schema", {"schema": schema})
+    return Statement("SELECT name FROM sqlite_schema WHERE type = 'table'")
+
+
+def _check_names(missing: tuple[Step, ...], existing: list[Row]) -> None:
+    there = {name.lower() for (name,) in existing}
+    for step in missing:
+        for name in _TABLE.findall(step.sql):
+            if name.lower() in there:
+                raise SchemaError(
+                    f"There is a table {name!r} already that is not the store's.",
+                    hint="Give the store a file, a database or a schema of its own.",
+                    code="foreign_table",
+                )
 
 
 def _check(known: tuple[Step, ...], done: dict[int, str]) -> None:

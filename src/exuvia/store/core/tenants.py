@@ -1,0 +1,87 @@
+"""Tables whose rows belong to a project, and perhaps to a session in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from exuvia.store.core.dialect import Dialect
+from exuvia.store.core.requests import Operation, Statement
+from exuvia.store.core.scope import Scope
+
+# The table of projects and the table of sessions are known by their own ids.
+_OWN_IDS: Final = {("projects", "id"): "project", ("sessions", "id"): "session"}
+
+_POSTGRES: Final = """
+SELECT relname, attname, false, false
+FROM pg_class
+JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = :schema
+JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+WHERE relkind IN ('r', 'p')
+"""
+_SQLITE: Final = """
+SELECT list.name, column_of.name, list.type IN ('virtual', 'shadow'), list.type = 'table' AND NOT list.wr
+FROM pragma_table_list AS list, pragma_table_xinfo(list.name) AS column_of
+WHERE list.schema = 'main' AND list.type IN ('table', 'view', 'virtual', 'shadow')
+  AND list.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A table whose rows belong to a project.
+
+    Args:
+        table: Its name.
+        project: The column that has the project.
+        session: The column that has the session, if it has one.
+        rowid: Whether it has SQLite's rowid.
+    """
+
+    table: str
+    project: str
+    session: str | None = None
+    rowid: bool = False
+
+    def condition(self, alias: str, scope: Scope) -> str:
+        """Say which of its rows a scope has; the parameters are ``exuvia_project`` and ``exuvia_session``."""
+        own = f"{alias}.{self.project} = :exuvia_project"
+        if scope.session is None or self.session is None:
+            return own
+        return f"{own} AND {alias}.{self.session} = :exuvia_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables that a store finds.
+
+    Args:
+        tenants: Those whose rows belong to a project, by name.
+        indexes: SQLite's virtual tables and what is behind them: every project's rows, told apart by a join only.
+        common: The others.
+    """
+
+    tenants: Mapping[str, Tenant] = field(default_factory=dict)
+    indexes: frozenset[str] = frozenset()
+    common: frozenset[str] = frozenset()
+
+
+def find_tables(dialect: Dialect, schema: str) -> Operation[Tables]:
+    """List the tables of the store's schema, or of the file."""
+    rows = yield Statement(_POSTGRES, {"schema": schema}) if dialect.is_postgres else Statement(_SQLITE)
+    columns: dict[str, dict[str, str]] = {}
+    virtual, rowids = set(), set()
+    for table, column, is_virtual, has_rowid in rows:
+        meaning = _OWN_IDS.get((table, column)) or {"project_id": "project", "session_id": "session"}.get(column)
+        columns.setdefault(table, {})
+        if meaning:
+            columns[table].setdefault(meaning, column)
+        virtual |= {table} if is_virtual else set()
+        rowids |= {table} if has_rowid else set()
+    tenants = {
+        table: Tenant(table, found["project"], found.get("session"), table in rowids)
+        for table, found in columns.items()
+        if "project" in found and table not in virtual
+    }
+    return Tables(tenants, frozenset(virtual), frozenset(columns.keys() - tenants.keys() - virtual))
