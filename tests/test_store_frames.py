@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from exuvia.store import Store
+from exuvia.store.core.operations import Kind
+from exuvia.store.core.requests import Operation, Row, Statement
 from exuvia.store.errors import ConflictError, InvalidValueError, MissingReferenceError, NotFoundError, StateError
 from exuvia.store.filters import field
 from exuvia.store.frames import Frame, NewFrameEvent
@@ -219,3 +221,21 @@ def test_mistakes_are_told(bound: Store) -> None:
 def test_frames_of_an_unknown_project_are_refused(shared_store: Store) -> None:
     with pytest.raises(MissingReferenceError):
         shared_store.frames.open("x", project="no such project")
+
+
+def test_frames_and_anchors_can_be_searched_from_the_moment_they_are_there(bound: Store) -> None:
+    frame = bound.frames.open("Investigate zebrafish")
+    bound.frames.pin(frame.id, "quokka index is missing", id="pinned")
+    assert searched(bound, frame.project_id) == {("anchor", "", "quokka index is missing"), ("frame", frame.name, "")}
+    bound.frames.unpin("pinned")
+    bound.frames.close(frame.id, digest_text="Found it.")
+    assert searched(bound, frame.project_id) == {("frame", frame.name, "Found it.")}
+
+
+def searched(store: Store, project: str) -> set[tuple[str, str, str]]:
+    """Return the kind, the title and the text of what can be searched in a project."""
+
+    def look() -> Operation[list[Row]]:
+        return (yield Statement("SELECT kind, title, body FROM search_entries WHERE project_id = :p", {"p": project}))
+
+    return {(kind, title, body) for kind, title, body in store._runner.run(look, Kind.READ, idempotent=True)}

@@ -50,3 +50,59 @@ CREATE TABLE anchors (
 );
 CREATE INDEX anchors_by_frame ON anchors (project_id, frame_id);
 CREATE INDEX anchors_by_priority ON anchors (project_id, priority DESC, created_at DESC, id);
+
+CREATE FUNCTION frames_search_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  BEGIN
+  INSERT INTO search_entries (project_id, kind, id, type, at, title, body, data)
+    SELECT project_id, 'frame', id, type, created_at, name, coalesce(digest_text, ''), inputs FROM added;
+  RETURN NULL;
+  END
+  $$;
+
+CREATE TRIGGER frames_search_added AFTER INSERT ON frames
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION frames_search_added();
+
+CREATE FUNCTION frames_search_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  BEGIN
+  UPDATE search_entries
+    SET type = new.type, title = new.name, body = coalesce(new.digest_text, ''), data = new.inputs
+    WHERE project_id = new.project_id AND kind = 'frame' AND id = new.id;
+  RETURN NULL;
+  END
+  $$;
+
+CREATE TRIGGER frames_search_changed AFTER UPDATE OF name, type, digest_text, inputs ON frames
+  FOR EACH ROW EXECUTE FUNCTION frames_search_changed();
+
+CREATE FUNCTION frames_search_removed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  BEGIN
+  DELETE FROM search_entries USING removed
+    WHERE search_entries.project_id = removed.project_id AND kind = 'frame' AND search_entries.id = removed.id;
+  RETURN NULL;
+  END
+  $$;
+
+CREATE TRIGGER frames_search_removed AFTER DELETE ON frames
+  REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION frames_search_removed();
+
+CREATE FUNCTION anchors_search_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  BEGIN
+  INSERT INTO search_entries (project_id, kind, id, type, at, body, data)
+    SELECT project_id, 'anchor', id, type, created_at, text, data FROM added;
+  RETURN NULL;
+  END
+  $$;
+
+CREATE TRIGGER anchors_search_added AFTER INSERT ON anchors
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION anchors_search_added();
+
+CREATE FUNCTION anchors_search_removed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  BEGIN
+  DELETE FROM search_entries USING removed
+    WHERE search_entries.project_id = removed.project_id AND kind = 'anchor' AND search_entries.id = removed.id;
+  RETURN NULL;
+  END
+  $$;
+
+CREATE TRIGGER anchors_search_removed AFTER DELETE ON anchors
+  REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION anchors_search_removed();

@@ -50,3 +50,28 @@ CREATE TABLE anchors (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX anchors_by_frame ON anchors (project_id, frame_id);
 CREATE INDEX anchors_by_priority ON anchors (project_id, priority DESC, created_at DESC, id);
+
+CREATE TRIGGER frames_search_added AFTER INSERT ON frames BEGIN
+  INSERT INTO search_entries (project_id, kind, id, type, at, title, body, data)
+    VALUES (new.project_id, 'frame', new.id, new.type, new.created_at, new.name, coalesce(new.digest_text, ''),
+      new.inputs);
+  END;
+
+CREATE TRIGGER frames_search_changed AFTER UPDATE OF name, type, digest_text, inputs ON frames BEGIN
+  UPDATE search_entries
+    SET type = new.type, title = new.name, body = coalesce(new.digest_text, ''), data = new.inputs
+    WHERE project_id = new.project_id AND kind = 'frame' AND id = new.id;
+  END;
+
+CREATE TRIGGER frames_search_removed AFTER DELETE ON frames BEGIN
+  DELETE FROM search_entries WHERE project_id = old.project_id AND kind = 'frame' AND id = old.id;
+  END;
+
+CREATE TRIGGER anchors_search_added AFTER INSERT ON anchors BEGIN
+  INSERT INTO search_entries (project_id, kind, id, type, at, body, data)
+    VALUES (new.project_id, 'anchor', new.id, new.type, new.created_at, new.text, new.data);
+  END;
+
+CREATE TRIGGER anchors_search_removed AFTER DELETE ON anchors BEGIN
+  DELETE FROM search_entries WHERE project_id = old.project_id AND kind = 'anchor' AND id = old.id;
+  END;
