@@ -172,14 +172,90 @@ def test_a_file_that_is_not_in_wal_mode_is_refused_with_the_command(source: Path
     assert_equal(source, any_url)
 
 
-def test_a_changed_schema_stops_with_what_has_changed(source: Path, any_url: str) -> None:
+def test_changes_of_the_schema_are_followed(source: Path, any_url: str) -> None:
     caught_up(source, any_url)
-    execute(source, "ALTER TABLE page DROP COLUMN views", "UPDATE item SET stock = 7")
+    steps = [
+        ["ALTER TABLE page ADD COLUMN lang TEXT NOT NULL DEFAULT 'en'", "UPDATE page SET lang = 'fr' WHERE views = 0"],
+        ["ALTER TABLE item ADD COLUMN weight REAL", "INSERT INTO item(id, weight) VALUES (900001, 0.5)"],
+        ["CREATE TABLE fresh (id INTEGER PRIMARY KEY, at DATE)", "INSERT INTO fresh VALUES (1, '2026-01-31')"],
+        ["CREATE TABLE wide (a, b, c, d, e, PRIMARY KEY (a, b, c, d, e)) WITHOUT ROWID", "DELETE FROM fresh"],
+        ["INSERT INTO wide VALUES (1, 2, 3, 4, 5), (1, 2, 3, 4, 6)", "CREATE INDEX by_views ON page(views)"],
+        [
+            "UPDATE wide SET e = e + 1 WHERE e = 6",
+            "DROP INDEX of_author",
+            "CREATE VIEW most AS SELECT max(n) FROM tag",
+        ],
+        ["DROP INDEX by_views", "ALTER TABLE page DROP COLUMN views", "UPDATE page SET title = 'short'"],
+        ["ALTER TABLE note RENAME TO notes", "INSERT INTO notes VALUES ('more', 1)", "DROP TABLE seen"],
+        ["DROP TRIGGER told", "UPDATE book SET title = 'x'", "ALTER TABLE book RENAME COLUMN title TO name"],
+        ["CREATE TABLE new_tag (name TEXT, n INTEGER, more TEXT)", "INSERT INTO new_tag SELECT name, n, 'm' FROM tag"],
+        [
+            "DROP VIEW most",
+            "DROP TABLE tag",
+            "ALTER TABLE new_tag RENAME TO tag",
+            "INSERT INTO tag VALUES ('late', 1, 'x')",
+        ],
+    ]
+    for statements in steps:
+        execute(source, *statements)
+        assert_equal(source, any_url)
+    with psycopg.connect(any_url) as target:
+        indexes = target.execute("SELECT indexname FROM pg_indexes WHERE schemaname = 'exuvia_staging_public'")
+        names = {name for (name,) in indexes}
+    assert "by_views" not in names  # it went with its column
+    stop(source, any_url)
+    assert "_exuvia" not in str(schema_of(source))
+
+
+def test_an_added_column_costs_the_other_tables_nothing(source: Path, any_url: str) -> None:
+    def places() -> dict[str, int]:
+        with psycopg.connect(any_url) as target:
+            rows = target.execute(
+                "SELECT c.relname, c.oid::int FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                " WHERE n.nspname = 'exuvia_staging_public' AND c.relkind = 'r'"
+            )
+            return dict(rows.fetchall())
+
+    caught_up(source, any_url)
+    before = places()
+    execute(
+        source, "ALTER TABLE page ADD COLUMN lang TEXT", "UPDATE pair SET value = 'x'", "CREATE INDEX p ON pair(value)"
+    )
+    assert_equal(source, any_url)
+    after = places()
+    assert {name for name in before if before[name] != after[name]} == {"page"}
+    with psycopg.connect(any_url) as target:
+        assert target.execute("SELECT FROM pg_indexes WHERE indexname = 'p'").fetchone() is not None
+
+
+def test_schema_changes_are_followed_under_load_and_after_kills(source: Path, any_url: str) -> None:
+    with writing(source, rate=100):
+        caught_up(source, any_url)
+        execute(source, "ALTER TABLE page ADD COLUMN lang TEXT DEFAULT 'en'", "CREATE TABLE fresh (id INTEGER)")
+        for seconds in (1.0, 1.3):
+            process = command("live", "start", source, any_url, cwd=source.parent)
+            time.sleep(seconds)
+            process.kill()
+            process.communicate()
+        execute(source, "INSERT INTO fresh VALUES (1)", "ALTER TABLE author ADD COLUMN n INTEGER")
+        caught_up(source, any_url)
+    assert_equal(source, any_url)
+
+
+def test_a_schema_that_cannot_be_followed_stops_with_what_has_changed(source: Path, any_url: str) -> None:
+    caught_up(source, any_url)
+    execute(
+        source,
+        "CREATE TABLE keyed (id UUID PRIMARY KEY, n INTEGER) WITHOUT ROWID",
+        "INSERT INTO keyed VALUES ('00000000-0000-4000-8000-0000000000AA', 1)",
+        "UPDATE item SET stock = 7",
+    )
     for _ in range(2):
-        with pytest.raises(SourceError, match="table page was changed"):
+        with pytest.raises(SourceError, match=r"table keyed was made.*'keyed' cannot be followed"):
             caught_up(source, any_url)
         assert status(any_url).phase == "stopped"
-        assert "table page was changed" in status(any_url).message
+        assert "table keyed was made" in status(any_url).message
+    execute(source, "DROP TABLE keyed")
     caught_up(source, any_url, restart=True)
     assert_equal(source, any_url)
 

@@ -26,7 +26,7 @@ START_EXAMPLES = examples(
         ("Go on after an interruption: the same command", "exuvia live start app.db postgresql://me@host/app"),
         ("Switch the file to WAL mode first", "exuvia live start app.db --set-wal"),
         ("Catch up once, as from cron, and end", "exuvia live start app.db --catch-up"),
-        ("Begin anew, after the schema has changed", "exuvia live start app.db --restart"),
+        ("Begin anew, where a change of the schema cannot be followed", "exuvia live start app.db --restart"),
     ]
 )
 STATUS_EXAMPLES = examples(

@@ -42,7 +42,8 @@ from exuvia.move.shipment import Connections, Means, Outcome, Shipment
 
 _MARK = "exuvia: tables of a live move; see exuvia live status"
 _ATTEMPTS = 3
-_PATIENCE = 30.0  # seconds to wait for a writer's transaction to end
+PATIENCE = 30.0
+"""Seconds to wait for a writer's transaction to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +100,15 @@ class Beginning:
         for _ in range(_ATTEMPTS):
             captured = self._install(move_id, by_rowid)
             with opened(self.path, self.options.move.jobs) as snapshot:
-                wanted = for_server(self.server, self.options.move.plan)
-                plan = make_plan(snapshot, self.path, wanted, self.options.move.jobs, self.clock)
-                _refuse(plan)
+                options = for_server(self.server, self.options.move.plan)
+                plan = make_plan(snapshot, self.path, options, self.options.move.jobs, self.clock)
+                refuse(plan)
                 more = keyless(plan, captured)
                 if not more:
                     shipment = Shipment(shaped(plan, captured), snapshot, Quarantine(self._quarantine_file), self.clock)
                     return self._copy(shipment, plan, captured)
             by_rowid |= more
-            remove(self.path, timeout=_PATIENCE)
+            remove(self.path, timeout=PATIENCE)
         raise SourceError(
             f"{self.path} changes its schema faster than it can be looked at.",
             hint="Begin when its schema stays as it is for a while.",
@@ -121,9 +122,9 @@ class Beginning:
     def _install(self, move_id: str, by_rowid: Collection[str]) -> tuple[CapturedTable, ...]:
         with opened(self.path, 1) as snapshot:
             catalog = inspect(snapshot.connection, str(self.path))
-        planned = plan_capture(_wanted(catalog, self.options.move.plan), by_rowid=by_rowid)
-        wanted = CapturePlan(planned.tables, (), planned.unwatched)
-        return install(self.path, wanted, move_id, timeout=_PATIENCE).tables
+        planned = plan_capture(wanted(catalog, self.options.move.plan), by_rowid=by_rowid)
+        plan = CapturePlan(planned.tables, (), planned.unwatched)
+        return install(self.path, plan, move_id, timeout=PATIENCE).tables
 
     def _copy(self, shipment: Shipment, plan: Plan, captured: tuple[CapturedTable, ...]) -> Outcome:
         """Copy the moment of the shipment's snapshot; the log is followed from its end in that moment."""
@@ -209,7 +210,7 @@ def discard(connection: psycopg.Connection, schema_name: str, path: Path, move_i
     if path.exists():
         found = installed(path)
         if found is not None and found.move_id == move_id:
-            remove(path, timeout=_PATIENCE)
+            remove(path, timeout=PATIENCE)
     staging.discard(connection, schema_name)
     state.drop(connection, schema_name)
 
@@ -229,14 +230,20 @@ def refuse_other_move(connection: psycopg.Connection, schema_name: str) -> None:
         )
 
 
-def _wanted(catalog: Catalog, options: PlanOptions) -> Catalog:
+def wanted(catalog: Catalog, options: PlanOptions) -> Catalog:
+    """Return what is in a source without the tables that a person leaves out."""
     tables, derived = (
         tuple(one for one in found if not is_excluded(one.name, options)) for found in (catalog.tables, catalog.derived)
     )
     return replace(catalog, tables=tables, derived=derived)
 
 
-def _refuse(plan: Plan) -> None:
+def refuse(plan: Plan) -> None:
+    """Raise the first error of a plan.
+
+    Raises:
+        PlanError: ``refused``.
+    """
     errors = [problem for problem in plan.problems if problem.level == "error"]
     if errors:
         first = errors[0]

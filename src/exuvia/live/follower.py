@@ -123,6 +123,16 @@ class Follower:
         with self._advanced(anew) as (made, _):
             return made
 
+    def round_at(self, snapshot: Snapshot, anew: Collection[str]) -> Round | None:
+        """Apply everything that has changed up to a moment; else as ``round``.
+
+        Args:
+            snapshot: The moment.
+            anew: Source tables to copy as a whole.
+        """
+        with self._advanced(anew, snapshot) as (made, _):
+            return made
+
     def last_round(self) -> Round | None:
         """Make a round that also copies the tables anew which no trigger watches, where they hold something else now.
 

@@ -17,6 +17,7 @@ from exuvia.engines.postgres.failures import explain_error, is_lost
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.state import Phase, Request, State, Warmth
 from exuvia.errors import ExuviaError, SourceError, TargetError, VerifyError
+from exuvia.live.adapting import Adaptation
 from exuvia.live.beginning import Beginning, discard
 from exuvia.live.ending import forget
 from exuvia.live.follower import PASSING, Follower, Round
@@ -213,7 +214,7 @@ class _Session:
             if _is_over(found):
                 self._tell(phase=found.phase, pending=0, lag=0.0)
                 return Ended(False, self._last, moved=found.phase in DONE, returned=found.phase is Phase.RETURNED)
-            request = Request.PAUSE if rests else self._follow(connection, found)
+            request = Request.PAUSE if rests else self._follow_through(connection, found)
             rests = request is Request.PAUSE
             if rests:
                 request = self._rest(connection)
@@ -257,6 +258,18 @@ class _Session:
         if found is None:
             raise TargetError(f"The live move into {self._schema!r} was ended by somebody else.", code="live_gone")
         return found
+
+    def _follow_through(self, connection: psycopg.Connection, found: State) -> Request:
+        """Follow, changes of the source's schema included; else as ``_follow``."""
+        while True:
+            try:
+                return self._follow(connection, found)
+            except SourceError as error:
+                if error.code != "source.schema_changed":
+                    raise
+                work = Adaptation(self.path, self.server, connection, self.options, Clock(self.listener), self._say)
+                work.run(self._state(connection), error)
+                found = self._state(connection)
 
     def _follow(self, connection: psycopg.Connection, found: State) -> Request:
         """Make rounds until something else is asked for; ``NOTHING`` when all that was logged in the beginning is in
@@ -354,6 +367,9 @@ class _Session:
         phase = Phase.STOPPED if error.code in _LASTING else Phase.PAUSED
         with suppress(psycopg.Error):
             state.end_following(connection, self._schema, phase, error.message)
+
+    def _say(self, message: str) -> None:
+        self._tell(message=message)
 
     def _tell(self, **changed: object) -> None:
         self._last = replace(self._last, **{"message": "", **changed})  # type: ignore[arg-type]

@@ -155,7 +155,7 @@ class LiveSource:
         if told:
             raise SourceError(
                 f"The schema of {self.label} has changed: {'; '.join(told)}.",
-                hint="Begin the move anew, with the schema as it is now: exuvia live start --restart.",
+                hint="Let exuvia live start follow that first: it plans and copies anew what has changed.",
                 code="schema_changed",
             )
         return now

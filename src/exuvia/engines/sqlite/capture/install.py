@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import apsw
 
-from exuvia.engines.sqlite.capture import state
+from exuvia.engines.sqlite.capture import schema, state
 from exuvia.engines.sqlite.capture.own import LIKE_OWN, PREFIX, is_own
 from exuvia.engines.sqlite.capture.plan import CapturedTable, CapturePlan, Uncaptured
 from exuvia.engines.sqlite.capture.state import Installed
-from exuvia.engines.sqlite.capture.triggers import log_definitions, log_triggers, watch_triggers
+from exuvia.engines.sqlite.capture.triggers import log_definitions, log_triggers, log_widening, watch_triggers
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.order import quote
@@ -40,23 +41,59 @@ def install(path: Path, plan: CapturePlan, move_id: str, *, timeout: float = 5.0
     with SourceWriter(path, timeout) as writer, writer.transaction() as connection:
         _check_ready(connection, writer.label)
         stand_in(connection)  # nothing but EXPLAIN needs a collation of the application's here
-        before = {table.name: _refusals(connection, table) for table in plan.tables}
         for statement in log_definitions(plan.key_columns):
             connection.execute(statement)
-        tables, unwatched = [], [*plan.unwatched]
-        for table in plan.tables:
-            try:
-                unwatched += _add(connection, table, before[table.name], writer.label)
-            except SourceError as error:
-                if not table.stored:
-                    raise
-                unwatched.append(Uncaptured(table.name, error.message))
-            else:
-                tables.append(table)
-        installed = Installed(move_id, tuple(tables), tuple(unwatched))
+        installed = _add_all(connection, plan, move_id, writer.label)
         state.write(connection, installed)
         state.put(connection, "pruned", 0)
         return installed
+
+
+@dataclass(frozen=True, slots=True)
+class Reinstalled:
+    """What capture is after it was put into a file anew.
+
+    Args:
+        installed: What the file says now.
+        lost: Tables that had lost triggers before, so that changes of theirs may not have been logged.
+        cookie: The schema's cookie; while it stays, this holds.
+    """
+
+    installed: Installed
+    lost: frozenset[str]
+    cookie: int
+
+
+def reinstall(
+    path: Path, plan: Callable[[apsw.Connection], CapturePlan], move_id: str, *, timeout: float = 5.0
+) -> Reinstalled:
+    """Make the triggers anew, for the tables as they are now; the log stays. All in one transaction, as ``install``.
+
+    Args:
+        path: The database, which is under capture.
+        plan: Says what to log from now on, from a connection that sees the tables; table numbers do not matter: a table
+            keeps the one that the log knows it by.
+        move_id: The move that the log is for.
+        timeout: Seconds to wait for another writer.
+
+    Raises:
+        SourceError: ``not_captured``: the file has no log of that move; ``capture``: a table takes no trigger;
+            ``locked``.
+    """
+    with SourceWriter(path, timeout) as writer, writer.transaction() as connection:
+        found = state.read(connection)
+        if found is None or found.move_id != move_id or found.fence is not None:
+            raise SourceError(f"{writer.label} has no change log of move {move_id}.", code="not_captured")
+        lost = frozenset(missing_triggers(connection, found))
+        drop_triggers(connection)
+        stand_in(connection)
+        wanted = plan(connection)
+        wanted = replace(wanted, tables=_numbered(wanted.tables, found.tables))
+        for statement in log_widening(max((len(table.key) for table in found.tables), default=1), wanted.key_columns):
+            connection.execute(statement)
+        installed = _add_all(connection, wanted, move_id, writer.label)
+        state.write(connection, installed)
+        return Reinstalled(installed, lost, schema.cookie(connection))
 
 
 def remove(path: Path, *, timeout: float = 5.0) -> bool:
@@ -155,6 +192,28 @@ def _not_wal(label: str, mode: str) -> SourceError:
         hint=f"Switch it to WAL once, which stays: sqlite3 {label} 'PRAGMA journal_mode = WAL'",
         code="not_wal",
     )
+
+
+def _numbered(tables: Sequence[CapturedTable], before: Sequence[CapturedTable]) -> tuple[CapturedTable, ...]:
+    known = {table.name: table.number for table in before}
+    free = count(max(known.values(), default=0) + 1)
+    return tuple(replace(table, number=known.get(table.name) or next(free)) for table in tables)
+
+
+def _add_all(connection: apsw.Connection, plan: CapturePlan, move_id: str, label: str) -> Installed:
+    """Give all tables their triggers; a full-text table that takes none is left alone."""
+    before = {table.name: _refusals(connection, table) for table in plan.tables}
+    tables, unwatched = [], [*plan.unwatched]
+    for table in plan.tables:
+        try:
+            unwatched += _add(connection, table, before[table.name], label)
+        except SourceError as error:
+            if not table.stored:
+                raise
+            unwatched.append(Uncaptured(table.name, error.message))
+        else:
+            tables.append(table)
+    return Installed(move_id, tuple(tables), tuple(unwatched))
 
 
 def _add(connection: apsw.Connection, table: CapturedTable, before: Sequence[str], label: str) -> list[Uncaptured]:

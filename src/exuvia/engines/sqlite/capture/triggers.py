@@ -30,6 +30,16 @@ def log_definitions(key_columns: int) -> tuple[str, ...]:
     )
 
 
+def log_widening(before: int, now: int) -> tuple[str, ...]:
+    """Return the statements that give the log more columns for keys, where it needs more.
+
+    Args:
+        before: The number of columns of the widest key so far.
+        now: The same of the tables as they are now.
+    """
+    return tuple(f"ALTER TABLE {LOG} ADD COLUMN k{number}" for number in range(before + 1, now + 1))
+
+
 def log_triggers(table: CapturedTable) -> dict[str, str]:
     """Return the CREATE TRIGGER statements that log the keys of changed rows, by name."""
     new, old = _values(table, "NEW"), _values(table, "OLD")
