@@ -311,7 +311,7 @@ DECLARE
 
 CREATE FUNCTION search_entries_fold() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
   BEGIN
-  new.folded := search_fold(left(new.title, 10000)) || chr(10) || search_fold(left(new.tags, 10000)) || chr(10)
+  new.folded := search_fold(left(new.title, 1000)) || chr(10) || search_fold(left(new.tags, 10000)) || chr(10)
     || search_fold(left(new.body, 200000));
   new.words := new.folded::tsvector;
   RETURN new;
@@ -320,3 +320,20 @@ CREATE FUNCTION search_entries_fold() RETURNS trigger LANGUAGE plpgsql SET searc
 
 CREATE TRIGGER search_entries_fold BEFORE INSERT OR UPDATE ON search_entries
   FOR EACH ROW EXECUTE FUNCTION search_entries_fold();
+
+-- The titles' trigrams, for searches that forgive typing errors: by pg_trgm, or else by arrays, with the same results.
+DO $$
+  BEGIN
+  IF EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm') THEN
+    CREATE FUNCTION search_has(names text, piece text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+      RETURN names LIKE '%' || piece || '%';
+    CREATE INDEX search_entries_names ON search_entries USING gin (split_part(folded, chr(10), 1) gin_trgm_ops);
+  ELSE
+    CREATE FUNCTION search_grams(names text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+      RETURN ARRAY(SELECT DISTINCT substr(names, place, 3) FROM generate_series(1, length(names) - 2) AS place);
+    CREATE FUNCTION search_has(names text, piece text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+      RETURN search_grams(names) @> search_grams(piece) AND strpos(names, piece) > 0;
+    CREATE INDEX search_entries_names ON search_entries USING gin (search_grams(split_part(folded, chr(10), 1)));
+  END IF;
+  END
+  $$;

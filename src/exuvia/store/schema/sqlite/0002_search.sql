@@ -31,14 +31,14 @@ CREATE TABLE search_entries (
   UNIQUE (project_id, kind, id)
 ) STRICT;
 
--- What the indexes hold of an entry. The project is a word, so that a search reads no other project's lists.
+-- What the indexes hold of an entry. Its project and kind are words, so that a search reads no others' lists.
 CREATE VIEW search_texts AS
-  SELECT entry, substr(title, 1, 10000) AS title, substr(tags, 1, 10000) AS tags, substr(body, 1, 200000) AS body,
-    'p' || hex(project_id) AS project
+  SELECT entry, substr(title, 1, 1000) AS title, substr(tags, 1, 10000) AS tags, substr(body, 1, 200000) AS body,
+    'p' || hex(project_id) || ' k' || hex(kind) AS scope
   FROM search_entries;
 
 CREATE VIRTUAL TABLE search_words USING fts5(
-  title, tags, body, project,
+  title, tags, body, scope,
   content = 'search_texts', content_rowid = 'entry', tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
 );
 
@@ -47,33 +47,33 @@ CREATE VIRTUAL TABLE search_names USING fts5(
 );
 
 CREATE TRIGGER search_entries_added AFTER INSERT ON search_entries BEGIN
-  INSERT INTO search_words (rowid, title, tags, body, project)
-    SELECT entry, title, tags, body, project FROM search_texts WHERE entry = new.entry;
+  INSERT INTO search_words (rowid, title, tags, body, scope)
+    SELECT entry, title, tags, body, scope FROM search_texts WHERE entry = new.entry;
   INSERT INTO search_names (rowid, title)
     SELECT entry, title FROM search_texts WHERE entry = new.entry AND title <> '';
   END;
 
 CREATE TRIGGER search_entries_removed BEFORE DELETE ON search_entries BEGIN
-  INSERT INTO search_words (search_words, rowid, title, tags, body, project)
-    SELECT 'delete', entry, title, tags, body, project FROM search_texts WHERE entry = old.entry;
+  INSERT INTO search_words (search_words, rowid, title, tags, body, scope)
+    SELECT 'delete', entry, title, tags, body, scope FROM search_texts WHERE entry = old.entry;
   INSERT INTO search_names (search_names, rowid, title)
     SELECT 'delete', entry, title FROM search_texts WHERE entry = old.entry AND title <> '';
   END;
 
 CREATE TRIGGER search_entries_leaving BEFORE UPDATE ON search_entries
-  WHEN (old.entry, old.project_id, old.title, old.tags, old.body)
-    IS NOT (new.entry, new.project_id, new.title, new.tags, new.body) BEGIN
-  INSERT INTO search_words (search_words, rowid, title, tags, body, project)
-    SELECT 'delete', entry, title, tags, body, project FROM search_texts WHERE entry = old.entry;
+  WHEN (old.entry, old.project_id, old.kind, old.title, old.tags, old.body)
+    IS NOT (new.entry, new.project_id, new.kind, new.title, new.tags, new.body) BEGIN
+  INSERT INTO search_words (search_words, rowid, title, tags, body, scope)
+    SELECT 'delete', entry, title, tags, body, scope FROM search_texts WHERE entry = old.entry;
   INSERT INTO search_names (search_names, rowid, title)
     SELECT 'delete', entry, title FROM search_texts WHERE entry = old.entry AND title <> '';
   END;
 
 CREATE TRIGGER search_entries_changed AFTER UPDATE ON search_entries
-  WHEN (old.entry, old.project_id, old.title, old.tags, old.body)
-    IS NOT (new.entry, new.project_id, new.title, new.tags, new.body) BEGIN
-  INSERT INTO search_words (rowid, title, tags, body, project)
-    SELECT entry, title, tags, body, project FROM search_texts WHERE entry = new.entry;
+  WHEN (old.entry, old.project_id, old.kind, old.title, old.tags, old.body)
+    IS NOT (new.entry, new.project_id, new.kind, new.title, new.tags, new.body) BEGIN
+  INSERT INTO search_words (rowid, title, tags, body, scope)
+    SELECT entry, title, tags, body, scope FROM search_texts WHERE entry = new.entry;
   INSERT INTO search_names (rowid, title)
     SELECT entry, title FROM search_texts WHERE entry = new.entry AND title <> '';
   END;
