@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -18,8 +21,10 @@ import pytest
 import exuvia
 import servers
 from exuvia import live
+from exuvia.engines.postgres import embedded
 from exuvia.errors import SourceError
 from exuvia.live import CutoverOptions
+from exuvia.live.interrupts import held
 from following import (
     assert_equal,
     caught_up,
@@ -27,12 +32,14 @@ from following import (
     connect,
     execute,
     follower,
+    is_following,
     location,
     make,
     run,
     schema_of,
     status,
     until,
+    writing,
 )
 
 _HOLDER = """
@@ -55,7 +62,6 @@ for line in sys.stdin:
     except sqlite3.Error as error:
         print(error, flush=True)
 """
-_FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
 @pytest.fixture
@@ -269,3 +275,144 @@ def test_the_target_s_disk_is_full_for_a_while(source: Path, any_url: str, tmp_p
                 connection.execute(b"DROP SCHEMA public CASCADE; CREATE SCHEMA public")
                 connection.execute(b"DROP SCHEMA IF EXISTS exuvia_public, exuvia_live_public CASCADE")
                 connection.execute(f"DROP TABLESPACE small_{name}".encode())
+
+
+@contextmanager
+def jumping_clock(directory: Path) -> Iterator[Callable[[timedelta], object]]:
+    """Give the processes that are begun in the context a wall clock that is wrong, and a function that sets by how
+    much."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("there is no C compiler, or no LD_PRELOAD")
+    library, clock = directory / "wall_clock.so", directory / "clock"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, Path(__file__).with_name("wall_clock.c")], check=True)
+    clock.write_bytes(bytes(8))
+
+    def jump_to(wrong: timedelta) -> None:
+        with clock.open("r+b") as file:  # the processes have mapped this file
+            file.write(struct.pack("q", int(wrong.total_seconds())))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LD_PRELOAD", str(library))
+        patch.setenv("WALL_CLOCK", str(clock))
+        jump_to(timedelta(days=-40))
+        shown = subprocess.run(
+            [sys.executable, "-c", "import time; print(time.time())"], check=True, capture_output=True
+        )
+        assert time.time() - float(shown.stdout) > 39 * 86400
+        yield jump_to
+
+
+def follow_with(jump_to: Callable[[timedelta], object], path: Path, url: str, hours: Sequence[int]) -> None:
+    """Follow while the clock jumps; in the end it has gone back by many years."""
+    with writing(path), follower(path, url) as process:
+        until(lambda: is_following(url))
+        for number in (*hours, -200_000):
+            jump_to(timedelta(hours=number))
+            rounds = status(url).rounds
+            until(lambda rounds=rounds: status(url).rounds > rounds + 3)  # type: ignore[misc]
+        assert process.poll() is None
+
+
+def test_clocks_of_follower_and_writers_that_jump_change_nothing(source: Path, any_url: str, tmp_path: Path) -> None:
+    with jumping_clock(tmp_path) as jump_to:
+        follow_with(jump_to, source, any_url, [1_000])
+        cut(source, any_url)
+    assert_moved(source, any_url)
+
+
+@pytest.mark.slow
+def test_a_server_s_clock_that_jumps_changes_nothing(source: Path) -> None:
+    with servers.open_directory() as directory, jumping_clock(directory) as jump_to, servers.debian_server() as url:
+        follow_with(jump_to, source, url, [1_000, -1, 3, 0])
+        assert_equal(source, url)
+        with follower(source, url):
+            until(lambda: is_following(url))
+            jump_to(timedelta(days=40))
+            assert "is followed into schema" in run("live", "start", source, url, code=4)
+            cut(source, url)
+        assert_moved(source, url)
+        with psycopg.connect(url) as connection:
+            row = connection.execute("SELECT clock_timestamp()").fetchone()
+        assert row is not None
+        assert row[0] - datetime.now(UTC) > timedelta(days=39)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["cutover", "start"])
+def test_a_server_that_crashes_in_the_pause_is_waited_for_and_the_cut_over_finished(source: Path, by: str) -> None:
+    with servers.open_directory() as directory:
+        data = directory / "pg"
+        server = embedded.start(data)
+        try:
+            caught_up(source, server.url)
+            execute(source, "UPDATE item SET stock = 7")
+            crash = f"kill -QUIT {server.pid}; while kill -0 {server.pid} 2>/dev/null; do sleep 0.01; done"
+            said = cut(source, server.url, "--no-proof", "--switch", crash, code=4)
+            assert "Run exuvia live cutover again" in said
+            with closing(connect(source)) as connection, pytest.raises(sqlite3.IntegrityError, match="moved to"):
+                connection.execute("DELETE FROM note")
+            embedded.start(data)
+            if by == "start":
+                assert "has caught up" in run("live", "start", source, server.url, "--catch-up")
+            cut(source, server.url)
+            assert_moved(source, server.url)
+        finally:
+            embedded.stop(data)
+
+
+@pytest.mark.slow
+def test_the_server_s_whole_disk_is_full_for_a_while(source: Path) -> None:
+    with servers.open_directory() as directory, small_disk(directory / "small", 200) as disk:
+        disk.chmod(0o755)
+        data = disk / "pg"
+        server = embedded.start(data)
+        try:
+            with psycopg.connect(server.url, autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET max_wal_size = '64MB'")
+                connection.execute("SELECT pg_reload_conf()")
+            caught_up(source, server.url)
+            with full(disk):
+                execute(source, *["INSERT INTO note SELECT hex(randomblob(5000)), 1 FROM item"] * 30)
+                for _ in range(2):
+                    process = command("live", "start", source, server.url, cwd=source.parent)
+                    with suppress(subprocess.TimeoutExpired):
+                        process.communicate(timeout=10)
+                    process.send_signal(signal.SIGINT)
+                    process.communicate(timeout=30)
+                    assert process.returncode in (4, 130)
+            embedded.start(data)
+            assert_equal(source, server.url)
+            cut(source, server.url)
+            assert_moved(source, server.url)
+        finally:
+            embedded.stop(data)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interruption_waits_for_the_end_of_what_is_done_and_a_second_one_does_not(times: int) -> None:
+    reached = []
+
+    def work() -> None:
+        with held():
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+            reached.append("the end")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert reached == (["the end"] if times == 1 else [])
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.slow
+def test_a_follower_that_is_interrupted_at_random_moments_always_ends(source: Path, any_url: str) -> None:
+    chance = random.Random(5)
+    with writing(source, rate=300):
+        for _ in range(20):
+            with follower(source, any_url) as process:
+                until(lambda: live.status(location(any_url)) and status(any_url).phase == "following")
+                time.sleep(chance.uniform(0, 0.5))
+            assert process.returncode == 130
+    assert_equal(source, any_url)

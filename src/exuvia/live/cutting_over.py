@@ -34,6 +34,7 @@ from exuvia.live.follower import Follower
 from exuvia.live.following import Following
 from exuvia.live.handover import DONE, is_fenced, returned_already, settle, take_over
 from exuvia.live.hooks import address, call, facts
+from exuvia.live.interrupts import held
 from exuvia.live.options import CutoverOptions
 from exuvia.live.preparing import Preparation, Ready, look, refuse_quarantine
 from exuvia.live.publication import Publication, finish, identities
@@ -202,7 +203,8 @@ class _Cutover:
         while True:
             self._catch_up(follower)
             try:
-                return self._pause(follower, ready, witness)
+                with held():
+                    return self._pause(follower, ready, witness)
             except SourceError as error:
                 if time.monotonic() > deadline:
                     raise

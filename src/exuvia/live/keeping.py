@@ -12,6 +12,7 @@ import psycopg
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.state import Advance, Request, State
 from exuvia.errors import SourceError
+from exuvia.live.interrupts import held
 from exuvia.live.warm import Round, Warm
 
 _POLL = 0.05
@@ -75,7 +76,8 @@ class Keeper:
 
     def _step(self, fresh: float) -> tuple[Round | None, Request]:
         try:
-            done = self.warm.round()
+            with held():
+                done = self.warm.round()
         except SourceError as error:
             if error.code not in _PASSING:
                 raise

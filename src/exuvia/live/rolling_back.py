@@ -29,6 +29,7 @@ from exuvia.live.counting import Moments
 from exuvia.live.cutover_report import Counted, RollbackReport
 from exuvia.live.handover import DONE, settle, take_over
 from exuvia.live.hooks import call, facts
+from exuvia.live.interrupts import held
 from exuvia.live.options import RollbackOptions
 from exuvia.live.returning import Ready, Return, named, refuse_inexact
 from exuvia.live.stopwatch import Stopwatch
@@ -179,7 +180,8 @@ class _Rollback:
         while True:
             self._catch_up(warm)
             try:
-                return self._pause(connection, observer, warm, found)
+                with held():
+                    return self._pause(connection, observer, warm, found)
             except (LockedError, SourceError) as error:
                 passes = isinstance(error, LockedError) or error.code in ("source.locked", "source.busy")
                 if not passes or time.monotonic() > deadline:

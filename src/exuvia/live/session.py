@@ -23,6 +23,7 @@ from exuvia.live.ending import forget
 from exuvia.live.follower import PASSING, Follower, Round
 from exuvia.live.following import Following, wishes_of
 from exuvia.live.handover import DONE, hand_over, moved_already, returned_already, settle
+from exuvia.live.interrupts import held
 from exuvia.live.keeping import Keeper
 from exuvia.live.options import Hear, LiveEvent, LiveOptions, nobody
 from exuvia.live.source import LiveSource
@@ -283,7 +284,8 @@ class _Session:
             goal = follower.position + source.pending(follower.position)
             while True:
                 try:
-                    request, has_news = self._step(follower)
+                    with held():
+                        request, has_news = self._step(follower)
                     done = self.options.catch_up and follower.position >= goal
                 except SourceError as error:
                     if error.code not in PASSING:
