@@ -70,12 +70,13 @@ class Return:
 
         Raises:
             SourceError: PostgreSQL's schema has changed.
-            TargetError: ``live_cold``: a table is not kept up to date; ``inexact``; SQLite does not take a row.
+            TargetError: ``live_cold``: a table that is not kept up to date has changed; ``inexact``; or SQLite does not
+                take a row.
             VerifyError: The two sides differ.
         """
         self.tell("catching up")
         known = {*self.found.misfits, *named(self.warm.round())}
-        self._refuse_cold()
+        self._refuse_missed()
         aside = quarantined(self.connection, self.found)
         search = {name: why for name, why in self.warm.refresh_search() if why}
         if self.options.proof:
@@ -85,12 +86,12 @@ class Return:
         refuse_inexact(inexact, self.options)
         return Ready(proof, repaired, inexact, aside, self._left(), search)
 
-    def _refuse_cold(self) -> None:
-        cold = self.warm.plan.cold
-        if cold:
-            told = "; ".join(f"{one.table}: {one.reason}" for one in cold)
+    def _refuse_missed(self) -> None:
+        missed = self.warm.missed
+        if missed:
+            told = "; ".join(f"{one.table}: {one.reason}" for one in missed)
             raise TargetError(
-                f"Tables are not kept up to date in SQLite, so it lacks what was written to them ({told}).",
+                f"Tables have changed since the cut-over that are not kept up to date in SQLite ({told}).",
                 hint="Move the database back as a whole, while nobody writes it: exuvia back.",
                 code="live_cold",
             )

@@ -215,7 +215,8 @@ class _Session:
             if _is_over(found):
                 self._tell(phase=found.phase, pending=0, lag=0.0)
                 return Ended(False, self._last, moved=found.phase in DONE, returned=found.phase is Phase.RETURNED)
-            request = Request.PAUSE if rests else self._follow_through(connection, found)
+            follow = self._keep_warm if found.phase in DONE else self._follow_through
+            request = Request.PAUSE if rests else follow(connection, found)
             rests = request is Request.PAUSE
             if rests:
                 request = self._rest(connection)
@@ -275,8 +276,6 @@ class _Session:
     def _follow(self, connection: psycopg.Connection, found: State) -> Request:
         """Make rounds until something else is asked for; ``NOTHING`` when all that was logged in the beginning is in
         the target and that was all that was wanted."""
-        if found.phase in DONE:
-            return self._keep_warm(connection, found)
         with LiveSource(self.path, found.move_id) as source:
             follower = Follower(connection, source, found)
             said = _unwatched(follower.unlogged)

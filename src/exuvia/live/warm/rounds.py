@@ -20,6 +20,7 @@ import psycopg
 from exuvia.engines.postgres.capture import log
 from exuvia.engines.postgres.capture.install import installed
 from exuvia.engines.postgres.capture.log import ChangeReader, Changes
+from exuvia.engines.postgres.capture.plan import CapturedTable
 from exuvia.engines.postgres.capture.state import Installed
 from exuvia.engines.postgres.catalog_read import inspect as inspect_schema
 from exuvia.engines.postgres.connect import connect
@@ -37,7 +38,7 @@ from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import SourceError, TargetError
 from exuvia.live.warm.bags import BagRound
 from exuvia.live.warm.keys import KeyedRound, TableRound, is_as_spelled
-from exuvia.live.warm.plan import ASKING, WarmPlan, WarmTable, plan_warm
+from exuvia.live.warm.plan import ASKING, Cold, WarmPlan, WarmTable, plan_warm
 from exuvia.location import PostgresLocation
 from exuvia.move.back.comparison import SIDES, Comparison
 from exuvia.move.back.plan import BackOptions, BackTable, build
@@ -100,7 +101,7 @@ class Warm:
             self._writer = stack.enter_context(SourceWriter(path, timeout))
             self._installed = self._checked_move()
             self._plan = self._planned()
-            self._position, self._as_spelled = _stored(self._writer.connection)
+            self._position, self._as_spelled, self._missed = _stored(self._writer.connection)
             self._applied = self._position
             self._stale: set[str] | None = None  # tables changed since full-text indexes were built anew; None: all
             self.wrong: Mapping[str, frozenset[str]] = {}
@@ -122,6 +123,11 @@ class Warm:
     def plan(self) -> WarmPlan:
         """Which tables are kept up to date, and which are not."""
         return self._plan
+
+    @property
+    def missed(self) -> tuple[Cold, ...]:
+        """The tables that are not kept up to date although they have changed since the cut-over."""
+        return tuple(cold for cold in self._plan.cold if cold.table in self._missed)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -269,17 +275,22 @@ class Warm:
             with inside_fence(self._writer.connection) as connection:
                 connection.execute("PRAGMA ignore_check_constraints = ON")
                 done = [self._table(connection, table, changes, spelled) for table in self._changed(changes)]
-                document = {"position": changes.up_to, "as_spelled": spelled}
+                missed = self._missed | {table.name for table in self._unkept(changes)}
+                document = {"position": changes.up_to, "as_spelled": spelled, "missed": sorted(missed)}
                 state.put(connection, _KEY, orjson.dumps(document).decode())
         except apsw.Error as error:
             raise source_error(error, self._writer.label) from error
-        self._as_spelled = spelled
+        self._as_spelled, self._missed = spelled, missed
         if self._stale is not None:
             self._stale.update(table.target.name for table in self._changed(changes))
         return done
 
     def _changed(self, changes: Changes) -> Iterator[WarmTable]:
         return (table for table in self._plan.tables if table.captured.number in changes.tables)
+
+    def _unkept(self, changes: Changes) -> Iterator[CapturedTable]:
+        kept = {table.name for table in self._plan.tables}
+        return (one for one in self._installed.tables if one.number in changes.tables and one.name not in kept)
 
     def _table(
         self, connection: apsw.Connection, table: WarmTable, changes: Changes, spelled: dict[str, bool]
@@ -319,10 +330,11 @@ def applied(path: Path) -> str:
             raise source_error(error, writer.label) from error
 
 
-def _stored(connection: apsw.Connection) -> tuple[str, dict[str, bool]]:
+def _stored(connection: apsw.Connection) -> tuple[str, dict[str, bool], frozenset[str]]:
+    """Return the position, by table whether SQLite spells keys as they are sent, and tables with missed changes."""
     value = state.get(connection, _KEY)
     document = orjson.loads(value) if isinstance(value, str) else {}
-    return document.get("position", log.START), document.get("as_spelled", {})
+    return document.get("position", log.START), document.get("as_spelled", {}), frozenset(document.get("missed", ()))
 
 
 def _without(aside: Mapping[str, int], comparison: Comparison, way: BackTable) -> TableProof:
