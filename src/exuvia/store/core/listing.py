@@ -124,6 +124,7 @@ class Listing(Generic[R]):
         where: Which rows.
         order: Their order; the last key tells any two rows apart.
         alias: The name in ``source`` of the table that has the record's columns.
+        columns: What to select instead of the record's columns, in their order; for lists that return less.
     """
 
     shape: Shape[R]
@@ -131,6 +132,7 @@ class Listing(Generic[R]):
     where: Where
     order: tuple[Key, ...]
     alias: str = ""
+    columns: str = ""
 
     def page(self, limit: int, after: str | None = None, *, count: bool = True) -> Operation[Page[R]]:
         """Read a page.
@@ -144,15 +146,15 @@ class Listing(Generic[R]):
             PageTokenError: ``after`` is damaged or of another list.
             InvalidValueError: The limit is out of range.
         """
-        _check_limit(limit)
-        last, total = self._open(after) if after is not None else ([], None)
+        check_limit(limit)
+        last, total = unseal(after, self._fingerprint(), len(self.order)) if after is not None else ([], None)
         if after is None and count:
             total = (yield self._count())[0][0]
         rows = yield self._rows(limit + 1, last)
         width = len(self.shape.names)
         items = self.shape.read_all(row[:width] for row in rows[:limit])
         more = len(rows) > limit
-        return Page(items, total, self._seal(rows[limit - 1][width:], total) if more else None)
+        return Page(items, total, seal(self._fingerprint(), total, rows[limit - 1][width:]) if more else None)
 
     def all(self, limit: int = LARGEST_PAGE) -> Operation[tuple[R, ...]]:
         """Read the first rows, at most ``limit``, without counting."""
@@ -171,37 +173,53 @@ class Listing(Generic[R]):
         keys = ", ".join(key.column for key in self.order)
         order = ", ".join(f"{key.column}{' DESC' if key.descending else ''}{_nulls(key)}" for key in self.order)
         return Statement(
-            f"SELECT {self.shape.columns(self.alias)}, {keys} FROM {self.source}"
+            f"SELECT {self.columns or self.shape.columns(self.alias)}, {keys} FROM {self.source}"
             f" WHERE {condition} ORDER BY {order} LIMIT :page_limit",
             parameters,
         )
 
-    def _seal(self, keys: Iterable[Any], total: int | None) -> str:
-        written = [{"t": time_text(key)} if isinstance(key, datetime) else key for key in keys]
-        return urlsafe_b64encode(orjson.dumps([self._fingerprint(), total, written])).decode().rstrip("=")
-
-    def _open(self, token: str) -> tuple[list[Value], int | None]:
-        try:
-            fingerprint, total, keys = orjson.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-            last = [datetime.fromisoformat(key["t"]) if isinstance(key, dict) else key for key in keys]
-        except (ValueError, TypeError, KeyError):
-            raise PageTokenError(
-                f"{token[:40]!r} is not a page token.", hint="Pass the next of a page, as it is.", code="damaged"
-            ) from None
-        if fingerprint != self._fingerprint() or len(last) != len(self.order):
-            raise PageTokenError(
-                "The page token belongs to another query.",
-                hint="Ask with the same filters and the same order as for the first page, or begin anew.",
-                code="other_query",
-            )
-        return last, total
-
     def _fingerprint(self) -> str:
-        asked = [self.source, str(self.where), [repr(key) for key in self.order], sorted(map(repr, self._given()))]
-        return xxhash.xxh3_64_hexdigest(orjson.dumps(asked))
+        given = sorted(map(repr, self.where.parameters.items()))
+        return fingerprint(self.source, str(self.where), [repr(key) for key in self.order], given)
 
-    def _given(self) -> list[tuple[str, Value]]:
-        return list(self.where.parameters.items())
+
+def fingerprint(*asked: Any) -> str:
+    """Return what tells a query from others in its page tokens."""
+    return xxhash.xxh3_64_hexdigest(orjson.dumps(asked))
+
+
+def seal(query: str, total: int | None, keys: Iterable[Any]) -> str:
+    """Make a page token.
+
+    Args:
+        query: The query's fingerprint.
+        total: How many rows the whole list has.
+        keys: What the next page comes after.
+    """
+    written = [{"t": time_text(key)} if isinstance(key, datetime) else key for key in keys]
+    return urlsafe_b64encode(orjson.dumps([query, total, written])).decode().rstrip("=")
+
+
+def unseal(token: str, query: str, width: int) -> tuple[list[Value], int | None]:
+    """Read a page token that ``seal`` made; return its keys, ``width`` of them, and the total.
+
+    Raises:
+        PageTokenError: It is damaged, or of another query.
+    """
+    try:
+        sealed, total, keys = orjson.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        last = [datetime.fromisoformat(key["t"]) if isinstance(key, dict) else key for key in keys]
+    except (ValueError, TypeError, KeyError):
+        raise PageTokenError(
+            f"{token[:40]!r} is not a page token.", hint="Pass the next of a page, as it is.", code="damaged"
+        ) from None
+    if sealed != query or len(last) != width:
+        raise PageTokenError(
+            "The page token belongs to another query.",
+            hint="Ask with the same filters and the same order as for the first page, or begin anew.",
+            code="other_query",
+        )
+    return last, total
 
 
 def _nulls(key: Key) -> str:
@@ -228,7 +246,12 @@ def _beyond(order: tuple[Key, ...], last: list[Value]) -> str:
     return " OR ".join(f"({case})" for case in cases)
 
 
-def _check_limit(limit: int) -> None:
+def check_limit(limit: int) -> None:
+    """Refuse a page's limit that is out of range.
+
+    Raises:
+        InvalidValueError: It is no whole number from 1 to 1,000.
+    """
     if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= LARGEST_PAGE:
         raise InvalidValueError(
             f"{limit!r} cannot be a page's limit.", hint=f"Ask for 1 to {LARGEST_PAGE:,} rows a page.", code="limit"

@@ -139,7 +139,7 @@ class PostgresConnection:
             if isinstance(request, Statement):
                 given = request.parameters
                 if names:
-                    cursor.execute(text, [given[name] for name in names])
+                    cursor.execute(text, [given[name] for name in names], prepare=None if request.prepared else False)
                 else:
                     cursor.execute(text, prepare=False)  # several statements in one message cannot be prepared
                 return cursor.fetchall() if cursor.description else []

@@ -43,7 +43,8 @@ class AsyncPostgresConnection:
             if isinstance(request, Statement):
                 given = request.parameters
                 if names:
-                    await cursor.execute(text, [given[name] for name in names])
+                    values = [given[name] for name in names]
+                    await cursor.execute(text, values, prepare=None if request.prepared else False)
                 else:
                     await cursor.execute(text, prepare=False)  # as in PostgresConnection.perform
                 return await cursor.fetchall() if cursor.description else []

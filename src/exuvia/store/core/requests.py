@@ -9,17 +9,22 @@ from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-Value = None | bool | int | float | str | bytes | datetime | list[str]
-"""What can be bound to a parameter. A list is for ``Dialect.any_of`` only, by way of ``Dialect.array``."""
+Value = None | bool | int | float | str | bytes | datetime | list[str] | list[str | None]
+"""What can be bound to a parameter. A list is for ``Dialect.any_of`` and ``Dialect.table`` only."""
 Row = tuple[Any, ...]
 NOTHING: Mapping[str, Value] = MappingProxyType({})
 
 
 class Statement(NamedTuple):
-    """One SQL statement with ``:name`` parameters; answered by its rows."""
+    """One SQL statement with ``:name`` parameters; answered by its rows.
+
+    One whose best plan depends on its parameters, such as how common a word is, is not ``prepared``: PostgreSQL plans
+    it anew each time.
+    """
 
     sql: str
     parameters: Mapping[str, Value] = NOTHING
+    prepared: bool = True
 
 
 class Many(NamedTuple):

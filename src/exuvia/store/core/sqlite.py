@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import apsw
 
-from exuvia.store.core import failures
+from exuvia.store.core import failures, word_counts
 from exuvia.store.core.dialect import SQLITE
 from exuvia.store.core.driving import drive
 from exuvia.store.core.fair_lock import FairLock
@@ -88,6 +88,7 @@ class SqliteConnection:
         self._database.execute("PRAGMA foreign_keys = on")
         self._database.execute("PRAGMA temp_store = memory")
         _load_vectors(self._database)
+        self._database.register_fts5_function(word_counts.NAME, word_counts.count_words)
         if not self.writes:
             self._database.execute("PRAGMA query_only = on")
         # Without it Python would not see Ctrl-C until a statement has ended
