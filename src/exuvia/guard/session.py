@@ -264,4 +264,4 @@ class _Connections:
 
 def _parameters(location: PostgresLocation) -> dict[str, Any]:
     defaults = {"application_name": _NAME, "connect_timeout": str(_CONNECT_SECONDS), "client_encoding": "utf8"}
-    return {**defaults, **location.connection_parameters(), "autocommit": True}
+    return {**defaults, **location.connection_parameters(), "autocommit": True, "prepare_threshold": None}

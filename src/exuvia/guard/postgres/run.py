@@ -45,6 +45,10 @@ SELECT rolsuper OR pg_has_role(oid, 'pg_read_server_files', 'USAGE')
        OR pg_has_role(oid, 'pg_write_server_files', 'USAGE') OR pg_has_role(oid, 'pg_execute_server_program', 'USAGE')
 FROM pg_catalog.pg_roles WHERE rolname = current_user
 """
+# What outlasts a transaction, should a statement that nobody judged have left it in the session.
+_TIDY: Final = (
+    "SELECT pg_catalog.pg_advisory_unlock_all(); UNLISTEN *; DEALLOCATE ALL; CLOSE ALL; RESET ALL; RESET ROLE"
+)
 _DONE: Final = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
 
@@ -60,7 +64,8 @@ def run(
     """Judge one statement and run it.
 
     Args:
-        connection: A connection outside of a transaction, which nobody else uses meanwhile.
+        connection: A connection outside of a transaction, which nobody else uses meanwhile, without prepared
+            statements of its own (``prepare_threshold=None``): afterwards its session is as it was at the beginning.
         text: The statement.
         policy: What is allowed.
         level: What the statement is meant to do; reading is always possible.
@@ -160,7 +165,7 @@ class _Work:
         error = next((result for result in results if result.status not in _DONE), None)
         mighty = error is None and results[-1].get_value(0, 0) != b"f"
         if error is not None or (mighty and not self.policy.allow_superuser):
-            yield from self._command("ROLLBACK")
+            yield from self._finish("ROLLBACK")
             raise error_from_result(error) if error is not None else superuser(self.policy)
 
     def statement(self) -> PQGen[None]:
@@ -175,7 +180,7 @@ class _Work:
         if self.is_cut:
             while (yield from fetch(self.pgconn)) is not None:
                 pass
-        yield from self._command("ROLLBACK" if self.level == "read" else "COMMIT")
+        yield from self._finish("ROLLBACK" if self.level == "read" else "COMMIT")
 
     def result(self) -> Result:
         """Return what was taken."""
@@ -208,11 +213,11 @@ class _Work:
         error = error_from_result(result)
         while (yield from fetch(self.pgconn)) is not None:
             pass
-        yield from self._command("ROLLBACK")
+        yield from self._finish("ROLLBACK")
         raise error
 
-    def _command(self, command: str) -> PQGen[None]:
-        self.pgconn.send_query(command.encode())
+    def _finish(self, command: str) -> PQGen[None]:
+        self.pgconn.send_query(f"{command}; {_TIDY}".encode())
         results = yield from execute(self.pgconn)
         for result in results:
             if result.status not in _DONE:

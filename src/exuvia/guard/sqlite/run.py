@@ -149,19 +149,30 @@ def _watched(connection: apsw.Connection, watch: Watch | None) -> Iterator[None]
 def _compile(connection: apsw.Connection, text: str, watch: Watch) -> Verdict:
     try:
         first = query_info(connection, text)
-        rest = first.query_remaining or ""
-        more = bool(rest.strip()) and query_info(connection, rest).has_vdbe
     except (apsw.Error, ValueError, TypeError, AssertionError) as error:
         if not watch.denials:
             return unknown(Denial("syntax", f"SQLite cannot compile this: {error}.", "Correct the statement."))
         return watch.verdict()
     if not first.has_vdbe:
         watch.deny("empty", "There is no statement before the first semicolon.", "Write one, such as SELECT 1.")
-    elif more:
+    elif _is_statement(connection, first.query_remaining or ""):
         watch.deny("several", "These are several statements.", "Send them one by one.")
     elif not watch.statements or (not first.is_readonly and not watch.levels - {"read"}):
         watch.deny("statement", "This is not among the statements that are allowed here.", "Leave it out.")
     return watch.verdict()
+
+
+def _is_statement(connection: apsw.Connection, rest: str) -> bool:
+    """Whether what follows a statement is more than comments and semicolons."""
+    try:
+        while rest.strip():
+            found = query_info(connection, rest)
+            if found.has_vdbe:
+                return True
+            rest = found.query_remaining or ""
+    except (apsw.Error, ValueError, TypeError, AssertionError):
+        return True
+    return False
 
 
 @dataclass(slots=True)
@@ -218,7 +229,8 @@ class _Work:
         return harvest
 
     def _describe(self, cursor: apsw.Cursor, _: str, __: object) -> bool:
-        self.columns = tuple(str(column[0]) for column in cursor.get_description())
+        if cursor.has_vdbe:
+            self.columns = tuple(str(column[0]) for column in cursor.get_description())
         return True
 
 

@@ -124,8 +124,7 @@ class Watch:
         self.deny("statement", f"{name} is not among the statements that are allowed here.", "Leave it out.")
 
     def _level(self, level: Level, kind: str) -> bool:
-        """Note the kind and level of a statement; refuse a level that is off, or is not what was asked for."""
-        self.statements.append(kind)
+        """Note the level of a statement; refuse one that is off, or is not what was asked for."""
         self.levels.add(level)
         if level == "read" or (self.asked in (None, level) and self.policy.is_on(level)):
             return True
@@ -152,6 +151,7 @@ class Watch:
 
     def select(self, _: Arguments) -> None:
         """A SELECT, at any depth."""
+        self.statements.append("SELECT")
         self._level("read", "SELECT")
 
     def read(self, given: Arguments) -> None:
@@ -188,6 +188,7 @@ class Watch:
     def pragma(self, given: Arguments) -> None:
         """A pragma and its argument."""
         name = (given[0] or "").lower()
+        self.statements.append("PRAGMA")
         self._level("read", "PRAGMA")
         if name in known.DESCRIBING or (name in known.TELLING and given[1] is None):
             return
@@ -199,18 +200,18 @@ class Watch:
         name, _, database, within = given
         name = name or ""
         if name.lower().startswith("sqlite_"):
-            if not self._altered and not self.policy.is_on("ddl"):
-                self.deny(
-                    "table", f"The table {name} is SQLite's own.", "Use CREATE, ALTER or DROP with the ddl level."
-                )
+            if not self._altered:  # SQLite asks for them before the table itself, and lets nobody else change them
+                self._level("ddl", "Changing the schema")
             return
         if name.lower() in self._altered or (within is not None and within.lower() in self.facts.triggers):
             return
+        self.statements.append(kind)
         if self._level("write", kind) and self._table("write", name, database):
             self.writes.append(f"{database or 'main'}.{name}")
 
     def alter(self, kind: str, name: str, database: str | None) -> None:
         """A table that is made, altered or dropped."""
+        self.statements.append(kind)
         if self._level("ddl", kind) and self._table("ddl", name, database):
             self._altered.add(name.lower())
             self.writes.append(f"{database or 'main'}.{name}")
