@@ -14,7 +14,6 @@ import sqlite3
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -162,26 +161,28 @@ class Writer:
         return done == n
 
     def _found(self) -> int:
-        """Return where the database of now stands, which must be where the journal says."""
+        """Find the database that is written now, and return where it stands, which must be where the journal says."""
         known = committed(self._path, self._number)
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
-            with suppress(psycopg.OperationalError, psycopg.errors.UndefinedTable):
+            try:
                 done = self._current()
-                if done not in (known, known + 1):
-                    raise Lost(f"writer {self._number}: {known} transactions are committed, {done} are found")
-                return done
-            time.sleep(0.1)
+            except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
+                time.sleep(0.1)
+                continue
+            if done not in (known, known + 1):
+                raise Lost(f"writer {self._number}: {known} transactions are committed, {done} are found")
+            return done
         raise Lost(f"writer {self._number}: neither database can be written")
 
     def _current(self) -> int:
+        self._side.close()
+        self._side = SqliteSide(self._path)
         try:
             self._side.write([Statement("UPDATE progress SET n = n WHERE writer = :w", {"w": self._number})])
         except Refused:
-            other = PostgresqlSide(self._url) if isinstance(self._side, SqliteSide) else SqliteSide(self._path)
             self._side.close()
-            self._side = other
-            return other.progress(self._number)
+            self._side = PostgresqlSide(self._url)
         return self._side.progress(self._number)
 
     def _note(self, n: int) -> None:

@@ -30,7 +30,7 @@ from soaking_model import SCHEMA, TABLES, Row, replayed
 
 _RATE = 40.0
 _AWAY = ("is starting up", "is shutting down", "connection", "No server", "refused", "followed into schema")
-_MOVED = ("has moved into schema", "first copy")
+_DONE = ("first copy", "rolled back")
 
 
 @dataclass(slots=True)
@@ -50,7 +50,6 @@ class Soak:
     chance: random.Random
     writers: int
     server: Path | None = None
-    moved: bool = False
     kills: Counter[str] = field(default_factory=Counter)
     _writing: dict[int, subprocess.Popen[str]] = field(default_factory=dict)
     _following: subprocess.Popen[str] | None = None
@@ -81,10 +80,8 @@ class Soak:
             assert process.poll() is None, f"writer {number}: {process.communicate()[1]}"
         if self._following is not None and self._following.poll() is not None:
             said = self._following.communicate()[1]
-            allowed = (*_AWAY, *_MOVED)
+            allowed = (*_AWAY, *_DONE)
             assert self._following.returncode == 0 or any(part in said for part in allowed), said
-            self._following = None
-        if self._following is None and not self.moved:
             self._follow()
 
     def follows(self) -> bool:
@@ -92,24 +89,25 @@ class Soak:
         self.check()
         return is_following(self.url)
 
-    def cut_over(self, kills: int) -> dict[str, object]:
-        """Cut over, killed some times on the way; return what the command that did it has printed."""
+    def switch(self, *switching: str, kills: int) -> None:
+        """Cut over or roll back, killed some times on the way; in the end the two sides must have been equal."""
+        arguments = ("live", *switching, self.path, self.url, "--max-pause", "10s")
         for _ in range(kills):
-            process = self._command("live", "cutover", self.path, self.url, "--max-pause", "10s")
+            process = self._command(*arguments)
             with suppress(subprocess.TimeoutExpired):
                 process.communicate(timeout=self.chance.uniform(0.5, 4))
             process.kill()
             process.communicate()
-            self.kills["cut-over"] += 1
+            self.kills[switching[0]] += 1
             self.check()
         for _ in range(10):
-            process = self._command("live", "cutover", self.path, self.url, "--max-pause", "10s", "--json")
+            process = self._command(*arguments, "--json")
             out, err = process.communicate(timeout=300)
             if process.returncode == 0:
-                self.moved = True
-                done: dict[str, object] = json.loads(out)
-                return done
-            assert any(part in err for part in (*_AWAY, *_MOVED, "pause would be longer")), err
+                done = json.loads(out)
+                assert done["earlier"] or done["equal"], out
+                return
+            assert any(part in err for part in (*_AWAY, *_DONE, "pause would be longer")), err
             self.check()
         raise AssertionError(err)
 
@@ -194,14 +192,14 @@ def soak(path: Path, url: str, *, seed: int, writers: int, server: Path | None =
         running.end()
 
 
-def assert_file(running: Soak, *, journal: bool) -> None:
+def assert_file(running: Soak) -> None:
     """Compare the file with what the writers have done."""
     with closing(sqlite3.connect(running.path)) as connection:
 
         def progress(writer: int) -> int:
             return int(connection.execute("SELECT n FROM progress WHERE writer = ?", (writer,)).fetchone()[0])
 
-        expected = running.expected(progress, journal=journal)
+        expected = running.expected(progress)
         for name in TABLES:
             assert Counter(connection.execute(f"SELECT * FROM {name}").fetchall()) == expected[name], name
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -215,23 +213,23 @@ def assert_target(running: Soak) -> None:
             row = connection.execute("SELECT n FROM progress WHERE writer = %s", (writer,)).fetchone()
             return int(row[0]) if row else 0
 
-        expected = running.expected(progress)
+        expected = running.expected(progress, journal=False)  # it is fenced, and written no more
         for name in TABLES:
             rows = connection.execute(f"SELECT * FROM {name}".encode()).fetchall()
             assert Counter(map(tuple, rows)) == expected[name], name
 
 
 def carry_through(running: Soak, seconds: float, *, every: float, kills: int) -> None:
-    """Follow, cut over and go on in PostgreSQL, for a third of the time each but the cut-over itself."""
-    until(lambda: is_following(running.url))
-    running.shake(seconds * 0.6, every=every)
+    """Follow, cut over, keep the file warm, roll back and go on in the file."""
     until(running.follows)
-    done = running.cut_over(kills)
-    if not done["earlier"]:
-        assert done["equal"]
+    running.shake(seconds * 0.5, every=every)
+    until(running.follows)
+    running.switch("cutover", kills=kills)
     running.shake(seconds * 0.4, every=every)
+    running.switch("rollback", kills=kills)
+    running.shake(seconds * 0.1, every=every)
     running.end()
-    assert_file(running, journal=False)
+    assert_file(running)
     assert_target(running)
     sys.stderr.write(f"{seconds:.0f} s, killed: {dict(running.kills)}\n")
 
