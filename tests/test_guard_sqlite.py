@@ -82,7 +82,7 @@ ATTACKS: list[tuple[Level, str, str]] = [
     ("read", "level", "CREATE VIRTUAL TABLE v USING fts5(a)"),
     ("ddl", "statement", "CREATE TRIGGER scratch AFTER INSERT ON notes BEGIN DELETE FROM orders; END"),
     ("ddl", "statement", "DROP TRIGGER noted"),
-    ("read", "level", "DROP TRIGGER noted"),
+    ("read", "statement", "DROP TRIGGER noted"),
     *(("read", "pragma", f"PRAGMA {text}") for text in (
         "writable_schema = 1", "query_only = 0", "journal_mode = DELETE", "user_version = 7", "foreign_keys = OFF",
         "trusted_schema = 1", "wal_checkpoint(TRUNCATE)", "optimize", "temp_store_directory = '/tmp'", "mmap_size = 1",
@@ -167,13 +167,18 @@ READS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(SCHEMA)
+    return connection.serialize()
+
+
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> Path:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "app.db"
-    connection = sqlite3.connect(path)
-    connection.executescript(SCHEMA)
-    connection.close()
+    path.write_bytes(content)
     return path
 
 
