@@ -56,6 +56,41 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
+_KILLED = """
+import os, signal, sys
+from exuvia.engines.postgres import ledger
+from exuvia.move import copying
+left, name = int(sys.argv.pop(1)), sys.argv.pop(1)
+record = ledger.record
+def recorded(connection, header, entry):
+    global left
+    record(connection, header, entry)
+    connection.execute("COMMIT")
+    left -= name in ("", entry.table)
+    if not left: os.kill(os.getpid(), signal.SIGKILL)
+    connection.execute("BEGIN")
+copying.record = ledger.record = recorded
+from exuvia.cli import main
+main()
+"""
+
+
+def killed_in_copy(path: Path, url: str, chunks: int, table: str = "") -> None:
+    """Begin, or go on, and be killed when so many chunks, of one table or of any, are committed."""
+    program = [sys.executable, "-c", _KILLED, str(chunks), table, "live", "start", str(path), url, "--jobs", "1"]
+    process = subprocess.run(program, cwd=path.parent, capture_output=True, text=True, check=False)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+
+
+def origins(url: str) -> list[int]:
+    """Return the transactions that wrote some rows of a large table which nobody has changed."""
+    with psycopg.connect(url) as target:
+        rows = target.execute(
+            "SELECT xmin::text::bigint FROM exuvia_staging_public.large WHERE id IN (10, 599990) ORDER BY id"
+        )
+        return [number for (number,) in rows]
+
+
 def position_in(path: Path) -> int:
     """Return the place where the source's change log ends."""
     with closing(connect(path)) as connection:
@@ -444,17 +479,48 @@ def test_null_in_a_key_that_had_none_goes_to_quarantine_until_it_is_mended(tmp_p
     assert status(any_url).rejected == 0
 
 
-def test_killed_in_the_copy_a_move_begins_anew_or_is_stopped_without_a_trace(source: Path, any_url: str) -> None:
+def test_killed_in_the_copy_a_move_goes_on_or_is_stopped_without_a_trace(source: Path, any_url: str) -> None:
     before = schema_of(source)
-    for _ in range(2):
-        process = command("live", "start", source, any_url, cwd=source.parent)
-        until(lambda: schema_of(source) != before)
-        process.kill()
-        process.communicate()
+    killed_in_copy(source, any_url, 3)
     assert [one.phase for one in exuvia.live.status(location(any_url))] == ["copying"]
     stop(source, any_url)
     assert schema_of(source) == before
     assert schemas(any_url) == []
+    assert_equal(source, any_url)
+
+
+def test_chunks_that_are_committed_are_not_copied_again_though_the_source_changes(source: Path, any_url: str) -> None:
+    large = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600000) SELECT i, 'u' || i FROM n"
+    execute(
+        source,
+        "CREATE TABLE large (id INTEGER PRIMARY KEY, name TEXT UNIQUE)",
+        f"INSERT INTO large {large}",
+        "INSERT INTO page(path, title) VALUES ('/odd', CAST(x'00' AS TEXT))",
+    )
+    killed_in_copy(source, any_url, 2, "large")
+    first = origins(any_url)
+    chance = random.Random(5)
+    for number in (1, 3):
+        with closing(connect(source)) as connection:
+            for _ in range(20):
+                write(connection, chance, 10)
+        execute(
+            source,
+            f"UPDATE large SET id = 700000 + id WHERE id % 100000 = {number}",
+            f"DELETE FROM large WHERE id % 100000 = {number + 1}",
+            "INSERT INTO page(path, title) VALUES ('/odder' || random(), CAST(x'00' AS TEXT))",
+        )
+        if number == 1:
+            killed_in_copy(source, any_url, 1)
+    caught_up(source, any_url)
+    assert origins(any_url)[0] == first[0]
+    assert status(any_url).rejected == 3
+    assert_equal(source, any_url)
+
+
+def test_a_copy_begins_anew_when_the_schema_has_changed_meanwhile(source: Path, any_url: str) -> None:
+    killed_in_copy(source, any_url, 3)
+    execute(source, "ALTER TABLE page ADD COLUMN lang TEXT")
     assert_equal(source, any_url)
 
 

@@ -24,7 +24,17 @@ from exuvia.engines.sqlite.capture.plan import CapturedTable, CapturePlan, plan_
 from exuvia.engines.sqlite.inspect import inspect
 from exuvia.errors import PlanError, SourceError, TargetError
 from exuvia.live.follower import declared_to
-from exuvia.live.following import Following, followed, keyless, shaped, stripped, wishes_of, without_profile
+from exuvia.live.following import (
+    FollowedTable,
+    Following,
+    followed,
+    keyless,
+    shaped,
+    stripped,
+    wishes_of,
+    with_chunks,
+    without_profile,
+)
 from exuvia.live.options import LiveOptions
 from exuvia.live.rounds import key_of
 from exuvia.move.back import origin
@@ -134,9 +144,13 @@ class Beginning:
         refuse_conflicts(self.connection, [plan], replace_existing=False)
         move = self.options.move
         copy_options = CopyOptions(move.jobs, move.batch_rows, move.on_error == "stop")
+        wishes = wishes_of(move.plan)
         try:
             with self.clock.stage("create"):
                 staged = self._create(shipment.plan, plan)
+            begun = Following(stripped(plan), tuple(map(with_chunks, staged.tables)), staged.objects, wishes)
+            known = {"position": position, "declared": declared_to(declared), "plan": begun.to_json()}
+            state.change(self.connection, self.schema, **known)
             means = Means(connections, self.server.url, copy_options, resumed=False, verify=True)
             outcome = shipment.carry(staged, self.connection, means)
         finally:
@@ -147,12 +161,12 @@ class Beginning:
                 hint="Compare where: exuvia migrate with --report, into another schema.",
                 code="copy",
             )
-        following = Following(
-            stripped(plan), tuple(map(without_profile, staged.tables)), outcome.objects, wishes_of(move.plan)
-        )
+        following = replace(begun, staged=tuple(map(without_profile, staged.tables)), objects=outcome.objects)
         with self.connection.transaction():
-            self._keep(following, captured, position, declared_to(declared), outcome)
-            self._drop_ledger(staged)
+            for table in followed(following.staged, captured):
+                adopted(self.connection, table)
+            rejected = sum(table.rows_rejected for table in outcome.tables)
+            keep(self.connection, self.schema, following, rejected, staged.begun.header.name)
         return outcome
 
     def _create(self, shaped_plan: Plan, plan: Plan) -> Staged:
@@ -163,30 +177,6 @@ class Beginning:
             self.connection.execute(ddl.comment(target, origin.comment(table)).encode())
         return staged
 
-    def _keep(
-        self, following: Following, captured: tuple[CapturedTable, ...], position: int, declared: str, outcome: Outcome
-    ) -> None:
-        rejected = sum(table.rows_rejected for table in outcome.tables)
-        for table in followed(following.staged, captured):
-            aside = Aside.of(self.connection, table.plan.target.schema, table.plan.quarantine)
-            aside.adopt(self.connection, lambda name, values, table=table: key_of(table, name, values))  # type: ignore[misc]
-        state.change(
-            self.connection,
-            self.schema,
-            phase=Phase.FOLLOWING,
-            position=position,
-            declared=declared,
-            plan=following.to_json(),
-            rejected=rejected,
-        )
-        state.set_proved(self.connection, self.schema)
-
-    def _drop_ledger(self, staged: Staged) -> None:
-        """Take the copy off the list of interrupted moves: from here on it is the state that tells of it."""
-        staging.drop_table(self.connection, self.schema, staged.begun.header.name)
-        name = quote(staging_name(self.schema))
-        self.connection.execute(f"COMMENT ON SCHEMA {name} IS {ddl.literal(_MARK)}".encode())
-
     def _refuse_captured(self) -> None:
         found = installed(self.path)
         if found is not None:
@@ -196,6 +186,35 @@ class Beginning:
                 hint="Go on with that move, or take its change log out: exuvia live stop --source-only.",
                 code="captured",
             )
+
+
+def adopted(connection: psycopg.Connection, table: FollowedTable) -> Aside:
+    """Return a table's quarantine, with the rows that a copy has put there under the keys that the log names.
+
+    Args:
+        connection: A connection inside a transaction.
+        table: The table.
+    """
+    aside = Aside.of(connection, table.plan.target.schema, table.plan.quarantine)
+    aside.adopt(connection, lambda name, values: key_of(table, name, values))
+    return aside
+
+
+def keep(connection: psycopg.Connection, schema_name: str, following: Following, rejected: int, ledger: str) -> None:
+    """Take a copy that is complete and proved off the list of interrupted moves: it is followed from here on.
+
+    Args:
+        connection: A connection inside a transaction.
+        schema_name: The target schema.
+        following: What is followed.
+        rejected: Rows in quarantine.
+        ledger: The copy's ledger.
+    """
+    state.change(connection, schema_name, phase=Phase.FOLLOWING, plan=following.to_json(), rejected=rejected)
+    state.set_proved(connection, schema_name)
+    staging.drop_table(connection, schema_name, ledger)
+    name = quote(staging_name(schema_name))
+    connection.execute(f"COMMENT ON SCHEMA {name} IS {ddl.literal(_MARK)}".encode())
 
 
 def discard(connection: psycopg.Connection, schema_name: str, path: Path, move_id: str) -> None:

@@ -20,7 +20,7 @@ from exuvia.move.planner import PlanOptions, TargetAbilities
 from exuvia.move.planning.overrides import Overrides
 from exuvia.move.rows import Rejected, Rows, convert_rows, without
 from exuvia.values.cells import Cells, StorageClass
-from exuvia.values.profile import TableProfile
+from exuvia.values.profile import Chunk, TableProfile
 from exuvia.values.rules import Rule
 
 HIDDEN = "exuvia_rowid"
@@ -204,6 +204,18 @@ def without_profile(table: TablePlan) -> TablePlan:
     """Return a table's plan with no more of its profile than its size."""
     profile = TableProfile(table.profile.table, table.profile.rows, table.profile.bytes, (), {})
     return replace(table, profile=profile)
+
+
+def with_chunks(table: TablePlan) -> TablePlan:
+    """Return a table's plan with no more of its profile than its size and its chunks, so that a copy can be resumed.
+
+    Chunks that are not bounded by integers become a single one with the number -1: JSON would not keep their bounds.
+    """
+    chunks = table.profile.chunks
+    bounds = [value for chunk in chunks for bound in (chunk.lower, chunk.upper) if bound is not None for value in bound]
+    if not all(isinstance(value, int) for value in bounds):
+        chunks = (Chunk(-1, None, None, table.profile.rows),)
+    return replace(table, profile=replace(without_profile(table).profile, chunks=chunks))
 
 
 def _followed(table: TablePlan, logged: CapturedTable) -> FollowedTable:

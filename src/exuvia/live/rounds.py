@@ -30,9 +30,11 @@ from exuvia.values.profile import Chunk, KeyValue
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a round did to one table: the rows that it wrote, and columns whose values did not fit."""
+    """What was done to one table: the rows that were written, how many were put aside instead, and the columns whose
+    values did not fit."""
 
     rows: Digest
+    rejected: int
     misfits: frozenset[str]
 
 
@@ -47,6 +49,7 @@ class TableRound:
         aside: Its quarantine.
         found: What the log holds.
         whole: Whether to replace every row, because keys do not tell which have changed.
+        chunk: The rows that ``load`` copies.
     """
 
     connection: psycopg.Connection
@@ -55,6 +58,11 @@ class TableRound:
     aside: Aside
     found: Changes
     whole: bool = False
+    chunk: Chunk | None = None
+
+    def load(self) -> Written:
+        """Copy the rows of the chunk, of which the target has none."""
+        return self._write()
 
     def run(self) -> Written:
         """Replace the rows and compare.
@@ -63,23 +71,28 @@ class TableRound:
             VerifyError: ``round``: what the target holds now is not what was read.
         """
         self._remove()
+        written = self._write()
+        back = self._read_back()
+        if back != written.rows:
+            raise _differs(self.table, written.rows, back)
+        return written
+
+    def _write(self) -> Written:
         rejected: list[Rejected] = []
         sent = empty(len(self.table.plan.columns))
         for batch in self._batches():
             sent += self._send(batch, rejected)
         self._put_aside(rejected)
-        back = self._read_back()
-        if back != sent:
-            raise _differs(self.table, sent, back)
-        return Written(sent, frozenset(f"{self.table.name}.{one.column}" for one in rejected if one.column))
+        misfits = frozenset(f"{self.table.name}.{one.column}" for one in rejected if one.column)
+        return Written(sent, len(rejected), misfits)
 
     @property
     def _chunk(self) -> Chunk:
-        return log.whole(self.found, self.table.captured)
+        return self.chunk or log.whole(self.found, self.table.captured)
 
     @property
     def _condition(self) -> str:
-        return "" if self.whole else log.rows_at_keys(self.table.captured, self.found)
+        return "" if self.whole or self.chunk else log.rows_at_keys(self.table.captured, self.found)
 
     def _remove(self) -> None:
         keyed = self.table.keyed

@@ -26,6 +26,7 @@ from exuvia.live.handover import DONE, hand_over, moved_already, returned_alread
 from exuvia.live.interrupts import held
 from exuvia.live.keeping import Keeper
 from exuvia.live.options import Hear, LiveEvent, LiveOptions, nobody
+from exuvia.live.resumption import Resumption
 from exuvia.live.source import LiveSource
 from exuvia.live.warm import Warm
 from exuvia.move.clock import Clock
@@ -157,7 +158,7 @@ class _Session:
             if found.phase is Phase.RETURNED:
                 forget(connection, found, drop_tables=True)
                 found = None
-            elif found.phase is Phase.COPYING or self.options.restart:
+            elif self.options.restart or (found.phase is Phase.COPYING and not self._resumed(connection, found)):
                 discard(connection, self._schema, self.path, found.move_id)
                 found = None
         if found is not None:
@@ -165,6 +166,12 @@ class _Session:
         else:
             self._tell(phase=Phase.COPYING)
             Beginning(self.path, self.server, connection, self.options, Clock(self.listener)).run()
+
+    def _resumed(self, connection: psycopg.Connection, found: State) -> bool:
+        """Go on with a copy that was cut short, and tell whether that could be done."""
+        self._tell(phase=Phase.COPYING)
+        clock = Clock(self.listener)
+        return Resumption(self.path, self.server, connection, self.options, clock).run(found)
 
     def _refuse_ended(self, found: State) -> None:
         if found.phase in DONE and (found.warm is Warmth.NONE or self.options.restart):

@@ -37,13 +37,13 @@ class Aside:
         return cls(schema, name, exists=bool(column_types(connection, schema, name)))
 
     def adopt(self, connection: psycopg.Connection, key_of: Callable[[str, Mapping[str, object]], str]) -> None:
-        """Give the rows that the copy put aside their keys, inside the caller's transaction.
+        """Give the rows that the copy put aside their keys, inside the caller's transaction, unless they have them.
 
         Args:
             connection: A connection inside a transaction.
             key_of: Says the key of a row from its name and its values.
         """
-        if not self.exists:
+        if not self.exists or KEY in column_types(connection, self.schema, self.name):
             return
         connection.execute(f"ALTER TABLE {self._place} ADD COLUMN {KEY} text".encode())
         for held in quarantine.held(connection, self.schema, self.name) or ():
