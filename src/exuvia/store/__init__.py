@@ -7,7 +7,42 @@ is written once, as a generator of SQL statements (see ``exuvia.store.core``).
 from exuvia.store.core.listing import Page
 from exuvia.store.core.options import StoreOptions
 from exuvia.store.filters import Field, Filter, field
+from exuvia.store.knowledge.kinds import (
+    BugEncountered,
+    DecisionMade,
+    GoalDefined,
+    LearningCaptured,
+    PatternDiscovered,
+    Payload,
+    SessionStarted,
+    TaskCompleted,
+    ValidationPassed,
+)
+from exuvia.store.knowledge.records import Event, NewEvent, Plan, Session
 from exuvia.store.memory import AsyncStore, Store
 from exuvia.store.opening import Opening, open_store
 
-__all__ = ["AsyncStore", "Field", "Filter", "Opening", "Page", "Store", "StoreOptions", "field", "open_store"]
+__all__ = [
+    "AsyncStore",
+    "BugEncountered",
+    "DecisionMade",
+    "Event",
+    "Field",
+    "Filter",
+    "GoalDefined",
+    "LearningCaptured",
+    "NewEvent",
+    "Opening",
+    "Page",
+    "PatternDiscovered",
+    "Payload",
+    "Plan",
+    "Session",
+    "SessionStarted",
+    "Store",
+    "StoreOptions",
+    "TaskCompleted",
+    "ValidationPassed",
+    "field",
+    "open_store",
+]

@@ -15,6 +15,7 @@ from exuvia.store.core.values import checked_id
 from exuvia.store.errors import TenantError
 from exuvia.store.frames import Frames
 from exuvia.store.inventory import Info, take_stock
+from exuvia.store.knowledge import Events, Plans, Sessions
 from exuvia.store.projects import Projects
 
 
@@ -30,6 +31,9 @@ class Memory(Subsystem[M]):
     def __init__(self, runner: Runner) -> None:
         super().__init__(runner)
         self.projects: Projects[M] = Projects(runner)
+        self.plans: Plans[M] = Plans(runner)
+        self.sessions: Sessions[M] = Sessions(runner)
+        self.events: Events[M] = Events(runner)
         self.frames: Frames[M] = Frames(runner)
 
     def project(self, id: str) -> Self:

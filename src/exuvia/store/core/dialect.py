@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -51,6 +51,32 @@ class Dialect:
         if self.is_postgres:
             return f"{column} ? :{parameter}"
         return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value = :{parameter})"
+
+    def has_text(self, expression: str, parameter: str) -> str:
+        """Say that a text has another one in it, whatever the case of ASCII letters."""
+        if self.is_postgres:
+            return f'strpos(lower({expression} COLLATE "C"), lower(CAST(:{parameter} AS text) COLLATE "C")) > 0'
+        return f"instr(lower({expression}), lower(:{parameter})) > 0"
+
+    def table(self, columns: Mapping[str, str], rows: Sequence[Sequence[str | None]]) -> tuple[str, dict[str, Value]]:
+        """Make a table of rows that are sent with the statement, to stand after FROM.
+
+        Args:
+            columns: Its columns, and PostgreSQL's type of each.
+            rows: The values in the order of the columns, as texts.
+
+        Returns:
+            The table, and the parameters that go with it.
+        """
+        names = ", ".join(columns)
+        if self.is_postgres:
+            arrays = ", ".join(f"CAST(:rows_{name} AS {kind}[])" for name, kind in columns.items())
+            values = zip(*rows, strict=True) if rows else ([] for _ in columns)
+            return f"unnest({arrays}) AS given ({names})", {
+                f"rows_{name}": list(column) for name, column in zip(columns, values, strict=True)
+            }
+        parts = ", ".join(f"value ->> {place} AS {name}" for place, name in enumerate(columns))
+        return f"(SELECT {parts} FROM json_each(:rows)) AS given", {"rows": orjson.dumps(rows).decode()}
 
 
 SQLITE: Final = Dialect("sqlite", begin="BEGIN IMMEDIATE", for_update="", for_share="", json="text")
