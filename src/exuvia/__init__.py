@@ -12,6 +12,11 @@ progress; every error is an ``ExuviaError`` with a code, what happened, and what
 ``import_data`` write and read portable copies. ``advise`` says whether it is time to move. ``live.start`` moves a
 database while it is written; ``live.status``, ``live.pause``, ``live.resume`` and ``live.stop`` steer that, and
 ``live.cutover`` makes PostgreSQL the one that is written.
+
+``open`` opens the store, the memory of agents, on either engine::
+
+    with exuvia.open("sqlite:///memory.db") as store:
+        store.projects.put("apollo")
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from exuvia import live
+    from exuvia.api import open  # noqa: A004 - as a file is opened
     from exuvia.errors import (
         CancelledError,
         ConfigError,
@@ -48,6 +54,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "exuvia.api": ("open",),
     "exuvia.errors": (
         "CancelledError",
         "ConfigError",
@@ -111,6 +118,7 @@ __all__ = [
     "live",
     "load",
     "migrate",
+    "open",
     "plan",
     "requeue",
     "verify",

@@ -24,6 +24,7 @@ from exuvia.values.rules import NaiveTime
 PREFIX: Final = "EXUVIA_"
 CONFIG_FILE: Final = "exuvia.toml"
 ENV_FILE: Final = ".env"
+_STORE: Final = "store_"
 
 
 class Settings(BaseModel):
@@ -46,6 +47,17 @@ class Settings(BaseModel):
         include: Patterns of the tables to move; empty for all.
         exclude: Patterns of the tables to leave out.
         connect_timeout: Seconds to wait for the target.
+        store: Where ``exuvia.open`` finds the store: a SQLite file, a ``postgresql:`` location, or ``embedded:``.
+        store_schema: The schema of PostgreSQL that has the store's tables.
+        store_create: Make the store's tables, or bring them up to date, when it is opened.
+        store_pool_size: Connections to PostgreSQL that a store keeps.
+        store_pool_overflow: Connections beyond those, while they are needed.
+        store_pool_recycle: Seconds after which a connection is replaced.
+        store_pool_wait: Seconds to wait for a free connection.
+        store_readers: Connections that read a SQLite file beside the one that writes.
+        store_statement_timeout: Seconds that a statement may take; 0 for no limit.
+        store_lock_timeout: Seconds to wait for a lock.
+        store_pgbouncer: PostgreSQL is reached through PgBouncer in transaction mode.
         advise_watch: Seconds for which ``exuvia advise`` looks at locks.
         advise_window_minutes: Within how many minutes somebody counts as active.
         advise_max_mb: Advise to move beyond this size, in MB of 1,000,000 bytes.
@@ -83,6 +95,17 @@ class Settings(BaseModel):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     connect_timeout: float = Field(10, gt=0, le=3600)
+    store: str | None = Field(None, repr=False)
+    store_schema: str = Field("exuvia_store", min_length=1)
+    store_create: bool = True
+    store_pool_size: int = Field(20, ge=1, le=10_000)
+    store_pool_overflow: int = Field(40, ge=0, le=10_000)
+    store_pool_recycle: float = Field(3600, gt=0)
+    store_pool_wait: float = Field(30, gt=0)
+    store_readers: int = Field(4, ge=1, le=256)
+    store_statement_timeout: float = Field(30, ge=0, le=86_400)
+    store_lock_timeout: float = Field(30, gt=0, le=86_400)
+    store_pgbouncer: bool = False
     advise_watch: float = Field(3, ge=0, le=86_400)
     advise_window_minutes: float = Field(60, gt=0)
     advise_max_mb: float = Field(10, ge=0)
@@ -105,11 +128,11 @@ class Settings(BaseModel):
     guard_timeout: float = Field(30, gt=0, le=86_400)
     guard_lock_timeout: float = Field(2, gt=0, le=86_400)
 
-    @field_validator("target")
+    @field_validator("target", "store")
     @classmethod
-    def _is_location(cls, text: str) -> str:
+    def _is_location(cls, text: str | None) -> str | None:
         try:
-            location.parse(text)
+            location.parse(text) if text is not None else None
         except ConfigError as error:
             raise ValueError(f"{error.message} {error.hint}") from None
         return text
@@ -182,8 +205,15 @@ class Settings(BaseModel):
             lock_timeout_s=self.guard_lock_timeout,
         )
 
+    @property
+    def store_options(self) -> dict[str, Any]:
+        """How a store is opened, by the names of its options."""
+        named = {field: getattr(self, field) for field in type(self).model_fields if field.startswith(_STORE)}
+        return {field.removeprefix(_STORE): value for field, value in named.items()} | {"data_dir": self.data_dir}
+
     def __repr__(self) -> str:
-        fields = {name: getattr(self, name) for name in type(self).model_fields} | {"target": str(self.target_location)}
+        hidden = {"target": str(self.target_location), "store": str(location.parse(self.store)) if self.store else None}
+        fields = {name: getattr(self, name) for name in type(self).model_fields} | hidden
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
 
     __str__ = __repr__
@@ -245,11 +275,12 @@ def _lenient(place: str, variables: Mapping[str, str | None]) -> _Layer:
 
 
 def _unknown(key: str, place: str, known: Iterable[str]) -> ConfigError:
-    near = get_close_matches(key, list(known), n=1, cutoff=0.5)
-    every = ", ".join(sorted(known))
+    names = sorted(known)
+    near = [name for name in names if name.endswith(f"_{key}")] or get_close_matches(key, names, n=1, cutoff=0.5)
+    every = ", ".join(names)
     return ConfigError(
         f"{key!r} in {place} is not a setting.",
-        hint=f"Did you mean {near[0]!r}?" if near else f"The settings are: {every}.",
+        hint=f"Did you mean {' or '.join(map(repr, near))}?" if near else f"The settings are: {every}.",
         code="unknown_setting",
     )
 

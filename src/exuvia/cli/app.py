@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from exuvia.cli import advise, commands, guard, live, moves, pg, portable
+from exuvia.cli import advise, commands, guard, live, moves, pg, portable, store
 from exuvia.cli.output import print_error
 from exuvia.errors import ExuviaError
 
@@ -33,6 +33,7 @@ _CODES = (
     (10, "advise --exit-code: prepare"),
     (11, "advise --exit-code: move now"),
     (12, "the guard denies a statement"),
+    (13, "the store cannot be opened, or refuses"),
     (130, "interrupted"),
 )
 _CODES_HELP = "[bold]Exit codes[/bold]\n\n" + "\n\n".join(f"  {code:>3}  {meaning}" for code, meaning in _CODES)
@@ -58,6 +59,7 @@ app.command("export", epilog=portable.EXPORT_EXAMPLES)(portable.export_)
 app.command("import", epilog=portable.IMPORT_EXAMPLES)(portable.import_)
 app.add_typer(live.app, name="live")
 app.add_typer(pg.app, name="pg")
+app.add_typer(store.app, name="store")
 app.add_typer(guard.app, name="guard")
 
 

@@ -11,7 +11,7 @@ class StoreError(ExuviaError):
     """The base of the store's errors. ``retryable`` tells whether the same call may succeed when it is made again."""
 
     family = "store"
-    exit_code = 10
+    exit_code = 13
     retryable: ClassVar[bool] = False
 
 

@@ -44,7 +44,7 @@ class Opening:
                 code="store",
             )
         self._location = location
-        self._options = options
+        self.options = options
         self._sync: Store | None = None
         self._async: AsyncStore | None = None
 
@@ -54,7 +54,7 @@ class Opening:
         Raises:
             StoreError: It cannot be reached, or its tables do not fit.
         """
-        options = self._options
+        options = self.options
         if isinstance(self._location, SqliteLocation):
             file = sqlite.SqliteFile(self._location.path, options)
             return Store(SyncRunner(sqlite.SqlitePool(file, options), _look_at(file, options), Scope()))
@@ -73,7 +73,7 @@ class Opening:
         Raises:
             StoreError: It cannot be reached, or its tables do not fit.
         """
-        options = self._options
+        options = self.options
         if isinstance(self._location, SqliteLocation):
             file = await asyncio.to_thread(sqlite.SqliteFile, self._location.path, options)
             context = await asyncio.to_thread(_look_at, file, options)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
+from exuvia.errors import ConfigError
 from exuvia.store.core.driving import Retry
+
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
 def utc_now() -> datetime:
@@ -34,6 +39,9 @@ class StoreOptions:
         retry: When and how often an operation is tried again.
         data_dir: Where the PostgreSQL that pip installed keeps its data, for ``embedded:``; None for the user's own.
         clock: Tells the time.
+
+    Raises:
+        ConfigError: The schema's name is not a plain one.
     """
 
     schema: str = "exuvia_store"
@@ -49,3 +57,11 @@ class StoreOptions:
     retry: Retry = field(default_factory=Retry)
     data_dir: Path | None = None
     clock: Callable[[], datetime] = utc_now
+
+    def __post_init__(self) -> None:
+        if not _PLAIN_NAME.fullmatch(self.schema):
+            raise ConfigError(
+                f"{self.schema!r} cannot be a store's schema.",
+                hint="Its name is made of letters, digits and _: memory",
+                code="schema",
+            )

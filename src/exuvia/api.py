@@ -1,0 +1,65 @@
+"""``exuvia.open``: the store, where the settings say it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypedDict, Unpack
+
+from exuvia.errors import ConfigError
+from exuvia.settings import load
+from exuvia.store import Opening, StoreOptions
+from exuvia.store.core.driving import Retry
+from exuvia.store.opening import open_store
+
+_UNSETTABLE: Final = ("retry", "clock")
+
+
+class OpenOptions(TypedDict, total=False):
+    """What ``open`` takes by name: see ``exuvia.store.StoreOptions`` for what each means."""
+
+    schema: str
+    create: bool
+    pool_size: int
+    pool_overflow: int
+    pool_recycle: float
+    pool_wait: float
+    readers: int
+    statement_timeout: float
+    lock_timeout: float
+    pgbouncer: bool
+    data_dir: Path | str
+    retry: Retry
+    clock: Callable[[], datetime]
+
+
+def open(url: str | Path | None = None, **options: Unpack[OpenOptions]) -> Opening:  # noqa: A001 - as a file is opened
+    """Open a store: ``async with`` gives an ``AsyncStore``, ``with`` a ``Store``.
+
+    ::
+
+        with exuvia.open("sqlite:///memory.db") as store:
+            store.projects.put("apollo")
+
+    Args:
+        url: A SQLite file (``sqlite:///memory.db``, made where it is missing), a PostgreSQL server
+            (``postgresql://me@host/app``), or ``embedded:`` for the one that pip installed. None for EXUVIA_STORE in
+            the environment or in ``.env``, or ``store`` in ``exuvia.toml``.
+        options: What differs from the settings, by name.
+
+    Raises:
+        ConfigError: No store is named, or a setting is wrong.
+    """
+    given: dict[str, Any] = dict(options)
+    own = {name: given.pop(name) for name in _UNSETTABLE if name in given}
+    data_dir = given.pop("data_dir", None)
+    named = {f"store_{name}": value for name, value in given.items()}
+    settings = load(store=None if url is None else str(url), data_dir=data_dir, **named)
+    if settings.store is None:
+        raise ConfigError(
+            "No store is named.",
+            hint='Pass one, exuvia.open("sqlite:///memory.db"); or set EXUVIA_STORE, or store in exuvia.toml.',
+            code="no_store",
+        )
+    return open_store(url if isinstance(url, Path) else settings.store, StoreOptions(**settings.store_options, **own))
