@@ -17,6 +17,7 @@ from exuvia.store.frames import Frames
 from exuvia.store.inventory import Info, take_stock
 from exuvia.store.knowledge import Events, Plans, Sessions
 from exuvia.store.projects import Projects
+from exuvia.store.search import Search
 
 
 class Memory(Subsystem[M]):
@@ -35,6 +36,7 @@ class Memory(Subsystem[M]):
         self.sessions: Sessions[M] = Sessions(runner)
         self.events: Events[M] = Events(runner)
         self.frames: Frames[M] = Frames(runner)
+        self.search: Search[M] = Search(runner)
 
     def project(self, id: str) -> Self:
         """Return the same store, bound to one project: it sees and writes no other's rows.

@@ -18,7 +18,8 @@ def _texts(written: str | bytes) -> tuple[str, ...]:
     return tuple(decode_json(written))
 
 
-def _time(stored: datetime | str) -> datetime:
+def time_of(stored: datetime | str) -> datetime:
+    """Return a time as either engine gives it back."""
     return datetime.fromisoformat(stored) if isinstance(stored, str) else stored
 
 
@@ -67,5 +68,5 @@ def _decoder(hint: Any) -> Decoder | None:
     if "tuple[str" in shown:
         return _texts
     if "datetime" in shown:
-        return _time
+        return time_of
     return bool if "bool" in shown else None

@@ -1,0 +1,176 @@
+"""Statements that find entries and count the words in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from exuvia.store.core.dialect import Dialect
+from exuvia.store.core.listing import Where
+from exuvia.store.core.requests import Row, Statement, Value
+from exuvia.store.core.shapes import time_of
+from exuvia.store.filters import Filter
+from exuvia.store.search.ranking import Counts
+from exuvia.store.search.records import ENTRY
+from exuvia.store.search.rendering import condition, fts5, has_phrase, spaced, tsquery
+from exuvia.store.search.syntax import AnyOf, Node, Term, every_term
+
+_FIELDS: Final = tuple(f"split_part(folded, chr(10), {place})" for place in (1, 2, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Where to search: every condition but the words.
+
+    Args:
+        project: The project; None for all.
+        kinds: Kinds of entries; none for all.
+        types: Types of entries; none for all.
+        session: The session; None for all.
+        since: The earliest time.
+        until: The latest time.
+        filter: What the entry's ``data`` has to be like.
+    """
+
+    project: str | None
+    kinds: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    session: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    filter: Filter | None = None
+
+    def where(self, dialect: Dialect) -> Where:
+        """Return the conditions on ``search_entries AS e``.
+
+        Raises:
+            InvalidValueError: A time has no zone, or the filter is none.
+        """
+        where = Where().equal("e.project_id", self.project).equal("e.session_id", self.session)
+        if self.kinds:
+            where.also(dialect.any_of("e.kind", "kinds"), kinds=dialect.array(self.kinds))
+        if self.types:
+            where.also(dialect.any_of("e.type", "types"), types=dialect.array(self.types))
+        return where.during("e.at", self.since, self.until).json("e.data", self.filter, dialect)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An entry that matches, before it is known how well.
+
+    Args:
+        entry: Its number.
+        project_id: Its project.
+        kind: Its kind.
+        id: Its id.
+        at: Its time.
+        counts: How often it has the query's terms.
+    """
+
+    entry: int
+    project_id: str
+    kind: str
+    id: str
+    at: datetime
+    counts: Counts
+
+    @classmethod
+    def read(cls, row: Row) -> Candidate:
+        """Make one from a row of ``newest``."""
+        return cls(*row[:4], time_of(row[4]), Counts.read(row[5]))
+
+
+def newest(query: Node, terms: Sequence[Term], within: Within, most: int, dialect: Dialect) -> Statement:
+    """Find the entries that match and were entered last.
+
+    Args:
+        query: The query, or a branch of it.
+        terms: What to count in them.
+        within: The other conditions.
+        most: How many at most.
+        dialect: The engine's.
+    """
+    if dialect.is_postgres:
+        return _postgres(query, terms, within.where(dialect), most)
+    return _sqlite(query, terms, within, most, dialect)
+
+
+def entries(numbers: Sequence[int], dialect: Dialect) -> Statement:
+    """Read entries, and their numbers after them."""
+    joined = ",".join(map(str, numbers))
+    if dialect.is_postgres:
+        chosen, value = "entry = ANY (CAST(:entries AS bigint[]))", f"{{{joined}}}"
+    else:
+        chosen, value = "entry IN (SELECT value FROM json_each(:entries))", f"[{joined}]"
+    return Statement(f"SELECT {ENTRY.columns()}, entry FROM search_entries WHERE {chosen}", {"entries": value})
+
+
+def _sqlite(query: Node, terms: Sequence[Term], within: Within, most: int, dialect: Dialect) -> Statement:
+    phrases = list(every_term(query))
+    asked = fts5(query)
+    if not all(term in phrases for term in terms):
+        # what is counted has to be in the query: added so that it changes nothing
+        asked = f"({asked} AND {fts5(AnyOf(tuple(terms)))})"
+        phrases += terms
+    counted = ", ".join(str(phrases.index(term)) for term in terms)
+    where = within.where(dialect).also("search_words MATCH :match", match=_scoped(asked, within))
+    return Statement(
+        f"""
+        SELECT e.entry, e.project_id, e.kind, e.id, e.at, search_counts(search_words, {counted})
+        FROM search_words CROSS JOIN search_entries AS e ON e.entry = search_words.rowid
+        WHERE {where}
+        ORDER BY search_words.rowid DESC LIMIT :most
+        """,
+        where.parameters | {"most": most},
+    )
+
+
+def _scoped(asked: str, within: Within) -> str:
+    """Add the project and the kinds, as words of the index, to an FTS5 query."""
+    parts = [f"{{title tags body}} : {asked}"]
+    if within.project is not None:
+        parts.append(f"scope : {_scope_word('p', within.project)}")
+    if within.kinds:
+        parts.append(f"scope : ({' OR '.join(_scope_word('k', kind) for kind in within.kinds)})")
+    return " AND ".join(parts)
+
+
+def _scope_word(mark: str, value: str) -> str:
+    return f'"{mark}{value.encode().hex()}"'
+
+
+def _postgres(query: Node, terms: Sequence[Term], where: Where, most: int) -> Statement:
+    where.also("e.words @@ CAST(:match AS tsquery)", match=tsquery(query))
+    asked: dict[Term, str] = {}
+    values: dict[str, Value] = {}
+
+    def named(term: Term) -> str:
+        if term not in asked:
+            asked[term] = f"term{len(asked)}"
+            values[asked[term]] = spaced(term)
+        return asked[term]
+
+    if has_phrase(query):
+        where.also(condition(query, lambda term: f"strpos(e.folded, CAST(:{named(term)} AS text)) > 0"))
+    counts = [_count(field, named(term)) for term in terms for field in _FIELDS]
+    length = f"(octet_length({_FIELDS[2]}) - octet_length(replace({_FIELDS[2]}, '  ', ''))) / 2 - 1"
+    return Statement(
+        f"""
+        SELECT entry, project_id, kind, id, at, concat_ws(',', {", ".join([*counts, length])})
+        FROM (
+          SELECT e.entry, e.project_id, e.kind, e.id, e.at, e.folded
+          FROM search_entries AS e WHERE {where}
+          ORDER BY e.entry DESC LIMIT :most
+        ) AS found
+        ORDER BY entry DESC
+        """,
+        where.parameters | values | {"most": most},
+        prepared=False,
+    )
+
+
+def _count(field: str, name: str) -> str:
+    term = f"CAST(:{name} AS text)"
+    return f"(octet_length({field}) - octet_length(replace({field}, {term}, ''))) / octet_length({term})"

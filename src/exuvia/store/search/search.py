@@ -1,0 +1,165 @@
+"""The search itself: what matches is found by the engine's index, and ordered here."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from exuvia.store.core.listing import Page, check_limit, fingerprint, seal, unseal
+from exuvia.store.core.operations import M, Subsystem, reading
+from exuvia.store.core.requests import Operation
+from exuvia.store.core.values import checked_id
+from exuvia.store.errors import InvalidValueError
+from exuvia.store.filters import Filter
+from exuvia.store.search.finding import Candidate, Within, entries, newest
+from exuvia.store.search.highlighting import Highlight
+from exuvia.store.search.ranking import scores
+from exuvia.store.search.records import ENTRY, Entry, Hit
+from exuvia.store.search.rendering import branches
+from exuvia.store.search.syntax import Joining, Node, Term, parse, terms
+
+RANKED: Final = 500
+"""How many of the entries that match are ranked: those that were entered last."""
+_FEWEST: Final = 50  # of each branch of a query that has many
+PLAIN: Final = Highlight()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """Candidates with their scores, best first; ``total`` is None when more match than were ranked."""
+
+    candidates: tuple[tuple[float, Candidate], ...]
+    total: int | None
+
+
+class Search(Subsystem[M]):
+    """Search everything that has texts: ``store.search("red fox")``."""
+
+    @reading
+    def __call__(
+        self,
+        text: str,
+        *,
+        project: str | None = None,
+        kinds: str | Iterable[str] = (),
+        type: str | Iterable[str] = (),
+        session: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        filter: Filter | None = None,
+        match: Joining = "all",
+        highlight: Highlight = PLAIN,
+        limit: int = 20,
+        after: str | None = None,
+    ) -> Operation[Page[Hit]]:
+        """Find entries by words, best first; equally good ones by time, latest first.
+
+        Of more than 500 entries that match those are ranked that were entered last, and the page's total is None.
+
+        Args:
+            text: The query: words, ``"phrases"``, prefixes (``mig*``), ``-without``, ``OR`` and parentheses. Case and
+                accents do not matter.
+            project: The project to search; None for all that the store may see.
+            kinds: Kinds of entries, such as ``plan``, ``session`` and ``event``; none for all.
+            type: Types of entries: an event's kind, a plan's status; none for all.
+            session: A session.
+            since: The earliest time, inclusive.
+            until: The latest time, inclusive.
+            filter: What the entry's ``data`` has to be like.
+            match: Whether all words that stand beside each other have to be found, or any of them.
+            highlight: How the found words are marked.
+            limit: Hits a page, 1 to 1,000.
+            after: The ``next`` of the page before.
+
+        Raises:
+            InvalidValueError: The query is malformed, and the message tells where; or another argument cannot be one.
+            PageTokenError: ``after`` is damaged or of another search.
+            TenantError: The store is bound to another project.
+        """
+        check_limit(limit)
+        query = parse(text, match)
+        within = self._within(
+            project=project, kinds=kinds, types=type, session=session, since=since, until=until, filter=filter
+        )
+        ranking = yield from self._rank(query, within)
+        key = fingerprint(repr((query, within)))
+        return (yield from self._page(ranking, terms(query), highlight, limit=limit, after=after, key=key))
+
+    def _within(
+        self,
+        *,
+        project: str | None,
+        kinds: str | Iterable[str],
+        types: str | Iterable[str],
+        session: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        filter: Filter | None,
+    ) -> Within:
+        chosen = self.scope.among(None if project is None else checked_id(project, what="project"))
+        member = None if session is None else checked_id(session, what="session")
+        return Within(chosen, _names(kinds, "kind"), _names(types, "type"), member, since, until, filter)
+
+    def _rank(self, query: Node, within: Within) -> Operation[_Ranking]:
+        """Find what matches and order it. Each branch is looked for by itself, lest a common word hide a rare one."""
+        wanted, parts = terms(query), tuple(branches(query))
+        most = max(_FEWEST, RANKED // len(parts))
+        found: dict[int, Candidate] = {}
+        complete = True
+        for part in parts:
+            rows = yield newest(part, wanted, within, most, self.dialect)
+            complete &= len(rows) < most
+            found.update((row[0], Candidate.read(row)) for row in rows)
+        candidates = list(found.values())
+        scored = zip(scores([candidate.counts for candidate in candidates]), candidates, strict=True)
+        ordered = tuple(sorted(scored, key=lambda pair: _place(*pair)))
+        return _Ranking(ordered, len(ordered) if complete else None)
+
+    def _page(
+        self,
+        ranking: _Ranking,
+        wanted: Sequence[Term],
+        highlight: Highlight,
+        *,
+        limit: int,
+        after: str | None,
+        key: str,
+    ) -> Operation[Page[Hit]]:
+        start = 0
+        if after is not None:
+            (negative, at, *rest), _ = unseal(after, key, 5)
+            start = bisect_right(ranking.candidates, (negative, at, *rest), key=lambda pair: _place(*pair))
+        chosen = ranking.candidates[start : start + limit]
+        found = yield from self._entries([candidate for _, candidate in chosen])
+        hits = tuple(
+            Hit(entry, score, highlight.marked(entry.title, wanted), highlight.excerpt(entry.body, wanted))
+            for score, candidate in chosen
+            if (entry := found.get(candidate.entry)) is not None
+        )
+        more = len(ranking.candidates) > start + limit
+        return Page(hits, ranking.total, seal(key, ranking.total, _place(*chosen[-1])) if more else None)
+
+    def _entries(self, chosen: Sequence[Candidate]) -> Operation[dict[int, Entry]]:
+        """Read entries by their numbers; one that was deleted a moment ago is missing."""
+        if not chosen:
+            return {}
+        rows = yield entries([candidate.entry for candidate in chosen], self.dialect)
+        return {row[-1]: ENTRY.read(row[:-1]) for row in rows}
+
+
+def _place(score: float, candidate: Candidate) -> tuple[Any, ...]:
+    """Return what orders hits: the best first, then the latest."""
+    return -score, -candidate.at.timestamp(), candidate.project_id, candidate.kind, candidate.id
+
+
+def _names(given: str | Iterable[str], what: str) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise InvalidValueError(
+                f"{name!r} is no {what}.", hint=f"Name {what}s as texts, such as {what}s=['…'].", code=what
+            )
+    return names
