@@ -72,6 +72,8 @@ UNION ALL SELECT 'attribute', md5(string_agg(attname || atttypid || attnum, '|' 
   FROM pg_attribute WHERE attrelid > 16383 AND attrelid < 4000000000
 UNION ALL SELECT 'large', md5(coalesce(string_agg(loid || encode(data, 'hex'), '|' ORDER BY loid, pageno), ''))
   FROM pg_largeobject
+UNION ALL SELECT 'objects', md5(coalesce(string_agg(oid || lomowner::text, '|' ORDER BY oid), ''))
+  FROM pg_largeobject_metadata
 UNION ALL SELECT 'settings', md5(coalesce(string_agg(s::text, '|' ORDER BY s::text), '')) FROM pg_db_role_setting s
   WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
 UNION ALL SELECT 'namespace', md5(string_agg(nspname, '|' ORDER BY oid)) FROM pg_namespace WHERE nspname !~ '^pg_'
