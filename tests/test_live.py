@@ -604,6 +604,9 @@ def test_status_for_programs(source: Path, any_url: str) -> None:
     (found,) = json.loads(run("live", "status", any_url, "--json"))
     assert (found["source"], found["phase"], found["running"]) == (str(source), "paused", False)
     assert found["pending"] > 0
+    assert found["logged"] >= found["pending"]
+    assert found["wal_bytes"] > 0
+    assert f"{found['logged']:,} changes in its log, WAL" in run("live", "status", any_url)
     metrics = run("live", "status", any_url, "--prometheus")
     labels = f'source="{source}",schema="public",phase="paused",direction="postgresql"'
     assert f"exuvia_live_pending{{{labels}}} {found['pending']}" in metrics.splitlines()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _LINE_EVERY = 10.0  # seconds between lines where there is no terminal
 _SHOW_EVERY = 0.5
 _WATCH_EVERY = 1.0
+_LARGE_WAL = 256 << 20
 
 
 @contextmanager
@@ -139,6 +140,10 @@ def _paragraph(one: Status) -> str:
         f"  last sign     {one.heartbeat:.0f} s ago",
         "  compared      " + (f"every value, {one.proved:.0f} s ago" if one.proved is not None else "not yet"),
     ]
+    if one.logged or one.wal_bytes:
+        lines.append(
+            f"  source        {one.logged:,} changes in its log, WAL {one.wal_bytes / 2**20:,.1f} MB" + _grown(one)
+        )
     if one.rejected:
         lines.append(f"  quarantine    {one.rejected:,} rows")
     if one.misfits:
@@ -148,6 +153,10 @@ def _paragraph(one: Status) -> str:
     if one.message:
         lines.append(f"  stopped       {one.message}")
     return "\n".join(lines)
+
+
+def _grown(one: Status) -> str:
+    return ": it grows while a program reads an old moment" if one.wal_bytes > _LARGE_WAL else ""
 
 
 def _left(one: Status) -> str:
@@ -170,9 +179,11 @@ _METRICS = (
     ("changes", "counter", "Changes that were applied."),
     ("rows", "counter", "Rows that were written."),
     ("rejected", "gauge", "Rows in quarantine."),
+    ("logged", "gauge", "Changes that the source's log holds."),
+    ("wal", "gauge", "Size of the source's WAL."),
     ("heartbeat", "gauge", "Seconds since the follower last gave a sign."),
 )
-_UNITS = {"lag": "_seconds", "heartbeat": "_age_seconds", "rate": "_changes_per_second"}
+_UNITS = {"wal": "_bytes", "lag": "_seconds", "heartbeat": "_age_seconds", "rate": "_changes_per_second"}
 
 
 def prometheus_text(found: tuple[Status, ...]) -> str:
@@ -184,8 +195,12 @@ def prometheus_text(found: tuple[Status, ...]) -> str:
         for one in found:
             place = f'source="{_label(one.source)}",schema="{_label(one.schema)}"'
             labels = f'{place},phase="{one.phase}",direction="{one.direction}"'
-            lines.append(f"{metric}{{{labels}}} {float(getattr(one, name)):g}")
+            lines.append(f"{metric}{{{labels}}} {_number(one, name)}")
     return "\n".join(lines) + "\n"
+
+
+def _number(one: Status, name: str) -> str:
+    return str(one.wal_bytes) if name == "wal" else f"{float(getattr(one, name)):g}"
 
 
 def _label(text: str) -> str:

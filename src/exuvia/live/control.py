@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import apsw
 import psycopg
 
 from exuvia.engines.postgres import staging
@@ -19,7 +20,7 @@ from exuvia.engines.postgres.connect import connect
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.state import Phase, Request, State, Warmth
 from exuvia.engines.sqlite.capture.install import installed, remove
-from exuvia.engines.sqlite.capture.log import position
+from exuvia.engines.sqlite.capture.log import kept, position
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.errors import ExuviaError, TargetError
 from exuvia.live.beginning import discard
@@ -62,6 +63,10 @@ class Status:
         misfits: Columns that need a wider type, since values came that do not fit theirs.
         proved: Seconds since every value was last compared, None if that has not been done.
         message: Why it does not go on; empty if it does.
+        logged: Changes that the log in the source holds, which grows while nobody follows; 0 where the source is not on
+            this machine.
+        wal_bytes: Size of the source's WAL, which grows while somebody reads an old moment, such as a program with a
+            transaction that stays open; 0 where the source is not on this machine.
     """
 
     schema: str
@@ -85,6 +90,8 @@ class Status:
     misfits: tuple[str, ...]
     proved: float | None
     message: str
+    logged: int
+    wal_bytes: int
 
 
 def status(target: Location, schema: str | None = None) -> tuple[Status, ...]:
@@ -245,7 +252,39 @@ def _status(connection: psycopg.Connection, found: State, now: datetime) -> Stat
         misfits=found.misfits,
         proved=(now - found.proved).total_seconds() if found.proved else None,
         message=found.message,
+        logged=_logged(found),
+        wal_bytes=_wal_bytes(found),
     )
+
+
+def _logged(found: State) -> int:
+    path = _source_here(found)
+    if path is None or found.phase in DONE:
+        return 0
+    try:
+        captured = installed(path)
+        if captured is None or captured.move_id != found.move_id or captured.fence is not None:
+            return 0
+        with SourceWriter(path) as writer:
+            return kept(writer.connection)
+    except (ExuviaError, apsw.Error):
+        return 0
+
+
+def _wal_bytes(found: State) -> int:
+    path = _source_here(found)
+    wal = path.with_name(f"{path.name}-wal") if path is not None else None
+    try:
+        return wal.stat().st_size if wal is not None else 0
+    except OSError:
+        return 0
+
+
+def _source_here(found: State) -> Path | None:
+    """Return the source where it is on this machine; not in the process that follows it."""
+    path = Path(found.source)
+    is_here = found.host == socket.gethostname() and found.pid != os.getpid()
+    return path if is_here and path.exists() else None
 
 
 def _pending_back(connection: psycopg.Connection, found: State) -> int:
@@ -263,9 +302,8 @@ def _pending_back(connection: psycopg.Connection, found: State) -> int:
 
 
 def _pending(found: State) -> int:
-    path = Path(found.source)
-    is_here = found.host == socket.gethostname() and found.pid != os.getpid()
-    if not is_here or found.phase is Phase.COPYING or not path.exists():
+    path = _source_here(found)
+    if path is None or found.phase is Phase.COPYING:
         return found.pending
     try:
         captured = installed(path)

@@ -50,6 +50,11 @@ def position(connection: apsw.Connection) -> int:
     return max(int(row[0] or 0) if row else 0, _pruned(connection))
 
 
+def kept(connection: apsw.Connection) -> int:
+    """Return about how many changes the log holds, those that are applied and not pruned yet included."""
+    return max(position(connection) - _pruned(connection), 0)
+
+
 def changes(connection: apsw.Connection, after: int, label: str) -> Changes:
     """Return what the log holds after a position.
 
