@@ -18,6 +18,7 @@ from exuvia.store.inventory import Info, take_stock
 from exuvia.store.knowledge import Events, Plans, Sessions
 from exuvia.store.projects import Projects
 from exuvia.store.search import Search
+from exuvia.store.workflows import Runs, Workflows
 
 
 class Memory(Subsystem[M]):
@@ -37,6 +38,8 @@ class Memory(Subsystem[M]):
         self.events: Events[M] = Events(runner)
         self.frames: Frames[M] = Frames(runner)
         self.search: Search[M] = Search(runner)
+        self.workflows: Workflows[M] = Workflows(runner)
+        self.runs: Runs[M] = Runs(runner)
 
     def project(self, id: str) -> Self:
         """Return the same store, bound to one project: it sees and writes no other's rows.

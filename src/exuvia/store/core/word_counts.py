@@ -28,7 +28,7 @@ def count_words(found: apsw.FTS5ExtensionApi, *phrases: Value) -> str:
     """
     counts = []
     for phrase in phrases:
-        assert isinstance(phrase, int)  # noqa: S101 - by the statement's own text
+        assert isinstance(phrase, int)  # by the statement's own text
         width = len(found.phrases[phrase])
         counts += [_apart(found.phrase_column_offsets(phrase, column), width) for column in range(COLUMNS)]
     counts.append(found.column_size(COLUMNS - 1))
