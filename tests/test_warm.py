@@ -124,6 +124,28 @@ def test_after_every_statement_a_round_makes_both_sides_equal(moved: Moved) -> N
         assert warm.round().changes == 0
 
 
+def test_full_text_indexes_that_were_built_anew_are_kept_up_to_date(moved_once: Moved) -> None:
+    with moved_once.warm() as warm:
+        assert warm.refresh_search() == (("found", ""),)
+        for sql in (
+            "UPDATE tags SET tag = 'plum' WHERE tag = 'x'; INSERT INTO tags VALUES ('p1', 'pear', 3)",
+            "UPDATE tags SET tag = 'quince' WHERE tag = 'plum' AND post = 'p1'; DELETE FROM tags WHERE tag = 'y'",
+            "UPDATE users SET score = 1",
+        ):
+            moved_once.write(sql)
+            warm.round()
+            assert warm.refresh_search() == ()
+        hits = moved_once.rows("SELECT tag FROM found('x OR y OR plum OR pear OR quince') ORDER BY 1")
+        assert hits == [("pear",), ("plum",), ("quince",)]
+        moved_once.write("TRUNCATE tags")
+        warm.round()
+        assert warm.refresh_search() == (("found", ""),)
+    with closing(apsw.Connection(str(moved_once.path))) as connection:
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
+        connection.execute("INSERT INTO found(found, rank) VALUES ('integrity-check', 1)")
+    moved_once.check()
+
+
 def test_all_statements_in_one_round(moved_once: Moved) -> None:
     moved_once.write(*STATEMENTS)
     with moved_once.warm() as warm:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import apsw
 
 from exuvia.catalog.model import Column, Table
+from exuvia.catalog.names import fold
+from exuvia.engines.sqlite.fulltext import FullText
 from exuvia.engines.sqlite.load import refused
 from exuvia.engines.sqlite.order import balanced, quote
 from exuvia.engines.sqlite.read import BATCH_BYTES
@@ -178,6 +180,20 @@ class KeptTable:
         sql = f"DELETE FROM {self._place} WHERE {self._table.rowid_name} = ?"
         self._connection.executemany(sql, ((rowid,) for rowid in rowids))
 
+    def unindex(self, searches: Iterable[FullText]) -> None:
+        """Take the rows that were set aside, and are in the table still, out of full-text indexes of FTS5."""
+        for one in searches:
+            rowids = f"SELECT {self._kept_as(one.content_rowid, 'a')} FROM temp.exuvia_old"
+            self._connection.execute(f"DELETE FROM main.{quote(one.name)} WHERE rowid IN ({rowids})")
+
+    def index(self, searches: Iterable[FullText]) -> None:
+        """Put the rows that were set aside, and are in the table again, into full-text indexes of FTS5."""
+        for one in searches:
+            names = ", ".join(quote(column) for column in one.columns)
+            values = ", ".join(self._kept_as(column, column) for column in one.columns)
+            rows = f"SELECT {self._kept_as(one.content_rowid, 'a')}, {values} FROM temp.exuvia_old"
+            self._connection.execute(f"INSERT INTO main.{quote(one.name)}(rowid, {names}) {rows}")
+
     @property
     def last_rowid(self) -> int:
         """The highest rowid that a row had when the round began, of a table whose rowid no column holds."""
@@ -257,6 +273,11 @@ class KeptTable:
 
     def _aside(self, column: str) -> str:
         return f"c{self._columns.index(column)}"
+
+    def _kept_as(self, name: str, otherwise: str) -> str:
+        """Return where rows that were set aside have a column that somebody has named in another spelling."""
+        found = next((column for column in self._columns if fold(column) == fold(name)), None)
+        return otherwise if found is None else self._aside(found)
 
     def _next_rowid(self) -> int:
         if self._hidden_rowid is None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from exuvia.catalog.names import quote
 from exuvia.engines.postgres.capture import log
 from exuvia.engines.postgres.capture.log import ChangeReader, Changes
+from exuvia.engines.sqlite.fulltext import FullText
 from exuvia.engines.sqlite.kept import KeptTable, Row
 from exuvia.live.warm.plan import WarmColumn, WarmTable
 from exuvia.move.back.comparing import Batch, received, stored, typed_items
@@ -26,11 +27,13 @@ from exuvia.values.digest import Digest, Hashes, digest_hashes, empty, hash_rows
 
 @dataclass(frozen=True, slots=True)
 class TableRound:
-    """What a round did to a table: the rows that were written, and the columns whose values SQLite changed."""
+    """What a round did to a table: the rows that were written, the columns whose values SQLite changed, and whether
+    full-text indexes over it are up to date."""
 
     table: str
     rows: int
     inexact: tuple[str, ...]
+    indexed: bool = False
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class KeyedRound:
         table: The table.
         found: What the log holds.
         as_spelled: Whether SQLite spells every key as PostgreSQL sends it.
+        searches: The full-text indexes that are up to date, and are kept so; None where that is not to be.
     """
 
     kept: KeptTable
@@ -50,6 +54,7 @@ class KeyedRound:
     table: WarmTable
     found: Changes
     as_spelled: bool
+    searches: Sequence[FullText] | None = None
     _digest: Digest = field(init=False)
 
     def run(self) -> TableRound:
@@ -62,19 +67,22 @@ class KeyedRound:
         columns = self.table.compared
         emptied = self.found.tables[self.table.captured.number].emptied
         self._digest = empty(len(columns))
+        searches = None if emptied else self.searches
         self._set_aside(everything=emptied)
+        self.kept.unindex(searches or ())
         if emptied:
             self.kept.delete_all()
         else:
             self.kept.delete_aside()
         self._put_in()
         self._set_aside(everything=emptied)
+        self.kept.index(searches or ())
         written = empty(len(columns))
         for _, cells in self.kept.aside([column.target.name for column in columns]):
             written += digest_hashes(hashes_of(columns, cells), cells[0].length)
         sums = zip(columns, self._digest.columns, written.columns, strict=True)
         inexact = tuple(column.source.name for column, ours, theirs in sums if ours != theirs)
-        return TableRound(self.table.name, written.rows, inexact)
+        return TableRound(self.table.name, written.rows, inexact, searches is not None)
 
     def _set_aside(self, *, everything: bool) -> None:
         if everything:

@@ -6,7 +6,7 @@ The position in the log is written in the same transaction, so a follower that i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,9 +31,10 @@ from exuvia.engines.sqlite.capture.fence import inside_fence, is_fenced
 from exuvia.engines.sqlite.capture.own import STATE
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.engines.sqlite.errors import source_error
+from exuvia.engines.sqlite.fulltext import FullText
 from exuvia.engines.sqlite.inspect import inspect
 from exuvia.engines.sqlite.kept import KeptTable
-from exuvia.engines.sqlite.refresh import refresh_search
+from exuvia.engines.sqlite.refresh import refresh_search, searches_over
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.errors import SourceError, TargetError
 from exuvia.live.warm.bags import BagRound
@@ -212,7 +213,7 @@ class Warm:
     def refresh_search(self) -> tuple[tuple[str, str], ...]:
         """Build full-text indexes anew that the application's triggers would have kept: before it goes back.
 
-        What has not changed since the last time is left out.
+        From then on rounds keep them up to date where they can; the next time only the others are built.
 
         Returns:
             Each one's name, and why it could not be built, empty where it was.
@@ -282,7 +283,8 @@ class Warm:
             raise source_error(error, self._writer.label) from error
         self._as_spelled, self._missed = spelled, missed
         if self._stale is not None:
-            self._stale.update(table.target.name for table in self._changed(changes))
+            indexed = {one.table for one in done if one.indexed}
+            self._stale.update(one.target.name for one in self._changed(changes) if one.name not in indexed)
         return done
 
     def _changed(self, changes: Changes) -> Iterator[WarmTable]:
@@ -299,13 +301,19 @@ class Warm:
         if table.captured.keyed and table.name not in spelled:
             spelled[table.name] = is_as_spelled(kept, self._reader, table, changes)
         if table.captured.keyed:
-            done = KeyedRound(kept, self._reader, table, changes, spelled[table.name]).run()
+            done = KeyedRound(kept, self._reader, table, changes, spelled[table.name], self._searches(table)).run()
         else:
             done = BagRound(kept, self._reader, table, changes).run()
         if table.target.autoincrement:
             self._count_on(kept, table)
         kept.drop()
         return done
+
+    def _searches(self, table: WarmTable) -> Sequence[FullText] | None:
+        """Return the full-text indexes over a table that are up to date and can be kept so."""
+        if self._stale is None or table.target.name in self._stale:
+            return None
+        return searches_over(self._catalog, table.target)
 
     def _count_on(self, kept: KeptTable, table: WarmTable) -> None:
         """Set AUTOINCREMENT's position to that of PostgreSQL's sequence: ids that were given and deleted count."""
