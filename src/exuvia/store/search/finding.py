@@ -12,10 +12,10 @@ from exuvia.store.core.listing import Where
 from exuvia.store.core.requests import Row, Statement, Value
 from exuvia.store.core.shapes import time_of
 from exuvia.store.filters import Filter
-from exuvia.store.search.ranking import Counts
 from exuvia.store.search.records import ENTRY
 from exuvia.store.search.rendering import condition, fts5, has_phrase, spaced, tsquery
 from exuvia.store.search.syntax import AnyOf, Node, Term, every_term
+from exuvia.store.search.typos import Piece
 
 _FIELDS: Final = tuple(f"split_part(folded, chr(10), {place})" for place in (1, 2, 3))
 
@@ -58,7 +58,7 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An entry that matches, before it is known how well.
+    """An entry that may match, before it is known how well.
 
     Args:
         entry: Its number.
@@ -66,7 +66,6 @@ class Candidate:
         kind: Its kind.
         id: Its id.
         at: Its time.
-        counts: How often it has the query's terms.
     """
 
     entry: int
@@ -74,12 +73,11 @@ class Candidate:
     kind: str
     id: str
     at: datetime
-    counts: Counts
 
     @classmethod
     def read(cls, row: Row) -> Candidate:
-        """Make one from a row of ``newest``."""
-        return cls(*row[:4], time_of(row[4]), Counts.read(row[5]))
+        """Make one from a row of ``newest`` or ``like``."""
+        return cls(row[0], row[1], row[2], row[3], time_of(row[4]))
 
 
 def newest(query: Node, terms: Sequence[Term], within: Within, most: int, dialect: Dialect) -> Statement:
@@ -91,10 +89,63 @@ def newest(query: Node, terms: Sequence[Term], within: Within, most: int, dialec
         within: The other conditions.
         most: How many at most.
         dialect: The engine's.
+
+    Returns:
+        A statement whose rows end in the counts, for ``Counts.read``.
     """
     if dialect.is_postgres:
         return _postgres(query, terms, within.where(dialect), most)
     return _sqlite(query, terms, within, most, dialect)
+
+
+def like(words: Sequence[Sequence[Piece]], within: Within, most: int, dialect: Dialect) -> Statement:
+    """Find the entries that were entered last and have, of each word, one of its pieces in the title.
+
+    Args:
+        words: The pieces of each word.
+        within: The other conditions.
+        most: How many at most.
+        dialect: The engine's.
+
+    Returns:
+        A statement whose rows end in the title.
+    """
+    where = within.where(dialect)
+    for number, pieces in enumerate(words):
+        if dialect.is_postgres:
+            _like_in_postgres(where, pieces, number)
+        else:
+            _like_in_sqlite(where, pieces, number)
+    return Statement(
+        f"""
+        SELECT e.entry, e.project_id, e.kind, e.id, e.at, e.title
+        FROM search_entries AS e WHERE {where}
+        ORDER BY e.entry DESC LIMIT :most
+        """,
+        where.parameters | {"most": most},
+        prepared=False,
+    )
+
+
+def _like_in_postgres(where: Where, pieces: Sequence[Piece], number: int) -> None:
+    named = {
+        f"piece{number}_{place}": f"  {piece.text}" if piece.begins else piece.text
+        for place, piece in enumerate(pieces)
+    }
+    asked = " OR ".join(f"search_has(split_part(e.folded, chr(10), 1), CAST(:{name} AS text))" for name in named)
+    where.also(f"({asked})", **named)
+
+
+def _like_in_sqlite(where: Where, pieces: Sequence[Piece], number: int) -> None:
+    asked = {
+        "search_names": [f'"{piece.text}"' for piece in pieces if not piece.begins],
+        "search_words": [f'title : "{piece.text}" *' for piece in pieces if piece.begins],
+    }
+    chosen = [
+        f"SELECT rowid FROM {table} WHERE {table} MATCH :{table}{number}" for table, queries in asked.items() if queries
+    ]
+    queries = {f"{table}{number}": " OR ".join(queries) for table, queries in asked.items() if queries}
+    where.also(f"e.entry IN ({' UNION '.join(chosen)})", **queries)
 
 
 def entries(numbers: Sequence[int], dialect: Dialect) -> Statement:

@@ -14,25 +14,49 @@ from exuvia.store.core.requests import Operation
 from exuvia.store.core.values import checked_id
 from exuvia.store.errors import InvalidValueError
 from exuvia.store.filters import Filter
-from exuvia.store.search.finding import Candidate, Within, entries, newest
+from exuvia.store.search.finding import Candidate, Within, entries, like, newest
 from exuvia.store.search.highlighting import Highlight
-from exuvia.store.search.ranking import scores
+from exuvia.store.search.ranking import Counts, scores
 from exuvia.store.search.records import ENTRY, Entry, Hit
 from exuvia.store.search.rendering import branches
 from exuvia.store.search.syntax import Joining, Node, Term, parse, terms
+from exuvia.store.search.typos import matcher, more_pieces, pieces
+from exuvia.store.search.words import words
 
 RANKED: Final = 500
 """How many of the entries that match are ranked: those that were entered last."""
+COMPARED: Final = 1000
+"""How many titles that have pieces of the words are compared with them: those that were entered last."""
 _FEWEST: Final = 50  # of each branch of a query that has many
 PLAIN: Final = Highlight()
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranking:
-    """Candidates with their scores, best first; ``total`` is None when more match than were ranked."""
+class _Found:
+    """An entry that matches, how well, and what to mark in it."""
 
-    candidates: tuple[tuple[float, Candidate], ...]
+    candidate: Candidate
+    score: float
+    marks: tuple[Term, ...]
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What orders hits: the best first, then the latest."""
+        one = self.candidate
+        return -self.score, -one.at.timestamp(), one.project_id, one.kind, one.id
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """What was found, best first; ``total`` is None when more match than were ranked."""
+
+    found: tuple[_Found, ...]
     total: int | None
+
+    @classmethod
+    def of(cls, found: Iterable[_Found], *, complete: bool) -> _Ranking:
+        ordered = tuple(sorted(found, key=lambda one: one.place))
+        return cls(ordered, len(ordered) if complete else None)
 
 
 class Search(Subsystem[M]):
@@ -51,6 +75,7 @@ class Search(Subsystem[M]):
         until: datetime | None = None,
         filter: Filter | None = None,
         match: Joining = "all",
+        fuzzy: bool = False,
         highlight: Highlight = PLAIN,
         limit: int = 20,
         after: str | None = None,
@@ -70,6 +95,8 @@ class Search(Subsystem[M]):
             until: The latest time, inclusive.
             filter: What the entry's ``data`` has to be like.
             match: Whether all words that stand beside each other have to be found, or any of them.
+            fuzzy: Search titles and names only, and forgive typing errors: one in words of four letters or more, two
+                in words of nine or more. All words have to be there; the query's operators do not count.
             highlight: How the found words are marked.
             limit: Hits a page, 1 to 1,000.
             after: The ``next`` of the page before.
@@ -80,13 +107,13 @@ class Search(Subsystem[M]):
             TenantError: The store is bound to another project.
         """
         check_limit(limit)
-        query = parse(text, match)
         within = self._within(
             project=project, kinds=kinds, types=type, session=session, since=since, until=until, filter=filter
         )
-        ranking = yield from self._rank(query, within)
-        key = fingerprint(repr((query, within)))
-        return (yield from self._page(ranking, terms(query), highlight, limit=limit, after=after, key=key))
+        query = parse(text, match)
+        ranking = yield from self._rank_alike(query, within) if fuzzy else self._rank(query, within)
+        key = fingerprint(repr((query, within, fuzzy)))
+        return (yield from self._page(ranking, highlight, limit=limit, after=after, key=key))
 
     def _within(
         self,
@@ -107,40 +134,49 @@ class Search(Subsystem[M]):
         """Find what matches and order it. Each branch is looked for by itself, lest a common word hide a rare one."""
         wanted, parts = terms(query), tuple(branches(query))
         most = max(_FEWEST, RANKED // len(parts))
-        found: dict[int, Candidate] = {}
+        found: dict[Candidate, Counts] = {}
         complete = True
         for part in parts:
             rows = yield newest(part, wanted, within, most, self.dialect)
             complete &= len(rows) < most
-            found.update((row[0], Candidate.read(row)) for row in rows)
-        candidates = list(found.values())
-        scored = zip(scores([candidate.counts for candidate in candidates]), candidates, strict=True)
-        ordered = tuple(sorted(scored, key=lambda pair: _place(*pair)))
-        return _Ranking(ordered, len(ordered) if complete else None)
+            found.update((Candidate.read(row), Counts.read(row[-1])) for row in rows)
+        scored = zip(found, scores(list(found.values())), strict=True)
+        return _Ranking.of((_Found(candidate, score, wanted) for candidate, score in scored), complete=complete)
+
+    def _rank_alike(self, query: Node, within: Within) -> Operation[_Ranking]:
+        """Find titles that have the query's words, or words much like them, and order them by how alike they are."""
+        wanted = tuple(dict.fromkeys(word for term in terms(query) for word in term.words))
+        compare = matcher(wanted)
+        found: dict[Candidate, str] = {}
+        complete = True
+        for cut in dict.fromkeys((tuple(map(pieces, wanted)), tuple(map(more_pieces, wanted)))):
+            rows = yield like(cut, within, COMPARED, self.dialect)
+            complete &= len(rows) < COMPARED
+            found.update((Candidate.read(row), row[-1]) for row in rows)
+        compared = ((candidate, compare(words(title))) for candidate, title in found.items())
+        alike = (
+            _Found(candidate, likeness.score, tuple(Term((word,)) for word in likeness.words))
+            for candidate, likeness in compared
+            if likeness is not None
+        )
+        return _Ranking.of(alike, complete=complete)
 
     def _page(
-        self,
-        ranking: _Ranking,
-        wanted: Sequence[Term],
-        highlight: Highlight,
-        *,
-        limit: int,
-        after: str | None,
-        key: str,
+        self, ranking: _Ranking, highlight: Highlight, *, limit: int, after: str | None, key: str
     ) -> Operation[Page[Hit]]:
         start = 0
         if after is not None:
-            (negative, at, *rest), _ = unseal(after, key, 5)
-            start = bisect_right(ranking.candidates, (negative, at, *rest), key=lambda pair: _place(*pair))
-        chosen = ranking.candidates[start : start + limit]
-        found = yield from self._entries([candidate for _, candidate in chosen])
+            last, _ = unseal(after, key, 5)
+            start = bisect_right(ranking.found, tuple(last), key=lambda one: one.place)
+        chosen = ranking.found[start : start + limit]
+        read = yield from self._entries([one.candidate for one in chosen])
         hits = tuple(
-            Hit(entry, score, highlight.marked(entry.title, wanted), highlight.excerpt(entry.body, wanted))
-            for score, candidate in chosen
-            if (entry := found.get(candidate.entry)) is not None
+            Hit(entry, one.score, highlight.marked(entry.title, one.marks), highlight.excerpt(entry.body, one.marks))
+            for one in chosen
+            if (entry := read.get(one.candidate.entry)) is not None
         )
-        more = len(ranking.candidates) > start + limit
-        return Page(hits, ranking.total, seal(key, ranking.total, _place(*chosen[-1])) if more else None)
+        more = len(ranking.found) > start + limit
+        return Page(hits, ranking.total, seal(key, ranking.total, chosen[-1].place) if more else None)
 
     def _entries(self, chosen: Sequence[Candidate]) -> Operation[dict[int, Entry]]:
         """Read entries by their numbers; one that was deleted a moment ago is missing."""
@@ -148,11 +184,6 @@ class Search(Subsystem[M]):
             return {}
         rows = yield entries([candidate.entry for candidate in chosen], self.dialect)
         return {row[-1]: ENTRY.read(row[:-1]) for row in rows}
-
-
-def _place(score: float, candidate: Candidate) -> tuple[Any, ...]:
-    """Return what orders hits: the best first, then the latest."""
-    return -score, -candidate.at.timestamp(), candidate.project_id, candidate.kind, candidate.id
 
 
 def _names(given: str | Iterable[str], what: str) -> tuple[str, ...]:
