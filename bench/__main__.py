@@ -1,4 +1,4 @@
-"""``python -m bench``: measure, print the tables, and write them to RESULTS.md, WAYS.md or CORRECTNESS.md in bench/."""
+"""``python -m bench``: measure, print the tables, and write them to a page of bench/: RESULTS.md, WAYS.md, LIVE.md …"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import correctness, memory, speed, ways
+from bench import correctness, live, memory, speed, ways
 from bench.contenders import compile_exuvia
 from bench.data import DATASETS
 from bench.facts import machine_facts
@@ -29,6 +29,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=tuple(DATASETS), help="only this data (repeatable)")
     parser.add_argument("--large", action="store_true", help="also measure peak memory on a file of 5 GB")
     parser.add_argument("--ways", action="store_true", help="measure there, back, export and import instead")
+    parser.add_argument("--live", action="store_true", help="measure live moves instead: pauses and lag")
+    parser.add_argument(
+        "--gigabytes", action="append", type=float, metavar="N", help="with --live: size of the file (repeatable; 1, 5)"
+    )
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
     parser.add_argument(
         "--match", default="", metavar="TEXT", help="with --correctness: only files whose name holds TEXT"
@@ -45,6 +49,8 @@ def main(given: list[str]) -> int:
         facts = machine_facts(server, command)
         if options.correctness:
             _publish("CORRECTNESS.md", correctness.report(facts, correctness.measure(server, options.match)))
+        elif options.live:
+            _publish("LIVE.md", live.report(facts, live.measure(server, options.gigabytes or [1, 5])))
         elif options.ways:
             _publish("WAYS.md", ways.report(facts, ways.measure(server, options.runs)))
         else:
