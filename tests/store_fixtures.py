@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 
 import servers
 from exuvia.store import Store, open_store
+from exuvia.store.core.operations import Kind
+from exuvia.store.core.requests import Operation, Row, Statement, Value
 from exuvia.store.core.values import new_id
 
 ENGINES = ("sqlite", *servers.NAMES)
@@ -55,3 +59,25 @@ def store(store_url: str) -> Iterator[Store]:
     """A new, empty store, on each engine in turn."""
     with open_store(store_url) as opened:
         yield opened
+
+
+def execute(url: str, statement: str) -> None:
+    """Run SQL beside the store; ``{}`` is where PostgreSQL's schema belongs."""
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+        connection.execute(statement.format(""))
+        connection.commit()
+        connection.close()
+        return
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(statement.format("exuvia_store.").encode())
+
+
+def statement(sql: str, **parameters: Value) -> Operation[list[Row]]:
+    """An operation of one statement, as a subsystem might be mistaken to have."""
+    return (yield Statement(sql, parameters))
+
+
+def run_raw(store: Store, sql: str, **parameters: Value) -> list[Row]:
+    """Run a statement as a store's own subsystems do."""
+    return store._runner.run(lambda: statement(sql, **parameters), Kind.WRITE, idempotent=False)

@@ -23,6 +23,7 @@ from exuvia.errors import ConfigError
 from exuvia.location import PostgresLocation
 from exuvia.store import Store, open_store
 from exuvia.store.errors import DeniedError, SchemaError, StateError, UnavailableError
+from store_fixtures import execute
 
 
 @pytest.fixture
@@ -228,18 +229,6 @@ def test_a_read_only_server_can_be_read(any_url: str) -> None:
         with pytest.raises(DeniedError) as caught:
             store.projects.put("y")
     assert caught.value.code == "store.denied.read_only"
-
-
-def execute(url: str, statement: str) -> None:
-    """Run SQL beside the store; ``{}`` is where PostgreSQL's schema belongs."""
-    if url.startswith("sqlite"):
-        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-        connection.execute(statement.format(""))
-        connection.commit()
-        connection.close()
-        return
-    with psycopg.connect(url, autocommit=True) as server:
-        server.execute(statement.format("exuvia_store.").encode())
 
 
 @contextmanager
