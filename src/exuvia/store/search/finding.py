@@ -32,6 +32,7 @@ class Within:
         since: The earliest time.
         until: The latest time.
         filter: What the entry's ``data`` has to be like.
+        among: The numbers of the only entries that come into question; None for all.
     """
 
     project: str | None
@@ -41,6 +42,7 @@ class Within:
     since: datetime | None = None
     until: datetime | None = None
     filter: Filter | None = None
+    among: tuple[int, ...] | None = None
 
     def where(self, dialect: Dialect) -> Where:
         """Return the conditions on ``search_entries AS e``.
@@ -53,6 +55,9 @@ class Within:
             where.also(dialect.any_of("e.kind", "kinds"), kinds=dialect.array(self.kinds))
         if self.types:
             where.also(dialect.any_of("e.type", "types"), types=dialect.array(self.types))
+        if self.among is not None:
+            condition, value = _one_of("e.entry", self.among, dialect)
+            where.also(condition, among=value)
         return where.during("e.at", self.since, self.until).json("e.data", self.filter, dialect)
 
 
@@ -110,7 +115,7 @@ def like(words: Sequence[Sequence[Piece]], within: Within, most: int, dialect: D
     Returns:
         A statement whose rows end in the title.
     """
-    where = within.where(dialect)
+    where = within.where(dialect).also("e.kind <> 'event'")
     for number, pieces in enumerate(words):
         if dialect.is_postgres:
             _like_in_postgres(where, pieces, number)
@@ -128,12 +133,14 @@ def like(words: Sequence[Sequence[Piece]], within: Within, most: int, dialect: D
 
 
 def _like_in_postgres(where: Where, pieces: Sequence[Piece], number: int) -> None:
-    named = {
-        f"piece{number}_{place}": f"  {piece.text}" if piece.begins else piece.text
-        for place, piece in enumerate(pieces)
-    }
+    named = {f"piece{number}_{place}": _sought(piece) for place, piece in enumerate(pieces)}
     asked = " OR ".join(f"search_has(split_part(e.folded, chr(10), 1), CAST(:{name} AS text))" for name in named)
     where.also(f"({asked})", **named)
+
+
+def _sought(piece: Piece) -> str:
+    """Return how a piece stands in a folded text."""
+    return f"  {piece.text}" if piece.begins else piece.text
 
 
 def _like_in_sqlite(where: Where, pieces: Sequence[Piece], number: int) -> None:
@@ -150,12 +157,29 @@ def _like_in_sqlite(where: Where, pieces: Sequence[Piece], number: int) -> None:
 
 def entries(numbers: Sequence[int], dialect: Dialect) -> Statement:
     """Read entries, and their numbers after them."""
+    condition, value = _one_of("entry", numbers, dialect)
+    return Statement(f"SELECT {ENTRY.columns()}, entry FROM search_entries WHERE {condition}", {"among": value})
+
+
+def matches(query: Node, most: int) -> Statement:
+    """Find the numbers of a bound store's entries that match, on PostgreSQL, beside its row-level security."""
+    asked: dict[str, Value] = {"match": tsquery(query), "most": most}
+    return Statement("SELECT search_matches(CAST(:match AS tsquery), CAST(:most AS integer))", asked)
+
+
+def namesakes(words: Sequence[Sequence[Piece]], most: int) -> Statement:
+    """Find the numbers of a bound store's entries that ``like`` may find, by the longest of the words."""
+    chosen = max(words, key=lambda pieces: min(len(piece.text) for piece in pieces))
+    asked: dict[str, Value] = {"pieces": [_sought(piece) for piece in chosen], "most": most}
+    return Statement("SELECT search_namesakes(CAST(:pieces AS text[]), CAST(:most AS integer))", asked)
+
+
+def _one_of(column: str, numbers: Sequence[int], dialect: Dialect) -> tuple[str, str]:
+    """Say that a number is one of the parameter ``among``; return its value, too."""
     joined = ",".join(map(str, numbers))
     if dialect.is_postgres:
-        chosen, value = "entry = ANY (CAST(:entries AS bigint[]))", f"{{{joined}}}"
-    else:
-        chosen, value = "entry IN (SELECT value FROM json_each(:entries))", f"[{joined}]"
-    return Statement(f"SELECT {ENTRY.columns()}, entry FROM search_entries WHERE {chosen}", {"entries": value})
+        return f"{column} = ANY (CAST(:among AS bigint[]))", f"{{{joined}}}"
+    return f"{column} IN (SELECT value FROM json_each(:among))", f"[{joined}]"
 
 
 def _sqlite(query: Node, terms: Sequence[Term], within: Within, most: int, dialect: Dialect) -> Statement:

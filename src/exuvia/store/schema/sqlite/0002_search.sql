@@ -42,6 +42,7 @@ CREATE VIRTUAL TABLE search_words USING fts5(
   content = 'search_texts', content_rowid = 'entry', tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
 );
 
+-- Titles and names by their trigrams, for searches that forgive typing errors; events have none, and are many.
 CREATE VIRTUAL TABLE search_names USING fts5(
   title, content = 'search_texts', content_rowid = 'entry', tokenize = 'trigram remove_diacritics 1'
 );
@@ -50,14 +51,14 @@ CREATE TRIGGER search_entries_added AFTER INSERT ON search_entries BEGIN
   INSERT INTO search_words (rowid, title, tags, body, scope)
     SELECT entry, title, tags, body, scope FROM search_texts WHERE entry = new.entry;
   INSERT INTO search_names (rowid, title)
-    SELECT entry, title FROM search_texts WHERE entry = new.entry AND title <> '';
+    SELECT entry, title FROM search_texts WHERE entry = new.entry AND title <> '' AND new.kind <> 'event';
   END;
 
 CREATE TRIGGER search_entries_removed BEFORE DELETE ON search_entries BEGIN
   INSERT INTO search_words (search_words, rowid, title, tags, body, scope)
     SELECT 'delete', entry, title, tags, body, scope FROM search_texts WHERE entry = old.entry;
   INSERT INTO search_names (search_names, rowid, title)
-    SELECT 'delete', entry, title FROM search_texts WHERE entry = old.entry AND title <> '';
+    SELECT 'delete', entry, title FROM search_texts WHERE entry = old.entry AND title <> '' AND old.kind <> 'event';
   END;
 
 CREATE TRIGGER search_entries_leaving BEFORE UPDATE ON search_entries
@@ -66,7 +67,7 @@ CREATE TRIGGER search_entries_leaving BEFORE UPDATE ON search_entries
   INSERT INTO search_words (search_words, rowid, title, tags, body, scope)
     SELECT 'delete', entry, title, tags, body, scope FROM search_texts WHERE entry = old.entry;
   INSERT INTO search_names (search_names, rowid, title)
-    SELECT 'delete', entry, title FROM search_texts WHERE entry = old.entry AND title <> '';
+    SELECT 'delete', entry, title FROM search_texts WHERE entry = old.entry AND title <> '' AND old.kind <> 'event';
   END;
 
 CREATE TRIGGER search_entries_changed AFTER UPDATE ON search_entries
@@ -75,5 +76,5 @@ CREATE TRIGGER search_entries_changed AFTER UPDATE ON search_entries
   INSERT INTO search_words (rowid, title, tags, body, scope)
     SELECT entry, title, tags, body, scope FROM search_texts WHERE entry = new.entry;
   INSERT INTO search_names (rowid, title)
-    SELECT entry, title FROM search_texts WHERE entry = new.entry AND title <> '';
+    SELECT entry, title FROM search_texts WHERE entry = new.entry AND title <> '' AND new.kind <> 'event';
   END;
