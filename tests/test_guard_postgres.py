@@ -123,6 +123,26 @@ def test_values_are_such_as_json_holds_and_exact_where_json_is_not(database: Gua
     }
 
 
+@pytest.mark.parametrize(
+    "text", ["SELECT * FROM wiping", "SELECT u.wiped FROM users u", "SELECT (u).wiped FROM users u"]
+)
+def test_functions_that_only_the_catalog_shows_are_denied_unless_they_are_listed(database: Guarded, text: str) -> None:
+    with open_session(parse(database.agent), database.policy) as opened:
+        verdict = opened.check(text)
+        assert {denial.code for denial in verdict.denials} <= {"view", "function"}
+        with pytest.raises(DeniedError, match="function"):
+            opened.run(text)
+    listed = frozenset({"public.wipe_as_owner", "public.wiped"})
+    with open_session(parse(database.agent), replace(database.policy, functions=listed)) as opened:
+        assert opened.check(text).allowed
+        with pytest.raises(DeniedError, match="read-only transaction"):
+            opened.run(text)
+
+
+def test_columns_are_named_with_their_tables_where_no_function_has_the_name(database: Guarded) -> None:
+    assert answer(database, "SELECT users.name, (users).age FROM users WHERE users.id = 1").rows == (("user 1", 11),)
+
+
 def test_parameters_are_values_and_never_sql(database: Guarded) -> None:
     with open_session(parse(database.agent), database.policy) as opened:
         text = "SELECT name, $2::jsonb, $3::bool FROM users WHERE name = $1"
@@ -199,6 +219,7 @@ def test_cancelling_a_caller_cancels_its_statement_on_the_server(database: Guard
     async def go() -> None:
         limits = replace(database.policy, timeout_s=60.0)
         async with open_async_session(parse(database.agent), limits, size=1) as opened:
+            await opened.run("SELECT 1")
             task = asyncio.create_task(opened.run(slow))
             await until(lambda: owner.execute(running, [slow]).fetchone() == (1,))
             task.cancel()

@@ -17,8 +17,10 @@ from exuvia.engines.postgres.connect import resolve
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.errors import TargetError
 from exuvia.guard.policy import Level, Policy
+from exuvia.guard.postgres import facts
 from exuvia.guard.postgres import judge as postgres_judge
 from exuvia.guard.postgres import run as postgres_run
+from exuvia.guard.postgres.facts import Facts, Memory
 from exuvia.guard.result import Json, Result
 from exuvia.guard.sqlite import run as sqlite_run
 from exuvia.guard.verdict import Verdict
@@ -127,17 +129,26 @@ class PostgresSession(Session):
         self._location = location
         self._policy = policy
         self._connection: psycopg.Connection[Any] | None = None
+        self._memory = Memory()
 
     def check(self, text: str, level: Level | None = None) -> Verdict:
-        return postgres_judge.check(text, self._policy, level)
+        verdict = postgres_judge.check(text, self._policy, level)
+        return postgres_judge.check(text, self._policy, level, self._facts()) if verdict.allowed else verdict
 
     def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
-        postgres_judge.check(text, self._policy, level).require()
-        return postgres_run.run(self._connected(), text, self._policy, level=level, values=values)
+        self.check(text, level).require()
+        connection = self._connected()
+        return postgres_run.run(connection, text, self._policy, level=level, values=values, judged=False)
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+    def _facts(self) -> Facts:
+        if self._memory.is_fresh:
+            return self._memory.facts
+        asking, values = facts.asking(self._policy), [sorted(self._policy.functions)]
+        return self._memory.keep(postgres_run.run(self._connected(), facts.QUERY, asking, values=values, judged=False))
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
@@ -155,6 +166,7 @@ class AsyncPostgresSession(AsyncSession):
     def __init__(self, location: PostgresLocation, policy: Policy, size: int) -> None:
         self._policy = policy
         self._location = location
+        self._memory = Memory()
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
             kwargs=_parameters(location), min_size=1, max_size=size, open=False, timeout=_CONNECT_SECONDS, name=_NAME
         )
@@ -170,13 +182,23 @@ class AsyncPostgresSession(AsyncSession):
         return self
 
     async def check(self, text: str, level: Level | None = None) -> Verdict:
-        return postgres_judge.check(text, self._policy, level)
+        verdict = postgres_judge.check(text, self._policy, level)
+        return postgres_judge.check(text, self._policy, level, await self._facts()) if verdict.allowed else verdict
 
     async def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
-        postgres_judge.check(text, self._policy, level).require()
+        (await self.check(text, level)).require()
+        return await self._unjudged(text, self._policy, level, values)
+
+    async def _facts(self) -> Facts:
+        if self._memory.is_fresh:
+            return self._memory.facts
+        asking, values = facts.asking(self._policy), [sorted(self._policy.functions)]
+        return self._memory.keep(await self._unjudged(facts.QUERY, asking, "read", values))
+
+    async def _unjudged(self, text: str, policy: Policy, level: Level, values: Sequence[Json]) -> Result:
         try:
             async with self._pool.connection() as connection:
-                return await postgres_run.run_async(connection, text, self._policy, level=level, values=values)
+                return await postgres_run.run_async(connection, text, policy, level=level, values=values, judged=False)
         except PoolTimeout:
             raise TargetError(
                 f"No connection to {self._location} was free or could be made within {_CONNECT_SECONDS} seconds.",

@@ -7,23 +7,27 @@ from typing import Final
 
 from exuvia.guard.policy import Level, Policy
 from exuvia.guard.postgres import known
+from exuvia.guard.postgres.facts import Facts
 from exuvia.guard.postgres.found import Name, Survey
 from exuvia.guard.postgres.parse import UnreadableError, parse
 from exuvia.guard.postgres.survey import survey
 from exuvia.guard.verdict import Denial, Verdict, unknown
+
+NOTHING: Final = Facts()
 
 _CATALOG: Final = "pg_catalog"
 _DOES: Final[dict[Level, str]] = {"read": "be read", "write": "be written", "ddl": "be made, altered or dropped"}
 _TOOLS: Final[dict[Level, str]] = {"read": "reading", "write": "writing", "ddl": "changing tables"}
 
 
-def check(sql: str, policy: Policy, level: Level | None = None) -> Verdict:
+def check(sql: str, policy: Policy, level: Level | None = None, facts: Facts = NOTHING) -> Verdict:
     """Judge a text of PostgreSQL's SQL. No server is asked.
 
     Args:
         sql: Any text.
         policy: What is allowed.
         level: What the caller meant to do; None for whatever the statement takes. Reading is allowed at every level.
+        facts: What the server's catalog told before of views and functions; without, they are not looked at.
 
     Raises:
         ConfigError: PostgreSQL's parser is not installed.
@@ -33,7 +37,12 @@ def check(sql: str, policy: Policy, level: Level | None = None) -> Verdict:
     except UnreadableError as error:
         return unknown(error.denial)
     found = survey(trees)
-    denials = [*_number(len(trees)), *found.denials, *_level(found.needs, level, policy), *_objects(found, policy)]
+    denials = [
+        *_number(len(trees)),
+        *found.denials,
+        *_level(found.needs, level, policy),
+        *_objects(found, policy, facts),
+    ]
     return Verdict(
         found.needs,
         tuple(found.statements),
@@ -66,9 +75,9 @@ def _level(needs: Level, asked: Level | None, policy: Policy) -> Iterator[Denial
         )
 
 
-def _objects(found: Survey, policy: Policy) -> Iterator[Denial]:
+def _objects(found: Survey, policy: Policy, facts: Facts) -> Iterator[Denial]:
     for name in dict.fromkeys(found.reads):
-        yield from _readable(name, policy)
+        yield from _readable(name, policy, facts)
     for name in dict.fromkeys(found.writes):
         yield from _table("write", _full(name, policy), policy)
     for name in dict.fromkeys(found.alters):
@@ -80,7 +89,7 @@ def _objects(found: Survey, policy: Policy) -> Iterator[Denial]:
     for name in dict.fromkeys(found.operators):
         yield from _operator(name)
     for attribute in dict.fromkeys(found.attributes):
-        yield from _attribute(attribute)
+        yield from _attribute(attribute, facts)
     for setting in found.settings:
         if setting.lower() not in known.SETTINGS:
             yield Denial("setting", f"SHOW {setting} may tell secrets.", f"These can be shown: {_listed()}.")
@@ -101,7 +110,7 @@ def _names(names: list[Name], policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys(".".join(_full(name, policy)) for name in names))
 
 
-def _readable(name: Name, policy: Policy) -> Iterator[Denial]:
+def _readable(name: Name, policy: Policy, facts: Facts) -> Iterator[Denial]:
     full = _full(name, policy)
     if full[0] == _CATALOG or full[0] == "information_schema":
         allowed = known.CATALOGS if full[0] == _CATALOG else known.INFORMATION_SCHEMA
@@ -111,8 +120,14 @@ def _readable(name: Name, policy: Policy) -> Iterator[Denial]:
                 f"{'.'.join(full)} may tell secrets of the server or of other sessions.",
                 "For tables and columns read information_schema.tables and information_schema.columns.",
             )
-    else:
-        yield from _table("read", full, policy)
+        return
+    if full in facts.views:
+        yield Denial(
+            "view",
+            f"The view {'.'.join(full)} calls functions that may do anything.",
+            "Read its tables; or who runs the guard allows the functions: guard_functions in exuvia.toml.",
+        )
+    yield from _table("read", full, policy)
 
 
 def _table(level: Level, name: Name, policy: Policy) -> Iterator[Denial]:
@@ -162,10 +177,16 @@ def _type(name: Name, policy: Policy, *, made: bool) -> Iterator[Denial]:
     )
 
 
-def _attribute(name: str) -> Iterator[Denial]:
+def _attribute(name: str, facts: Facts) -> Iterator[Denial]:
     """Refuse ``x.f`` where it calls ``f(x)``, as PostgreSQL does when x has no column f."""
     if known.is_called_by_a_dot(name):
         yield Denial("function", f"What stands after the dot, {name}, is a function.", "Name columns only.")
+    elif name in facts.functions:
+        yield Denial(
+            "function",
+            f"What stands after the dot, {name}, may be a column or somebody's function.",
+            "Name a column without its table; or who runs the guard allows the function: guard_functions.",
+        )
 
 
 def _operator(name: Name) -> Iterator[Denial]:

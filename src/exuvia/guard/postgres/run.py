@@ -22,8 +22,9 @@ from psycopg.errors import error_from_result
 from psycopg.generators import execute, fetch, send
 
 from exuvia.guard.policy import Level, Policy
+from exuvia.guard.postgres.facts import Facts
 from exuvia.guard.postgres.failures import explain, superuser
-from exuvia.guard.postgres.judge import check
+from exuvia.guard.postgres.judge import NOTHING, check
 from exuvia.guard.postgres.values import CONTEXT, parameters, plain
 from exuvia.guard.result import Harvest, Json, Result
 
@@ -59,6 +60,7 @@ def run(
     *,
     level: Level = "read",
     values: Sequence[Json] = (),
+    facts: Facts = NOTHING,
     judged: bool = True,
 ) -> Result:
     """Judge one statement and run it.
@@ -70,6 +72,7 @@ def run(
         policy: What is allowed.
         level: What the statement is meant to do; reading is always possible.
         values: Of its parameters ``$1``, ``$2`` and so on.
+        facts: What the server's catalog told of views and functions.
         judged: False leaves the verdict out, and only the transaction, the role and the caps limit the statement.
 
     Raises:
@@ -77,7 +80,7 @@ def run(
         TargetError: PostgreSQL refuses it, or it takes too long.
     """
     if judged:
-        check(text, policy, level).require()
+        check(text, policy, level, facts).require()
     work = _Work(connection.pgconn, text, policy, level, values)
     try:
         with connection.lock:
@@ -98,11 +101,12 @@ async def run_async(
     *,
     level: Level = "read",
     values: Sequence[Json] = (),
+    facts: Facts = NOTHING,
     judged: bool = True,
 ) -> Result:
     """Judge one statement and run it, as ``run`` does. Cancelling the task cancels the statement on the server."""
     if judged:
-        check(text, policy, level).require()
+        check(text, policy, level, facts).require()
     work = _Work(connection.pgconn, text, policy, level, values)
     try:
         async with connection.lock:
