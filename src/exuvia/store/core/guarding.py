@@ -59,4 +59,7 @@ class Guard:
 
 def _owner(tenant: Tenant, row: str) -> str:
     """Return the arguments for a row: 0 stands for the session of a table that has none."""
-    return f'{row}."{tenant.project}", ' + (f'{row}."{tenant.session}"' if tenant.session else "0")
+    if tenant.session is None:
+        return f'{row}."{tenant.project}", 0'
+    session = f'{row}."{tenant.session}"'
+    return f'{row}."{tenant.project}", ' + (f"coalesce({session}, 0)" if tenant.shared else session)

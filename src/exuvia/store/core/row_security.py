@@ -79,7 +79,7 @@ def policies(tenant: Tenant, schema: str) -> Iterator[str]:
     own = f"{tenant.project} = {_SETTING.format('project')}"
     if tenant.session is not None:
         session = _SETTING.format("session")
-        own += f" AND ({session} IS NULL OR {tenant.session} = {session})"
+        own += f" AND ({session} IS NULL OR {tenant.member(tenant.session, session)})"
     yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
     for name, who, rows in (("exuvia_tenant", "PUBLIC", own), ("exuvia_owner", "CURRENT_USER", "true")):
         yield f"DROP POLICY IF EXISTS {name} ON {table}"

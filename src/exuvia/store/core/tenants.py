@@ -12,6 +12,8 @@ from exuvia.store.core.scope import Scope
 
 # The table of projects and the table of sessions are known by their own ids.
 _OWN_IDS: Final = {("projects", "id"): "project", ("sessions", "id"): "session"}
+# What can be searched is of all kinds, some of which know no sessions.
+_SHARED: Final = {"search_entries"}
 
 _POSTGRES: Final = """
 SELECT relname, attname, false, false
@@ -37,19 +39,25 @@ class Tenant:
         project: The column that has the project.
         session: The column that has the session, if it has one.
         rowid: Whether it has SQLite's rowid.
+        shared: Whether a row without a session is every session's.
     """
 
     table: str
     project: str
     session: str | None = None
     rowid: bool = False
+    shared: bool = False
 
     def condition(self, alias: str, scope: Scope) -> str:
         """Say which of its rows a scope has; the parameters are ``exuvia_project`` and ``exuvia_session``."""
         own = f"{alias}.{self.project} = :exuvia_project"
         if scope.session is None or self.session is None:
             return own
-        return f"{own} AND {alias}.{self.session} = :exuvia_session"
+        return f"{own} AND {self.member(f'{alias}.{self.session}', ':exuvia_session')}"
+
+    def member(self, column: str, session: str) -> str:
+        """Say that a row's column has a session, or has none where such rows are shared."""
+        return f"({column} IS NULL OR {column} = {session})" if self.shared else f"{column} = {session}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ def find_tables(dialect: Dialect, schema: str) -> Operation[Tables]:
         virtual |= {table} if is_virtual else set()
         rowids |= {table} if has_rowid else set()
     tenants = {
-        table: Tenant(table, found["project"], found.get("session"), table in rowids)
+        table: Tenant(table, found["project"], found.get("session"), table in rowids, table in _SHARED)
         for table, found in columns.items()
         if "project" in found and table not in virtual
     }
