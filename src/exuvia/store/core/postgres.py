@@ -167,20 +167,35 @@ class PostgresPool:
     """
 
     def __init__(self, location: PostgresLocation, options: StoreOptions, session: Session) -> None:
+        self._location = location
+        self._options = options
         self._idle = Idle()
         self._set_up = session.set_up()
-        self._on_connect = not options.pgbouncer
-        self._pool: ConnectionPool[Any] = ConnectionPool(
-            **pool_arguments(location, options), configure=self._configure, check=self._check
-        )
+        self._pool: ConnectionPool[Any] = ConnectionPool(**pool_arguments(location, options), configure=self._configure)
         self._pool.open()
 
     def take(self, _kind: Kind, _scope: Scope) -> PostgresConnection:
         """Lend a connection."""
         try:
-            return PostgresConnection(self._pool.getconn())
+            connection = self._pool.getconn()
+            while self._idle.is_doubtful(connection) and not self._lives(connection):
+                connection = self._pool.getconn()
         except (PoolTimeout, TooManyRequests, PoolClosed) as error:
-            raise exhausted(error) from error
+            raise self._explained(error) from error
+        return PostgresConnection(connection)
+
+    def _lives(self, connection: psycopg.Connection[Any]) -> bool:
+        """Try a connection; give back one that is dead, or whose trial was interrupted."""
+        try:
+            ConnectionPool.check_connection(connection)
+        except psycopg.Error:
+            connection.close()
+            self._pool.putconn(connection)
+            return False
+        except BaseException:
+            self._pool.putconn(connection)
+            raise
+        return True
 
     def give(self, connection: PostgresConnection) -> None:
         """Take a connection back."""
@@ -192,13 +207,17 @@ class PostgresPool:
         self._pool.close()
 
     def _configure(self, connection: psycopg.Connection[Any]) -> None:
-        if self._on_connect:
+        if not self._options.pgbouncer:
             connection.execute(self._set_up)
         self._idle.note(connection)
 
-    def _check(self, connection: psycopg.Connection[Any]) -> None:
-        if self._idle.is_doubtful(connection):
-            ConnectionPool.check_connection(connection)
+    def _explained(self, error: Exception) -> StoreError:
+        if isinstance(error, PoolTimeout):
+            try:
+                connect(self._location, self._options).close()
+            except StoreError as reason:
+                return reason
+        return exhausted(error)
 
 
 def connect(location: PostgresLocation, options: StoreOptions) -> psycopg.Connection[Any]:

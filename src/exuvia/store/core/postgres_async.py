@@ -17,6 +17,7 @@ from exuvia.store.core.parameters import numbered
 from exuvia.store.core.postgres import Idle, Session, connection_parameters, exhausted, explained, pool_arguments
 from exuvia.store.core.requests import Operation, Request, Row, Statement
 from exuvia.store.core.scope import Scope
+from exuvia.store.errors import StoreError
 
 T = TypeVar("T")
 
@@ -64,11 +65,12 @@ class AsyncPostgresPool:
     """
 
     def __init__(self, location: PostgresLocation, options: StoreOptions, session: Session) -> None:
+        self._location = location
+        self._options = options
         self._idle = Idle()
         self._set_up = session.set_up()
-        self._on_connect = not options.pgbouncer
         self._pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            **pool_arguments(location, options), configure=self._configure, check=self._check
+            **pool_arguments(location, options), configure=self._configure
         )
 
     async def open(self) -> Self:
@@ -79,9 +81,25 @@ class AsyncPostgresPool:
     async def take(self, _kind: Kind, _scope: Scope) -> AsyncPostgresConnection:
         """Lend a connection."""
         try:
-            return AsyncPostgresConnection(await self._pool.getconn())
+            connection = await self._pool.getconn()
+            while self._idle.is_doubtful(connection) and not await self._lives(connection):
+                connection = await self._pool.getconn()
         except (PoolTimeout, TooManyRequests, PoolClosed) as error:
-            raise exhausted(error) from error
+            raise await self._explained(error) from error
+        return AsyncPostgresConnection(connection)
+
+    async def _lives(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        """Try a connection; give back one that is dead, or whose trial was cancelled."""
+        try:
+            await AsyncConnectionPool.check_connection(connection)
+        except psycopg.Error:
+            await connection.close()
+            await self._pool.putconn(connection)
+            return False
+        except BaseException:
+            await self._pool.putconn(connection)
+            raise
+        return True
 
     async def give(self, connection: AsyncPostgresConnection) -> None:
         """Take a connection back."""
@@ -93,13 +111,17 @@ class AsyncPostgresPool:
         await self._pool.close()
 
     async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        if self._on_connect:
+        if not self._options.pgbouncer:
             await connection.execute(self._set_up)
         self._idle.note(connection)
 
-    async def _check(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        if self._idle.is_doubtful(connection):
-            await AsyncConnectionPool.check_connection(connection)
+    async def _explained(self, error: Exception) -> StoreError:
+        if isinstance(error, PoolTimeout):
+            try:
+                await (await connect_async(self._location, self._options)).close()
+            except StoreError as reason:
+                return reason
+        return exhausted(error)
 
 
 async def connect_async(location: PostgresLocation, options: StoreOptions) -> psycopg.AsyncConnection[Any]:

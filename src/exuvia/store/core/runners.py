@@ -150,8 +150,8 @@ class SyncRunner(PoolRunner[Pool]):
         """Run an operation, and again after an error that another try may not meet."""
         pool = self.pool
         for attempt in itertools.count():
+            connection = pool.take(kind, self.scope)  # has waited as long as it may, so it is not tried again
             try:
-                connection = pool.take(kind, self.scope)
                 try:
                     return connection.drive(self.framed(make(), kind))
                 finally:
@@ -173,8 +173,8 @@ class AsyncRunner(PoolRunner[AsyncPool]):
         """Run an operation, and again after an error that another try may not meet."""
         pool = self.pool
         for attempt in itertools.count():
+            connection = await pool.take(kind, self.scope)
             try:
-                connection = await pool.take(kind, self.scope)
                 try:
                     return await connection.drive(self.framed(make(), kind))
                 finally:
