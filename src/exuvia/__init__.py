@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         VerifyError,
     )
     from exuvia.move.events import Listener, Progress
-    from exuvia.move.pipeline import Inspection, MoveOptions, Sample, inspect, migrate, plan, requeue, verify
+    from exuvia.move.pipeline import Inspection, MoveOptions, Sample, inspect, plan, requeue
     from exuvia.move.plan import Plan
     from exuvia.move.planfile import dump, load
     from exuvia.move.planner import PlanOptions
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from exuvia.ops.advisor.advise import AdviseOptions, AdviseProgress, advise
     from exuvia.ops.advisor.results import Advice
     from exuvia.ops.advisor.thresholds import Thresholds
+    from exuvia.ops.relocation import migrate, verify
 
 __version__ = "0.1.0"
 
@@ -67,7 +68,7 @@ _HOMES = {
         "VerifyError",
     ),
     "exuvia.move.events": ("Listener", "Progress"),
-    "exuvia.move.pipeline": ("Inspection", "MoveOptions", "Sample", "inspect", "migrate", "plan", "requeue", "verify"),
+    "exuvia.move.pipeline": ("Inspection", "MoveOptions", "Sample", "inspect", "plan", "requeue"),
     "exuvia.move.plan": ("Plan",),
     "exuvia.move.planfile": ("dump", "load"),
     "exuvia.move.planner": ("PlanOptions",),
@@ -78,6 +79,7 @@ _HOMES = {
     "exuvia.ops.advisor.advise": ("AdviseOptions", "AdviseProgress", "advise"),
     "exuvia.ops.advisor.results": ("Advice",),
     "exuvia.ops.advisor.thresholds": ("Thresholds",),
+    "exuvia.ops.relocation": ("migrate", "verify"),
 }
 _PACKAGES = frozenset({"live"})
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

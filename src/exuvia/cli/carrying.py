@@ -45,13 +45,14 @@ def carry_out(
     from exuvia.cli.output import interruptible
     from exuvia.cli.progress import progress
     from exuvia.cli.reports import check_names
-    from exuvia.move import pipeline, several
+    from exuvia.move import several
+    from exuvia.ops import relocation
 
     check_names(output.reports)
     what = "The target is as it was." if action == "migrate" else "Nothing was changed."
     watched = partial(progress, hidden=output.json or output.quiet)
     if not is_several(sources, options.plan, prefixed=prefixed):
-        run = pipeline.migrate if action == "migrate" else pipeline.verify
+        run = relocation.migrate if action == "migrate" else relocation.verify
         with interruptible(what), watched() as listener:
             result = run(sources[0], target, options=options, listener=listener)
         conclude(result, output)

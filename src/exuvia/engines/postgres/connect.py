@@ -42,9 +42,15 @@ _SESSION: Final[dict[str, str]] = {
     "bytea_output": "hex",
     "standard_conforming_strings": "on",
     "client_min_messages": "warning",
-    "row_security": "off",
     "jit": "off",
 }
+# A location's own -c row_security=on wins, as where policies show the owner every row
+ROW_SECURITY: Final = """
+set_config('row_security', CASE
+  WHEN (SELECT source FROM pg_settings WHERE name = 'row_security') = 'client' THEN current_setting('row_security')
+  ELSE 'off'
+END, false)
+"""
 _SESSION_17: Final = {"transaction_timeout": "0"}
 # Compresses several times faster than pglz, where the server's owner has not chosen
 _LZ4: Final = """
@@ -185,6 +191,6 @@ def _check(connection: psycopg.Connection, server: PostgresLocation, *, writable
 def _set_up(connection: psycopg.Connection) -> None:
     settings = _SESSION | (_SESSION_17 if connection.info.server_version >= 170000 else {})
     calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
-    connection.execute(f"SELECT {calls}".encode(), [part for pair in settings.items() for part in pair])
+    connection.execute(f"SELECT {ROW_SECURITY}, {calls}".encode(), [part for pair in settings.items() for part in pair])
     connection.execute(_LZ4.encode())
     connection.execute(extensions.FIND.encode())

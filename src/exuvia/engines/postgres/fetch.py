@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from exuvia.engines.postgres.catalog import PgCatalog
 from exuvia.engines.postgres.catalog_read import inspect
-from exuvia.engines.postgres.connect import connect
+from exuvia.engines.postgres.connect import ROW_SECURITY, connect
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.read import connection_url
 from exuvia.errors import SourceError
@@ -31,10 +31,9 @@ _SESSION = {
     "search_path": "pg_catalog, public, pg_temp",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
-    "row_security": "off",
     "jit": "off",
 }
-_SET = "SELECT " + ", ".join(f"set_config('{key}', '{text}', true)" for key, text in _SESSION.items())
+_SET = f"SELECT {ROW_SECURITY}, " + ", ".join(f"set_config('{key}', '{text}', true)" for key, text in _SESSION.items())
 _BLOCKS = """
     SELECT pg_relation_size(c.oid) / current_setting('block_size')::int
     FROM pg_class c JOIN pg_am a ON a.oid = c.relam

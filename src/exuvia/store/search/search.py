@@ -9,12 +9,22 @@ from datetime import datetime
 from typing import Any, Final
 
 from exuvia.store.core.listing import Page, check_limit, fingerprint, seal, unseal
+<<<<<<< Updated upstream
 from exuvia.store.core.operations import M, Subsystem, reading
 from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.values import checked_id
 from exuvia.store.errors import InvalidValueError
 from exuvia.store.filters import Filter
 from exuvia.store.search.finding import Candidate, Within, entries, like, matches, namesakes, newest
+=======
+from exuvia.store.core.operations import M, Subsystem, idempotent, reading
+from exuvia.store.core.requests import Operation
+from exuvia.store.core.values import checked_id
+from exuvia.store.errors import InvalidValueError
+from exuvia.store.filters import Filter
+from exuvia.store.search.carrying import add
+from exuvia.store.search.finding import Candidate, Within, entries, like, newest
+>>>>>>> Stashed changes
 from exuvia.store.search.highlighting import Highlight
 from exuvia.store.search.ranking import Counts, scores
 from exuvia.store.search.records import ENTRY, Entry, Hit
@@ -62,6 +72,15 @@ class _Ranking:
 
 class Search(Subsystem[M]):
     """Search everything that has texts: ``store.search("red fox")``."""
+
+    @idempotent
+    def restore(self, entries: Sequence[Sequence[Any]]) -> Operation[None]:
+        """Add the entries of rows that were moved here from another store, past the triggers that make entries.
+
+        Args:
+            entries: The values of ``exuvia.store.search.carrying.COLUMNS``.
+        """
+        yield from add(self.dialect, entries)
 
     @reading
     def __call__(
