@@ -9,6 +9,8 @@ direction: PostgreSQL is fenced first, and then SQLite's fence goes.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -29,6 +31,33 @@ _PATIENCE = 60.0
 
 DONE = frozenset({Phase.PUBLISHED, Phase.MOVED})
 """The phases in which the target is the one that is written."""
+
+
+def is_over(found: State) -> bool:
+    """Tell whether there is nothing to follow any more, in neither direction."""
+    return found.phase is Phase.RETURNED or (found.phase in DONE and found.warm is Warmth.NONE)
+
+
+@contextmanager
+def right_to_carry_on(connection: psycopg.Connection, schema: str) -> Iterator[None]:
+    """Hold the right to carry a live move on for as long as the context lasts.
+
+    Args:
+        connection: A connection to the target in autocommit mode.
+        schema: The target schema.
+
+    Raises:
+        TargetError: ``busy``: another process has it.
+    """
+    try:
+        holding = staging.lock(connection, [schema])
+        holding.__enter__()
+    except TargetError as error:
+        raise _followed(connection, schema) or error from error
+    try:
+        yield
+    finally:
+        holding.__exit__(None, None, None)
 
 
 def take_over(connection: psycopg.Connection, schema: str) -> State:
@@ -181,4 +210,16 @@ def _copying(found: State) -> TargetError:
         f"The first copy of {found.source} is not done: process {found.pid} on {found.host} makes it, or did.",
         hint="Wait until it follows, or begin anew with: exuvia live start.",
         code="live_copying",
+    )
+
+
+def _followed(connection: psycopg.Connection, schema: str) -> TargetError | None:
+    found = state.find(connection, schema)
+    if found is None:
+        return None
+    return TargetError(
+        f"{found.source} is followed into schema {schema!r} already, by process {found.pid} on {found.host},"
+        f" {found.phase.value} since {found.begun:%Y-%m-%d %H:%M:%S} UTC.",
+        hint="See how far it is: exuvia live status. To end it: exuvia live stop.",
+        code="busy",
     )

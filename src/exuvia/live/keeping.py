@@ -21,7 +21,7 @@ _HEARTBEAT = 1.0
 _PRUNE_EVERY = 5.0
 _PRUNE_FROM = 10_000
 _WINDOW = 10.0
-_PASSING = frozenset({"source.locked", "source.busy"})
+_PASSING = frozenset({"source.locked", "source.busy", "source.disk_full"})
 
 
 @dataclass(slots=True)
@@ -71,7 +71,9 @@ class Keeper:
             self._prune(at_once=ends)
             if ends:
                 return request
-            if done is None or not done.changes:
+            if done is None:
+                time.sleep(_HEARTBEAT)
+            elif not done.changes:
                 time.sleep(min(max(_IDLE * (time.monotonic() - began), _POLL), _HEARTBEAT))
 
     def _step(self, fresh: float) -> tuple[Round | None, Request]:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psycopg
 
-from exuvia.engines.postgres import staging
 from exuvia.engines.postgres.failures import explain_error, is_lost
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.state import Phase, Request, State, Warmth
@@ -22,7 +21,15 @@ from exuvia.live.beginning import Beginning, discard
 from exuvia.live.ending import forget
 from exuvia.live.follower import PASSING, Follower, Round
 from exuvia.live.following import Following, wishes_of
-from exuvia.live.handover import DONE, hand_over, moved_already, returned_already, settle
+from exuvia.live.handover import (
+    DONE,
+    hand_over,
+    is_over,
+    moved_already,
+    returned_already,
+    right_to_carry_on,
+    settle,
+)
 from exuvia.live.interrupts import held
 from exuvia.live.keeping import Keeper
 from exuvia.live.options import Hear, LiveEvent, LiveOptions, nobody
@@ -146,7 +153,7 @@ class _Session:
         the source's log is pruned by them."""
         with self.server.connect() as connection:
             connection.execute("SET synchronous_commit = on")
-            with _locked(connection, self._schema):
+            with right_to_carry_on(connection, self._schema):
                 yield connection
 
     def _begin(self, connection: psycopg.Connection) -> None:
@@ -219,7 +226,7 @@ class _Session:
         rests = False
         while True:
             found = self._taken_up(connection)
-            if _is_over(found):
+            if is_over(found):
                 self._tell(phase=found.phase, pending=0, lag=0.0)
                 return Ended(False, self._last, moved=found.phase in DONE, returned=found.phase is Phase.RETURNED)
             follow = self._keep_warm if found.phase in DONE else self._follow_through
@@ -256,7 +263,7 @@ class _Session:
     def _taken_up(self, connection: psycopg.Connection) -> State:
         """Say that this process follows now, unless there is nothing to follow any more, and return the state."""
         found = settle(connection, self.path, self._state(connection))
-        if _is_over(found):
+        if is_over(found):
             return found
         now: dict[str, object] = {"warm": Warmth.FOLLOWING} if found.phase in DONE else {"phase": Phase.FOLLOWING}
         state.change(connection, self._schema, message="", host=socket.gethostname(), pid=os.getpid(), **now)
@@ -382,36 +389,6 @@ class _Session:
     def _tell(self, **changed: object) -> None:
         self._last = replace(self._last, **{"message": "", **changed})  # type: ignore[arg-type]
         self.hear(self._last)
-
-
-def _is_over(found: State) -> bool:
-    """Tell whether there is nothing to follow any more, in neither direction."""
-    return found.phase is Phase.RETURNED or (found.phase in DONE and found.warm is Warmth.NONE)
-
-
-@contextmanager
-def _locked(connection: psycopg.Connection, schema: str) -> Iterator[None]:
-    try:
-        holding = staging.lock(connection, [schema])
-        holding.__enter__()
-    except TargetError as error:
-        raise _followed(connection, schema) or error from error
-    try:
-        yield
-    finally:
-        holding.__exit__(None, None, None)
-
-
-def _followed(connection: psycopg.Connection, schema: str) -> TargetError | None:
-    found = state.find(connection, schema)
-    if found is None:
-        return None
-    return TargetError(
-        f"{found.source} is followed into schema {schema!r} already, by process {found.pid} on {found.host},"
-        f" {found.phase.value} since {found.begun:%Y-%m-%d %H:%M:%S} UTC.",
-        hint="See how far it is: exuvia live status. To end it: exuvia live stop.",
-        code="busy",
-    )
 
 
 def _unwatched(tables: Sequence[str]) -> str:
