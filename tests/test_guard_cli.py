@@ -92,6 +92,11 @@ def test_a_wrong_level_and_a_wrong_pattern_are_told_with_right_ones(monkeypatch:
         settings.load()
 
 
+def test_a_function_without_its_schema_is_no_setting() -> None:
+    with pytest.raises(ConfigError, match=r"public\.discount"):
+        settings.load(guard_functions=["discount"])
+
+
 def test_the_settings_in_the_guide_are_a_policy() -> None:
     (block,) = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     limits = settings.load(**tomllib.loads(block)).guard_policy

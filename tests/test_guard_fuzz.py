@@ -194,6 +194,7 @@ class Unharmed:
         self.unprotected = policy(allow_superuser=True, timeout_s=1.0, read=READABLE)
         asking, values = facts.asking(self.guarded), [sorted(self.guarded.functions)]
         self.facts = facts.Facts.of(run(agent, facts.QUERY, asking, values=values, judged=False))
+        self.culprits: list[str] = []
         self.before = digest(owner), session(owner), session(agent)
 
     def check(self, text: str) -> None:
@@ -205,7 +206,10 @@ class Unharmed:
         with suppress(psycopg.Error), self.owner.transaction():
             self.owner.execute("SET LOCAL statement_timeout = '1s'")
             self.owner.execute(text.encode(), binary=True)  # which is the extended protocol
-        assert (digest(self.owner), session(self.owner), session(self.agent)) == self.before
+        now = digest(self.owner), session(self.owner), session(self.agent)
+        if now != self.before:
+            self.culprits.append(text)  # the harm stays, so that whatever follows would seem to have done it
+        assert now == self.before, self.culprits[0]
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +240,7 @@ def test_the_check_for_harm_sees_harm(unharmed: Unharmed, monkeypatch: pytest.Mo
         unharmed.check("SELECT lo_create(424242)")
     unharmed.owner.execute("SELECT lo_unlink(424242)")
     unharmed.check("SELECT 1")
+    assert unharmed.culprits == ["SELECT lo_create(424242)"]
 
 
 @QUICKLY

@@ -139,6 +139,12 @@ def test_functions_that_only_the_catalog_shows_are_denied_unless_they_are_listed
             opened.run(text)
 
 
+def test_a_statement_that_only_reads_runs_as_reading_whatever_was_asked_for(database: Guarded) -> None:
+    with open_session(parse(database.agent), database.policy) as opened:
+        assert opened.run("SHOW transaction_read_only", level="write").rows == (("on",),)
+        assert opened.run("SELECT current_user", level="ddl").rows == ((f"{database.policy.roles}_read",),)
+
+
 def test_columns_are_named_with_their_tables_where_no_function_has_the_name(database: Guarded) -> None:
     assert answer(database, "SELECT users.name, (users).age FROM users WHERE users.id = 1").rows == (("user 1", 11),)
 

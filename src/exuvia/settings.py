@@ -160,6 +160,13 @@ class Settings(BaseModel):
         except ConfigError as error:
             raise ValueError(f"{error.message} {error.hint}") from None
 
+    @field_validator("guard_functions", "guard_types")
+    @classmethod
+    def _name_schemas(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        if any(name.count(".") != 1 for name in given):
+            raise ValueError("a function or a type is named with its schema: public.discount")
+        return given
+
     @field_validator("data_dir")
     @classmethod
     def _expand(cls, directory: Path | None) -> Path | None:

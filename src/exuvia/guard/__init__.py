@@ -5,12 +5,28 @@ PostgreSQL's SQL is judged by PostgreSQL's own parser, SQLite's by its authorize
 denied, in one sentence that says why.
 """
 
-from exuvia.guard.policy import LEVELS, Level, Policy, TablePattern, parse_pattern
-from exuvia.guard.postgres.judge import check
-from exuvia.guard.result import Result
-from exuvia.guard.roles import role_script
-from exuvia.guard.session import AsyncSession, Session, open_async_session, open_session
-from exuvia.guard.verdict import Denial, Verdict
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exuvia.guard.policy import LEVELS, Level, Policy, TablePattern, parse_pattern
+    from exuvia.guard.postgres.judge import check
+    from exuvia.guard.result import Result
+    from exuvia.guard.roles import role_script
+    from exuvia.guard.session import AsyncSession, Session, open_async_session, open_session
+    from exuvia.guard.verdict import Denial, Verdict
+
+_HOMES = {
+    "exuvia.guard.policy": ("LEVELS", "Level", "Policy", "TablePattern", "parse_pattern"),
+    "exuvia.guard.postgres.judge": ("check",),
+    "exuvia.guard.result": ("Result",),
+    "exuvia.guard.roles": ("role_script",),
+    "exuvia.guard.session": ("AsyncSession", "Session", "open_async_session", "open_session"),
+    "exuvia.guard.verdict": ("Denial", "Verdict"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "LEVELS",
@@ -28,3 +44,10 @@ __all__ = [
     "parse_pattern",
     "role_script",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: the settings need the policy, and not the drivers."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

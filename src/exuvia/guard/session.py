@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 import apsw
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from exuvia.engines.postgres.connect import resolve
@@ -78,7 +79,7 @@ class Session:
 
         Args:
             text: The statement.
-            level: What the caller means to do; reading is always possible.
+            level: What the caller means to do; reading is always possible, and runs as reading.
             values: Of its parameters: ``$1`` and so on in PostgreSQL, ``?1`` and so on in SQLite.
 
         Raises:
@@ -136,9 +137,10 @@ class PostgresSession(Session):
         return postgres_judge.check(text, self._policy, level, self._facts()) if verdict.allowed else verdict
 
     def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
-        self.check(text, level).require()
+        verdict = self.check(text, level)
+        verdict.require()
         connection = self._connected()
-        return postgres_run.run(connection, text, self._policy, level=level, values=values, judged=False)
+        return postgres_run.run(connection, text, self._policy, level=verdict.needs, values=values, judged=False)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -151,6 +153,8 @@ class PostgresSession(Session):
         return self._memory.keep(postgres_run.run(self._connected(), facts.QUERY, asking, values=values, judged=False))
 
     def _connected(self) -> psycopg.Connection[Any]:
+        if self._connection is not None and self._connection.info.transaction_status != TransactionStatus.IDLE:
+            self._connection.close()  # lost, or interrupted in the middle of a statement
         if self._connection is None or self._connection.closed:
             try:
                 self._connection = psycopg.connect(**_parameters(self._location))
@@ -186,8 +190,9 @@ class AsyncPostgresSession(AsyncSession):
         return postgres_judge.check(text, self._policy, level, await self._facts()) if verdict.allowed else verdict
 
     async def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
-        (await self.check(text, level)).require()
-        return await self._unjudged(text, self._policy, level, values)
+        verdict = await self.check(text, level)
+        verdict.require()
+        return await self._unjudged(text, self._policy, verdict.needs, values)
 
     async def _facts(self) -> Facts:
         if self._memory.is_fresh:
@@ -225,11 +230,13 @@ class SqliteSession(Session):
             self._connections.give("read", connection)
 
     def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
-        connection = self._connections.take(level)
+        verdict = self.check(text, level)
+        verdict.require()
+        connection = self._connections.take(verdict.needs)
         try:
-            return sqlite_run.run(connection, text, self._policy, level=level, values=values)
+            return sqlite_run.run(connection, text, self._policy, level=verdict.needs, values=values)
         finally:
-            self._connections.give(level, connection)
+            self._connections.give(verdict.needs, connection)
 
     def close(self) -> None:
         self._connections.close()
@@ -252,12 +259,14 @@ class AsyncSqliteSession(AsyncSession):
                 self._connections.give("read", connection)
 
     async def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
+        verdict = await self.check(text, level)
+        verdict.require()
         async with self._slots:
-            connection = self._connections.take(level)
+            connection = self._connections.take(verdict.needs)
             try:
-                return await sqlite_run.run_async(connection, text, self._policy, level=level, values=values)
+                return await sqlite_run.run_async(connection, text, self._policy, level=verdict.needs, values=values)
             finally:
-                self._connections.give(level, connection)
+                self._connections.give(verdict.needs, connection)
 
     async def close(self) -> None:
         self._connections.close()

@@ -33,7 +33,6 @@ _KINDS: Final = {
     "AlterOwnerStmt": "ALTER … OWNER TO",
     "ClosePortalStmt": "CLOSE",
     "IntoClause": "SELECT INTO",
-    "LockingClause": "FOR UPDATE",
     "XmlExpr": "XML expressions",
     "RangeTableFunc": "XMLTABLE",
     "CurrentOfExpr": "WHERE CURRENT OF",
@@ -100,6 +99,7 @@ def relation_name(node: Node) -> Name:
 
 _REASONS: Final = {
     "SELECT INTO": "SELECT INTO makes a table.",
+    "FOR UPDATE": "FOR UPDATE and FOR SHARE lock rows for other sessions.",
     "COPY": "COPY reads and writes files and programs of the server.",
     "DO": "DO runs a program of any kind.",
     "CALL": "CALL runs a procedure, which can do anything and can commit.",
@@ -113,6 +113,7 @@ _REASONS: Final = {
 }
 _HINTS: Final = {
     "SELECT INTO": "Leave INTO out; for a new table use CREATE TABLE AS with the ddl level.",
+    "FOR UPDATE": "Leave it out: the statement is alone in its transaction.",
     "COPY": "Use SELECT to read and INSERT to write.",
     "BEGIN, COMMIT and ROLLBACK": "Send the statement alone: it gets a transaction of its own.",
     "SET": "Leave it out: time limits and caps are set in the policy.",

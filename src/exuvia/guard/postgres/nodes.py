@@ -17,7 +17,7 @@ def _fields(text: str) -> dict[str, frozenset[str]]:
 
 
 _READ: Final = _fields("""
-SelectStmt: distinctClause targetList fromClause whereClause groupClause groupDistinct havingClause windowClause valuesLists sortClause limitOffset limitCount limitOption withClause op all larg rarg lockingClause
+SelectStmt: distinctClause targetList fromClause whereClause groupClause groupDistinct havingClause windowClause valuesLists sortClause limitOffset limitCount limitOption withClause op all larg rarg
 WithClause: ctes recursive
 CommonTableExpr: ctename aliascolnames ctematerialized ctequery search_clause cycle_clause
 CTESearchClause: search_col_list search_breadth_first search_seq_column
@@ -90,7 +90,6 @@ JsonTablePathSpec: string name name_location
 """)  # noqa: E501 - one line a node
 
 _WRITE: Final = _fields("""
-LockingClause: lockedRels strength waitPolicy
 InsertStmt: relation cols selectStmt onConflictClause returningList withClause override
 OnConflictClause: action infer targetList whereClause
 InferClause: indexElems whereClause conname

@@ -59,6 +59,7 @@ def _look(place: Place, found: Survey) -> Iterator[Place]:
 
 _FIELD_NAMES: Final = {
     ("SelectStmt", "intoClause"): "SELECT INTO",
+    ("SelectStmt", "lockingClause"): "FOR UPDATE",
     ("RangeVar", "catalogname"): "A table of another database",
     ("TypeName", "pct_type"): "%TYPE",
     ("TypeName", "setof"): "SETOF",
