@@ -1,7 +1,8 @@
 """Search: full text, typing errors forgiven, and the fusion of several rankings."""
 
+from exuvia.store.search.fusion import fuse
 from exuvia.store.search.highlighting import Highlight
 from exuvia.store.search.records import Entry, Hit
 from exuvia.store.search.search import Search
 
-__all__ = ["Entry", "Highlight", "Hit", "Search"]
+__all__ = ["Entry", "Highlight", "Hit", "Search", "fuse"]

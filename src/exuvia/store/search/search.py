@@ -9,22 +9,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from exuvia.store.core.listing import Page, check_limit, fingerprint, seal, unseal
-<<<<<<< Updated upstream
-from exuvia.store.core.operations import M, Subsystem, reading
+from exuvia.store.core.operations import M, Subsystem, idempotent, reading
 from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.values import checked_id
 from exuvia.store.errors import InvalidValueError
 from exuvia.store.filters import Filter
-from exuvia.store.search.finding import Candidate, Within, entries, like, matches, namesakes, newest
-=======
-from exuvia.store.core.operations import M, Subsystem, idempotent, reading
-from exuvia.store.core.requests import Operation
-from exuvia.store.core.values import checked_id
-from exuvia.store.errors import InvalidValueError
-from exuvia.store.filters import Filter
 from exuvia.store.search.carrying import add
-from exuvia.store.search.finding import Candidate, Within, entries, like, newest
->>>>>>> Stashed changes
+from exuvia.store.search.finding import Candidate, Within, entries, like, matches, namesakes, newest
 from exuvia.store.search.highlighting import Highlight
 from exuvia.store.search.ranking import Counts, scores
 from exuvia.store.search.records import ENTRY, Entry, Hit
