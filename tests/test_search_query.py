@@ -78,6 +78,7 @@ def test_words_beside_each_other_may_be_alternatives() -> None:
         ("red a*", 5, "too many words"),
         ("red " + "x" * 256, 5, "256 characters"),
         ("red \0", 5, "U+0000"),
+        ("red \ud800", 5, "U+D800"),
         ("(" * 21 + "a" + ")" * 21, 21, "nested"),
     ],
 )

@@ -44,7 +44,7 @@ class Highlight:
         """Return the part of a text that has the most different terms in it, the first one of several such."""
         found = located(text)
         hits = _hits(found, terms)
-        first = _densest(hits, self.words)
+        first = min(_densest(hits, self.words), max(0, len(found) - self.words))
         last = min(first + self.words, len(found))
         start = found[first].start if first else 0
         end = found[last - 1].end if last < len(found) else len(text)

@@ -12,7 +12,6 @@ from exuvia.store.core.listing import Page, check_limit, fingerprint, seal, unse
 from exuvia.store.core.operations import M, Subsystem, idempotent, reading
 from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.values import checked_id
-from exuvia.store.errors import InvalidValueError
 from exuvia.store.filters import Filter
 from exuvia.store.search.carrying import add
 from exuvia.store.search.finding import Candidate, Within, entries, like, matches, namesakes, newest
@@ -207,10 +206,5 @@ class Search(Subsystem[M]):
 
 
 def _names(given: str | Iterable[str], what: str) -> tuple[str, ...]:
-    names = (given,) if isinstance(given, str) else tuple(given)
-    for name in names:
-        if not isinstance(name, str) or not name or "\0" in name:
-            raise InvalidValueError(
-                f"{name!r} is no {what}.", hint=f"Name {what}s as texts, such as {what}s=['…'].", code=what
-            )
-    return names
+    names = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else given
+    return tuple(checked_id(name, what=what) for name in names)

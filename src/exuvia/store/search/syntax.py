@@ -25,6 +25,7 @@ MOST_TERMS: Final = 64
 DEEPEST: Final = 20
 _SHORTEST_PREFIX: Final = 2  # bytes: two letters of Latin script, one of most others
 
+_STRANGE: Final = re.compile("[\0\ud800-\udfff]")
 _LEXEME: Final = re.compile(r'\s+|"(?P<phrase>[^"]*)(?P<closed>"?)(?P<star>\*?)|(?P<mark>[()])|(?P<word>[^\s"()]+)')
 
 
@@ -82,8 +83,8 @@ def parse(query: str, joining: Joining = "all") -> Node:
             hint=f"A query has at most {LONGEST_QUERY:,}; search for the words that matter.",
             code="query",
         )
-    if "\0" in query:
-        _refuse("U+0000 cannot be searched for", query.index("\0"), "Take the character out.")
+    if strange := _STRANGE.search(query):
+        _refuse(f"U+{ord(strange[0]):04X} cannot be searched for", strange.start(), "Take the character out.")
     if joining not in ("all", "any"):
         raise InvalidValueError(f"{joining!r} is no way to join words.", hint="Use all or any.", code="query")
     return _Parser(query, joining).read()
