@@ -41,6 +41,10 @@ connection = apsw.Connection(sys.argv[1])
 connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
 for sql in sys.argv[2:]: connection.execute(sql)
 """
+_CUT_OFF = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name <> 'writer' AND pid <> pg_backend_pid()
+"""
 _KILLED = """
 import os, signal, sys
 import psycopg
@@ -148,7 +152,7 @@ class Writers:
 
     def _write(self, url: str, who: str) -> None:
         chance, n = random.Random(who), 0
-        with psycopg.connect(url) as connection:
+        with psycopg.connect(url, application_name="writer") as connection:
             while n < 100_000:
                 n += 1
                 try:
@@ -391,14 +395,21 @@ def test_killed_at_a_step_the_next_command_finishes_or_undoes_it(
 
 
 @pytest.mark.slow
-def test_killed_followers_lose_and_double_nothing(source: Path, any_url: str) -> None:
+def test_followers_that_are_killed_or_lose_their_connections_lose_and_double_nothing(
+    source: Path, any_url: str
+) -> None:
     chance, writers = random.Random(1), Writers(any_url, 4)
     cut(source, any_url)
     with writers.writing():
-        for _ in range(12):
+        for turn in range(12):
             with follower(source, any_url) as process:
                 until(lambda: is_warm(any_url))
                 time.sleep(chance.random() * 2)
+                if turn % 3 == 0:
+                    put(any_url, _CUT_OFF)
+                    rounds = status(any_url).rounds
+                    until(lambda: process.poll() is not None or status(any_url).rounds > rounds)  # noqa: B023
+                    assert process.poll() is None, process.communicate()[1]
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
         with follower(source, any_url):

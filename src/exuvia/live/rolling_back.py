@@ -8,7 +8,8 @@ then SQLite's. ``handover.settle`` finishes or undoes what a killed process leav
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ from exuvia.live.interrupts import held
 from exuvia.live.options import RollbackOptions
 from exuvia.live.returning import Ready, Return, named, refuse_inexact
 from exuvia.live.stopwatch import Stopwatch
-from exuvia.live.warm import Warm
+from exuvia.live.warm import Round, Warm
 from exuvia.move.ends import Reached, reach, source_of
 from exuvia.move.events import Listener, ignore, one_at_a_time
 from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Source, Target
@@ -87,12 +88,14 @@ def rollback(
 
 @dataclass(frozen=True, slots=True)
 class _Switched:
-    """What the pause gave."""
+    """What the pause gave: its parts, how long it was and until when, the last round, and the moment of both sides."""
 
-    watch: Stopwatch
+    steps: Mapping[str, float]
     pause: float
-    changes: int
+    at: datetime
+    last: Round
     moments: Moments
+    held: ExitStack
 
 
 @dataclass(slots=True)
@@ -164,11 +167,9 @@ class _Rollback:
         ready = Return(observer, warm, found, self.options, self.listener, self.tell).run()
         call(self.options.before, "before", self._facts())
         switched = self._switch(connection, observer, warm, found)
-        try:
+        with switched.held:
             self.tell("counting")
             counts = switched.moments.count(warm.plan.tables, ready.aside)
-        finally:
-            switched.moments.close()
         return self._afterwards(found, ready, switched, counts)
 
     def _switch(
@@ -204,35 +205,34 @@ class _Rollback:
             LockedError: The locks were not to be had.
             SourceError: ``locked``: somebody holds the file's write lock.
         """
-        watch, changes = Stopwatch(self.options.max_pause, back=True), 0
-        moments = Moments(self.server, self.path)
-        try:
-            with SourceWriter(self.path, timeout=self.options.max_pause * _LOCK_SHARE) as writer:
-                try:
-                    connection.execute("BEGIN")
-                    with watch.step("lock"):
-                        self._lock(connection, observer, warm)
-                    changes = self._bring(connection, warm, moments, watch)
-                    state.change(observer, self._schema, warm=Warmth.RETURNING, message="")
-                    with writer.transaction() as file:
-                        self._change(connection, file, warm, found, watch)
-                        connection.execute("COMMIT")
-                except BaseException as error:
-                    if not self._is_switched(connection, observer, watch, error):
-                        raise
-                pause = watch.seconds
+        with ExitStack() as stack:
+            moments = stack.enter_context(closing(Moments(self.server, self.path)))
+            timeout = self.options.max_pause * _LOCK_SHARE
+            writer = stack.enter_context(SourceWriter(self.path, timeout=timeout))
+            watch, last = Stopwatch(self.options.max_pause, back=True), None
+            try:
+                connection.execute("BEGIN")
+                with watch.step("lock"):
+                    self._lock(connection, observer, warm)
+                last = self._bring(connection, warm, moments, watch)
+                state.change(observer, self._schema, warm=Warmth.RETURNING, message="")
+                with writer.transaction() as file:
+                    self._change(connection, file, warm, found, watch)
+                    connection.execute("COMMIT")
+            except BaseException as error:
+                is_switched = self._is_switched(connection, observer, watch, error)
+                if not is_switched or last is None or not isinstance(error, Exception):
+                    raise
+            pause = watch.seconds
             state.change(observer, self._schema, phase=Phase.RETURNED, warm=Warmth.NONE, message="")
-        except BaseException:
-            moments.close()
-            raise
-        watch.steps["commit"] = pause - sum(watch.steps.values())
-        return _Switched(watch, pause, changes, moments)
+            watch.steps["commit"] = pause - sum(watch.steps.values())
+            return _Switched(watch.steps, pause, datetime.now(UTC), last, moments, stack.pop_all())
 
     def _lock(self, connection: psycopg.Connection, observer: psycopg.Connection, warm: Warm) -> None:
         timeout = min(_LOCK_WAIT, self.options.max_pause * _LOCK_SHARE)
         lock_tables(connection, observer, self._schema, warm.names, timeout)
 
-    def _bring(self, connection: psycopg.Connection, warm: Warm, moments: Moments, watch: Stopwatch) -> int:
+    def _bring(self, connection: psycopg.Connection, warm: Warm, moments: Moments, watch: Stopwatch) -> Round:
         """Bring the last changes over, and keep the moment of both sides."""
         connection.execute(f"SET LOCAL statement_timeout = {max(round(watch.left * 1000), 1)}".encode())
         with watch.step("drain"):
@@ -242,7 +242,7 @@ class _Rollback:
             self._search.update(warm.refresh_search())
         with watch.step("keep"):
             moments.take()
-        return last.changes
+        return last
 
     def _change(
         self, connection: psycopg.Connection, file: apsw.Connection, warm: Warm, found: State, watch: Stopwatch
@@ -268,7 +268,7 @@ class _Rollback:
             ) from error
         now = state.find(observer, self._schema)
         if now is not None and self._settle(observer, now).phase is Phase.RETURNED:
-            return isinstance(error, Exception)
+            return True
         if self.options.switch and "switch" in watch.steps and not isinstance(error, HookError):
             raise TargetError(
                 f"The roll-back was undone after its switch hook had run: {error}",
@@ -301,15 +301,15 @@ class _Rollback:
             source=found.source,
             target=self.server.described.url,
             schema=self._schema,
-            at=datetime.now(UTC),
+            at=switched.at,
             pause=switched.pause,
-            steps=switched.watch.steps,
-            changes=switched.changes,
+            steps=switched.steps,
+            changes=switched.last.changes,
             seconds=time.monotonic() - self._began,
             counts=counts,
             proof=ready.proof,
             repaired=ready.repaired,
-            inexact=ready.inexact,
+            inexact=tuple(sorted({*ready.inexact, *named(switched.last)})),
             left=ready.left,
             warnings=tuple(warnings),
         )
