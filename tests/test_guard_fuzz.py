@@ -29,7 +29,7 @@ from exuvia.guard.sqlite import run as sqlite_run
 from guard_corpus import ATTACKS, READS, WRITES
 from guarding import Guarded, digest, guarded, policy, session
 
-QUICKLY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+QUICKLY = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 THOROUGHLY = settings(QUICKLY, max_examples=5_000)
 READABLE = tuple(map(parse_pattern, ("public.*", "!public.secrets")))
 

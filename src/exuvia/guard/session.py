@@ -133,8 +133,11 @@ class PostgresSession(Session):
         self._memory = Memory()
 
     def check(self, text: str, level: Level | None = None) -> Verdict:
-        verdict = postgres_judge.check(text, self._policy, level)
-        return postgres_judge.check(text, self._policy, level, self._facts()) if verdict.allowed else verdict
+        if not self._memory.is_fresh:
+            verdict = postgres_judge.check(text, self._policy, level)
+            if not verdict.allowed:
+                return verdict  # the server need not be asked
+        return postgres_judge.check(text, self._policy, level, self._facts())
 
     def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
         verdict = self.check(text, level)
@@ -186,8 +189,11 @@ class AsyncPostgresSession(AsyncSession):
         return self
 
     async def check(self, text: str, level: Level | None = None) -> Verdict:
-        verdict = postgres_judge.check(text, self._policy, level)
-        return postgres_judge.check(text, self._policy, level, await self._facts()) if verdict.allowed else verdict
+        if not self._memory.is_fresh:
+            verdict = postgres_judge.check(text, self._policy, level)
+            if not verdict.allowed:
+                return verdict  # the server need not be asked
+        return postgres_judge.check(text, self._policy, level, await self._facts())
 
     async def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
         verdict = await self.check(text, level)

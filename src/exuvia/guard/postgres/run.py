@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
@@ -41,9 +42,11 @@ _SESSION: Final = {
     "jit": "off",
     "check_function_bodies": "on",
 }
-_MIGHTY: Final = """
+# One statement sets everything and tells whether the role could do anything, so that it costs one message.
+_OPEN: Final = """
 SELECT rolsuper OR pg_has_role(oid, 'pg_read_server_files', 'USAGE')
-       OR pg_has_role(oid, 'pg_write_server_files', 'USAGE') OR pg_has_role(oid, 'pg_execute_server_program', 'USAGE')
+       OR pg_has_role(oid, 'pg_write_server_files', 'USAGE') OR pg_has_role(oid, 'pg_execute_server_program', 'USAGE'),
+       {settings}
 FROM pg_catalog.pg_roles WHERE rolname = current_user
 """
 # What outlasts a transaction, should a statement that nobody judged have left it in the session.
@@ -120,23 +123,28 @@ async def run_async(
     return work.result()
 
 
+@lru_cache(maxsize=64)
 def transaction(policy: Policy, level: Level) -> str:
-    """Return the SQL that opens the transaction in which a statement of a level runs, with its limits and its role."""
+    """Return the SQL that opens the transaction in which a statement of a level runs, with its role and its limits.
+
+    Its last statement answers with one row, whose first column is true for a role that could do anything.
+    """
     milliseconds = {
         "statement_timeout": policy.timeout_s,
         "lock_timeout": policy.lock_timeout_s,
         "idle_in_transaction_session_timeout": policy.timeout_s + 5,
     }
     settings = _SESSION | {name: str(max(1, round(seconds * 1000))) for name, seconds in milliseconds.items()}
+    calls = [sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items()]
     lines: list[sql.Composable] = [
         sql.SQL("BEGIN READ ONLY" if level == "read" else "BEGIN READ WRITE"),
         # pg_catalog is searched first where it is not listed, and tables are made in the first that is listed
         sql.SQL("SET LOCAL search_path = {}, pg_temp").format(sql.Identifier(policy.default_schema)),
-        *(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(name), value) for name, value in settings.items()),
     ]
     role = policy.role(level)
     if role is not None:
         lines.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
+    lines.append(sql.SQL(_OPEN).format(settings=sql.SQL(", ").join(calls)))
     return sql.SQL(";\n").join(lines).as_string()
 
 
@@ -164,7 +172,7 @@ class _Work:
 
     def begin(self) -> PQGen[None]:
         """Open the transaction, and refuse a role that could do anything."""
-        self.pgconn.send_query(f"{transaction(self.policy, self.level)};{_MIGHTY}".encode())
+        self.pgconn.send_query(transaction(self.policy, self.level).encode())
         results = yield from execute(self.pgconn)
         error = next((result for result in results if result.status not in _DONE), None)
         mighty = error is None and results[-1].get_value(0, 0) != b"f"
