@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 from psycopg import BaseConnection, postgres
+from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, Loader
 from psycopg.types.array import ArrayLoader
 from psycopg.types.bool import BoolLoader
-from psycopg.types.json import JsonbLoader, JsonLoader
 from psycopg.types.numeric import FloatLoader, IntLoader
 from psycopg.types.string import TextLoader
 
 from exuvia.guard.result import Json, number
 
+_LONGEST_INTEGER: Final = 18  # digits that 64 bits hold, whatever they are
+
+
+class _JsonLoader(Loader):
+    """Reads JSON; what writers of JSON would refuse, nested very deeply, stays text."""
+
+    def load(self, data: Buffer) -> Json:
+        text = bytes(data)
+        try:
+            value = json.loads(text, parse_int=_integer, parse_float=_float)
+            orjson.dumps(value)
+        except (ValueError, TypeError, RecursionError):
+            return text.decode()
+        return value
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else digits
+
+
+def _float(digits: str) -> float | str:
+    value = float(digits)
+    return value if math.isfinite(value) else digits
+
+
 _EXACT: Final[dict[str, type[Loader]]] = {
     "bool": BoolLoader,
     **dict.fromkeys(("int2", "int4", "int8", "oid"), IntLoader),
     **dict.fromkeys(("float4", "float8"), FloatLoader),
-    "json": JsonLoader,
-    "jsonb": JsonbLoader,
+    **dict.fromkeys(("json", "jsonb"), _JsonLoader),
 }
 
 
@@ -47,11 +73,7 @@ def plain(value: Any) -> Json:
     """Return a value that the loaders made as JSON can hold it."""
     if isinstance(value, float):
         return number(value)
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return value
+    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 def parameters(values: Sequence[Json]) -> list[bytes | None]:
