@@ -17,7 +17,16 @@ __all__ = ["project", "shared_store", "shared_store_url", "store", "store_url"]
 
 REAL = Path(__file__).parent / "data" / "real"
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-SERVER_FIXTURES = {"postgres_url", "pip_url", "debian_url", "any_url", "server_url", "shared_store_url", "store_url"}
+SERVER_FIXTURES = {
+    "postgres_url",
+    "pip_url",
+    "debian_url",
+    "any_url",
+    "server_url",
+    "shared_store_url",
+    "store_url",
+    "bouncer_url",
+}
 
 # The machines that run this differ in speed by far more than an example's time could tell.
 settings.register_profile("exuvia", deadline=None, print_blob=True)
@@ -75,6 +84,18 @@ def debian_url(server_url: Callable[[str], str]) -> Iterator[str]:
     """The URL, with a password, of an empty database on Debian's server, which is older and listens on TCP."""
     with servers.fresh_database(server_url("debian")) as url:
         yield url
+
+
+@pytest.fixture
+def bouncer_url(debian_url: str) -> Iterator[str]:
+    """The URL of an empty database on Debian's server, by way of PgBouncer in transaction mode."""
+    try:
+        with servers.bouncer(debian_url) as url:
+            yield url
+    except servers.MissingServerError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 @pytest.fixture

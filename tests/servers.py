@@ -93,6 +93,42 @@ def debian_server() -> Iterator[str]:
             process.wait(60)
 
 
+@contextmanager
+def bouncer(url: str) -> Iterator[str]:
+    """Run PgBouncer in transaction mode, with two connections, before a server; yield the URL that goes through it."""
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        raise MissingServerError("PgBouncer is not installed (apt-get install pgbouncer)")
+    given = PostgresLocation.of(url).as_dict()
+    with open_directory() as directory:
+        identity = unprivileged()
+        if identity:
+            os.chown(directory, *identity)
+        port, log = free_port(), directory / "log"
+        behind = " ".join(f"{key}={given[key]}" for key in ("host", "port", "user", "password"))
+        options = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": port,
+            "unix_socket_dir": directory,
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "default_pool_size": 2,
+            "max_client_conn": 500,
+        }
+        lines = [f"{name} = {value}" for name, value in options.items()]
+        configuration = directory / "pgbouncer.ini"
+        configuration.write_text("\n".join(["[databases]", f"* = {behind}", "[pgbouncer]", *lines, ""]))
+        with log.open("wb") as output:
+            process = spawn([program, configuration], directory, identity, output.fileno())
+        through = PostgresLocation(tuple((given | {"host": "127.0.0.1", "port": str(port)}).items())).url
+        try:
+            await_server(through, process, log)
+            yield through
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
 def newest_debian() -> Path:
     """Return the directory of programs of Debian's newest PostgreSQL."""
     found = [path.parent for path in DEBIAN_ROOT.glob("*/bin/postgres")]

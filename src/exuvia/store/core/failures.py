@@ -73,6 +73,8 @@ _SLOW: Final[_Case] = (
     "Narrow the question, or raise the store's statement_timeout.",
 )
 _LOST: Final[_Case] = (UnavailableError, "connection", "The database cannot be reached", "Check that the server runs.")
+# Said where the server looks for interrupts, which it does not while it commits: what was under way was rolled back.
+_ENDED: Final[_Case] = (UnavailableError, "terminated", "The server has ended the session", "Check that it runs.")
 _FULL: Final[_Case] = (UnavailableError, "disk_full", "The disk is full", "Make room; nothing of the call was stored.")
 _FULL_CONNECTIONS: Final[_Case] = (
     UnavailableError,
@@ -116,6 +118,7 @@ _BY_SQLSTATE: Final[dict[str, _Case]] = {
     "53300": _FULL_CONNECTIONS,
     "55P03": _LOCKED,
     "57014": _SLOW,
+    "57P01": _ENDED,
     "57P": _LOST,
 }
 # https://sqlite.org/rescode.html
