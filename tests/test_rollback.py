@@ -344,6 +344,9 @@ def test_the_other_direction_pauses_resumes_and_ends(source: Path, any_url: str)
         assert (found.direction, found.warm, found.running, found.pending) == ("sqlite", "paused", True, 1)
         live.resume(location(any_url))
         until(lambda: rows(source, "SELECT 1 FROM note WHERE said = 'waits'"))
+        assert "SQLite is kept up to date" in run("live", "status", any_url)
+        assert live.verify(source, any_url).proof.equal
+        until(lambda: is_warm(any_url))
         assert not live.stop(source, location(any_url))
         out, err = process.communicate(timeout=30)
         assert process.returncode == 0, err

@@ -127,12 +127,20 @@ def described(found: tuple[Status, ...]) -> str:
     return "\n\n".join(map(_paragraph, found)) or "Nothing is moved live."
 
 
+_WARM = {
+    "": "",
+    "following": ", SQLite is kept up to date",
+    "paused": ", keeping SQLite up to date is paused",
+    "stopped": ", keeping SQLite up to date has stopped",
+    "rolling back": ", rolling back",
+}
+
+
 def _paragraph(one: Status) -> str:
     process = f"process {one.pid} on {one.host}"
     running = process if one.running else f"no process; the last was {process}"
-    warm = f", SQLite's way: {one.warm}" if one.warm else ""
     lines = [
-        f"{one.source} into schema {one.schema}: {one.phase}{warm} ({running})",
+        f"{one.source} into schema {one.schema}: {one.phase}{_WARM[one.warm]} ({running})",
         f"  behind        {one.pending:,} changes, {one.lag:.1f} s",
         f"  rate          {one.rate:,.0f} changes/s" + _left(one),
         f"  since begun   {one.begun:%Y-%m-%d %H:%M:%S} UTC: {one.rounds:,} rounds, {one.changes:,} changes,"

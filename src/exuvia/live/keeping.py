@@ -66,7 +66,7 @@ class Keeper:
             if done is not None:
                 fresh = began
             if time.monotonic() - self._beat >= _HEARTBEAT:
-                request = self._heartbeat() or request
+                request = self._heartbeat(0.0 if done is not None else time.monotonic() - fresh) or request
             ends = request is not Request.NOTHING or (catch_up and done is not None)
             self._prune(at_once=ends)
             if ends:
@@ -114,11 +114,11 @@ class Keeper:
         spent = max(now - self._pace[0][0], 1.0) if self._pace else 1.0
         return sum(count for _, count in self._pace) / spent
 
-    def _heartbeat(self) -> Request:
+    def _heartbeat(self, lag: float) -> Request:
         self._beat = time.monotonic()
-        rate = self._rate()
-        self.tell(pending=0, lag=0.0, rate=rate)
-        return state.requested(self.connection, self.found.schema, 0, 0.0, rate)
+        pending, rate = self.warm.pending() if lag else 0, self._rate()
+        self.tell(pending=pending, lag=lag, rate=rate)
+        return state.requested(self.connection, self.found.schema, pending, lag, rate)
 
     def _prune(self, *, at_once: bool) -> None:
         now = time.monotonic()
