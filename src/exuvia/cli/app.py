@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from exuvia.cli import advise, commands, guard, live, moves, pg, portable, store
+from exuvia.cli import advise, commands, guard, live, moves, pg, portable, store, store_markdown, store_search
 from exuvia.cli.output import print_error
 from exuvia.errors import ExuviaError
 
@@ -28,7 +28,7 @@ _CODES = (
     (5, "the plan does not fit"),
     (6, "the two sides differ"),
     (7, "a row could not go, with --on-error stop"),
-    (8, "moved, but some rows are in quarantine"),
+    (8, "moved, but some rows are in quarantine; imported, but some files are broken"),
     (9, "a hook has failed"),
     (10, "advise --exit-code: prepare"),
     (11, "advise --exit-code: move now"),
@@ -59,6 +59,9 @@ app.command("export", epilog=portable.EXPORT_EXAMPLES)(portable.export_)
 app.command("import", epilog=portable.IMPORT_EXAMPLES)(portable.import_)
 app.add_typer(live.app, name="live")
 app.add_typer(pg.app, name="pg")
+store.app.command("import-markdown", epilog=store_markdown.IMPORT_EXAMPLES)(store_markdown.import_)
+store.app.command("export-markdown", epilog=store_markdown.EXPORT_EXAMPLES)(store_markdown.export)
+store.app.command("search", epilog=store_search.EXAMPLES)(store_search.search)
 app.add_typer(store.app, name="store")
 app.add_typer(guard.app, name="guard")
 

@@ -18,6 +18,7 @@ from exuvia.store.knowledge.kinds import (
     TaskCompleted,
     ValidationPassed,
 )
+from exuvia.store.knowledge.markdown import MarkdownError, export_markdown, import_markdown
 from exuvia.store.knowledge.records import Event, NewEvent, Plan, Session
 from exuvia.store.memory import AsyncStore, Store
 from exuvia.store.opening import Opening, open_store
@@ -31,6 +32,7 @@ __all__ = [
     "Filter",
     "GoalDefined",
     "LearningCaptured",
+    "MarkdownError",
     "NewEvent",
     "Opening",
     "Page",
@@ -43,6 +45,8 @@ __all__ = [
     "StoreOptions",
     "TaskCompleted",
     "ValidationPassed",
+    "export_markdown",
     "field",
+    "import_markdown",
     "open_store",
 ]

@@ -122,6 +122,7 @@ class Events(Subsystem[M]):
         *,
         project: str | None = None,
         session: str | None = None,
+        loose: bool = False,
         plan: str | None = None,
         kind: str | Iterable[str] | None = None,
         author: str | None = None,
@@ -142,6 +143,7 @@ class Events(Subsystem[M]):
         Args:
             project: The project; None for all of them.
             session: The session they happened in.
+            loose: Only those that belong to no session.
             plan: The plan they belong to.
             kind: One kind or several.
             author: Who says so.
@@ -161,6 +163,8 @@ class Events(Subsystem[M]):
         owner = self.scope.among(project)
         where = Where().equal("project_id", owner).equal("session_id", self.scope.among_sessions(session))
         where.equal("plan_id", plan).equal("author", author)
+        if loose:
+            where.also("session_id IS NULL")
         if kind is not None:
             self._ask_kind(where, kind)
         if topic is not None:

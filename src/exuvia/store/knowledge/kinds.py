@@ -6,7 +6,7 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from exuvia.store.core.values import Json, checked_text
+from exuvia.store.core.values import Json, checked_id, checked_text
 from exuvia.store.errors import InvalidValueError
 
 LONGEST_KIND: Final = 100
@@ -138,7 +138,7 @@ def payload_of(kind: str, data: Json) -> Payload | None:
     Raises:
         InvalidValueError: The data do not fit the kind.
     """
-    known = KINDS.get(checked_text(kind, what="kind", longest=LONGEST_KIND))
+    known = KINDS.get(checked_text(checked_id(kind, what="kind"), what="kind", longest=LONGEST_KIND))
     if known is None:
         return None
     try:
