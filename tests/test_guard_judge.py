@@ -9,6 +9,7 @@ import pytest
 
 from exuvia.errors import ConfigError, DeniedError
 from exuvia.guard import Level, Policy, check, parse_pattern
+from exuvia.guard.postgres import known
 from guard_corpus import ATTACKS, READS, TABLES, WRITES, Attack
 from guarding import policy
 
@@ -84,6 +85,11 @@ def test_a_dangerous_function_cannot_be_allowed_by_name(name: str) -> None:
     limits = policy(functions=frozenset({f"public.{name}", f"pg_catalog.{name}"}))
     assert not check(f"SELECT {name}('1')", limits).allowed
     assert not check(f"SELECT public.{name}('1')", limits).allowed
+
+
+def test_no_function_that_is_allowed_is_among_the_dangerous_ones() -> None:
+    assert [name for name in sorted(known.FUNCTIONS | known.EXTENSION_FUNCTIONS) if known.danger(name)] == []
+    assert check("SELECT public.lo_price(1)", policy(functions=frozenset({"public.lo_price"}))).allowed
 
 
 def test_names_are_found_in_the_default_schema() -> None:

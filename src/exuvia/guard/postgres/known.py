@@ -141,7 +141,12 @@ DANGEROUS: Final[tuple[tuple[str, str], ...]] = (
     ("pg_ident_file_mappings", "tells how the server lets people in"),
     ("pg_show_all_", "tells settings of the server"),
     ("pg_stat_get_activity", "tells what other sessions do"),
-    ("lo_", "reads and writes large objects and files"),
+    *(
+        (f"lo_{name}", "reads and writes large objects and files")
+        for name in ("import", "export", "creat", "open", "close", "put", "get", "from_bytea", "unlink", "truncate")
+    ),
+    ("lo_lseek", "reads large objects"),
+    ("lo_tell", "reads large objects"),
     ("loread", "reads large objects"),
     ("lowrite", "writes large objects"),
     ("dblink", "connects to other databases, outside of this transaction"),
@@ -186,10 +191,7 @@ DANGEROUS: Final[tuple[tuple[str, str], ...]] = (
 
 def danger(function: str) -> str | None:
     """Return what makes a built-in function dangerous, as a verb phrase; None when it is not known to be."""
-    return next(
-        (what for name, what in DANGEROUS if function == name or (function.startswith(name) and name not in FUNCTIONS)),
-        None,
-    )
+    return next((what for name, what in DANGEROUS if function.startswith(name)), None)
 
 
 # https://www.postgresql.org/docs/current/xfunc-sql.html#XFUNC-SQL-COMPOSITE-FUNCTIONS: x.f is f(x), whatever x is.
