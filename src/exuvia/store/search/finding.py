@@ -18,6 +18,7 @@ from exuvia.store.search.syntax import AnyOf, Node, Term, every_term
 from exuvia.store.search.typos import Piece
 
 _FIELDS: Final = tuple(f"split_part(folded, chr(10), {place})" for place in (1, 2, 3))
+_AMONG: Final = "e.entry = ANY (CAST(:among AS bigint[]))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Within:
         since: The earliest time.
         until: The latest time.
         filter: What the entry's ``data`` has to be like.
-        among: The numbers of the only entries that come into question; None for all.
+        among: The numbers of the only entries that come into question, on PostgreSQL; None for all.
     """
 
     project: str | None
@@ -56,8 +57,7 @@ class Within:
         if self.types:
             where.also(dialect.any_of("e.type", "types"), types=dialect.array(self.types))
         if self.among is not None:
-            condition, value = _one_of("e.entry", self.among, dialect)
-            where.also(condition, among=value)
+            where.also(_AMONG, among=_numbers(self.among))
         return where.during("e.at", self.since, self.until).json("e.data", self.filter, dialect)
 
 
@@ -157,8 +157,15 @@ def _like_in_sqlite(where: Where, pieces: Sequence[Piece], number: int) -> None:
 
 def entries(numbers: Sequence[int], dialect: Dialect) -> Statement:
     """Read entries, and their numbers after them."""
-    condition, value = _one_of("entry", numbers, dialect)
-    return Statement(f"SELECT {ENTRY.columns()}, entry FROM search_entries WHERE {condition}", {"among": value})
+    columns = f"{ENTRY.columns('e')}, e.entry"
+    if dialect.is_postgres:
+        source = f"search_entries AS e WHERE {_AMONG}"
+        return Statement(f"SELECT {columns} FROM {source}", {"among": _numbers(numbers)})
+    # by this order of the tables a bound store, too, reads them by number
+    return Statement(
+        f"SELECT {columns} FROM json_each(:among) AS chosen CROSS JOIN search_entries AS e ON e.entry = chosen.value",
+        {"among": f"[{','.join(map(str, numbers))}]"},
+    )
 
 
 def matches(query: Node, most: int) -> Statement:
@@ -174,12 +181,8 @@ def namesakes(words: Sequence[Sequence[Piece]], most: int) -> Statement:
     return Statement("SELECT search_namesakes(CAST(:pieces AS text[]), CAST(:most AS integer))", asked)
 
 
-def _one_of(column: str, numbers: Sequence[int], dialect: Dialect) -> tuple[str, str]:
-    """Say that a number is one of the parameter ``among``; return its value, too."""
-    joined = ",".join(map(str, numbers))
-    if dialect.is_postgres:
-        return f"{column} = ANY (CAST(:among AS bigint[]))", f"{{{joined}}}"
-    return f"{column} IN (SELECT value FROM json_each(:among))", f"[{joined}]"
+def _numbers(numbers: Sequence[int]) -> str:
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _sqlite(query: Node, terms: Sequence[Term], within: Within, most: int, dialect: Dialect) -> Statement:
