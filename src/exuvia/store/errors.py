@@ -105,3 +105,9 @@ class CapabilityError(StoreError):
     """The engine lacks what the call needs, such as an extension."""
 
     family = "store.capability"
+
+
+class EmbedderError(StoreError):
+    """A text could not be embedded: the model is not installed, its server is away, or it gave something else."""
+
+    family = "store.embedder"

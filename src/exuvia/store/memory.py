@@ -18,6 +18,7 @@ from exuvia.store.inventory import Info, take_stock
 from exuvia.store.knowledge import Events, Plans, Sessions
 from exuvia.store.projects import Projects
 from exuvia.store.search import Search
+from exuvia.store.vectors import Vectors
 from exuvia.store.workflows import Runs, Workflows
 
 
@@ -38,6 +39,7 @@ class Memory(Subsystem[M]):
         self.events: Events[M] = Events(runner)
         self.frames: Frames[M] = Frames(runner)
         self.search: Search[M] = Search(runner)
+        self.vectors: Vectors[M] = Vectors(runner)
         self.workflows: Workflows[M] = Workflows(runner)
         self.runs: Runs[M] = Runs(runner)
 

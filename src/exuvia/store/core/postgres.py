@@ -69,6 +69,7 @@ class Session:
             "idle_in_transaction_session_timeout": "0",
             "TimeZone": "UTC",
             "default_transaction_isolation": "read committed",
+            **_vector_settings(self.capabilities.vector),
         }
 
     def set_up(self) -> sql.Composed:
@@ -271,6 +272,16 @@ def exhausted(error: Exception) -> StoreError:
         hint="Close what holds them, raise pool_size and pool_overflow, or check that the server can be reached.",
         code="pool",
     )
+
+
+def _vector_settings(version: str | None) -> dict[str, str]:
+    """Return how thoroughly pgvector's indexes are searched: on until enough rows have passed the filters (0.8)."""
+    if version is None:
+        return {}
+    found = {"hnsw.ef_search": "100", "ivfflat.probes": "20"}
+    if tuple(map(int, version.split(".")[:2])) >= (0, 8):
+        found |= {"hnsw.iterative_scan": "relaxed_order", "ivfflat.iterative_scan": "relaxed_order"}
+    return found
 
 
 def _scope_settings(scope: Scope) -> dict[str, str]:
