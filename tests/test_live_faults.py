@@ -277,15 +277,21 @@ def test_the_target_s_disk_is_full_for_a_while(source: Path, any_url: str, tmp_p
                 connection.execute(f"DROP TABLESPACE small_{name}".encode())
 
 
+def compiled(name: str, directory: Path) -> Path:
+    """Compile one of the libraries that processes can be made to load."""
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("there is no C compiler, or no LD_PRELOAD")
+    library = directory / f"{name}.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, Path(__file__).with_name(f"{name}.c")], check=True)
+    return library
+
+
 @contextmanager
 def jumping_clock(directory: Path) -> Iterator[Callable[[timedelta], object]]:
     """Give the processes that are begun in the context a wall clock that is wrong, and a function that sets by how
     much."""
-    compiler = shutil.which("cc")
-    if compiler is None or sys.platform != "linux":
-        pytest.skip("there is no C compiler, or no LD_PRELOAD")
-    library, clock = directory / "wall_clock.so", directory / "clock"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, Path(__file__).with_name("wall_clock.c")], check=True)
+    library, clock = compiled("wall_clock", directory), directory / "clock"
     clock.write_bytes(bytes(8))
 
     def jump_to(wrong: timedelta) -> None:
@@ -415,4 +421,31 @@ def test_a_follower_that_is_interrupted_at_random_moments_always_ends(source: Pa
                 until(lambda: live.status(location(any_url)) and status(any_url).phase == "following")
                 time.sleep(chance.uniform(0, 0.5))
             assert process.returncode == 130
+    assert_equal(source, any_url)
+
+
+def test_commits_that_the_source_loses_with_the_power_were_not_brought_over(
+    source: Path, any_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LD_PRELOAD", str(compiled("power_loss", tmp_path)))
+    change = "UPDATE item SET stock = {} WHERE id % 3 = {}"
+    with application(source) as say:
+        for pragma in ("synchronous = NORMAL", "wal_autocheckpoint = 0"):
+            say(f"PRAGMA {pragma}")
+        caught_up(source, any_url)
+        with follower(source, any_url) as process:
+            until(lambda: live.status(location(any_url)) and status(any_url).phase == "following")
+            before = status(any_url).changes
+            say(change.format(1, 1))
+            until(lambda: status(any_url).changes > before)
+            process.kill()
+        log = source.with_name(source.name + "-wal")
+        lost = tmp_path / "lost.db"
+        shutil.copy(source, lost)
+        shutil.copy(log.with_name(log.name + ".durable"), lost.with_name("lost.db-wal"))
+    for suffix in ("", "-wal"):
+        shutil.move(f"{lost}{suffix}", f"{source}{suffix}")
+    source.with_name(source.name + "-shm").unlink(missing_ok=True)
+    execute(source, change.format(2, 2))
+    monkeypatch.delenv("LD_PRELOAD")
     assert_equal(source, any_url)

@@ -19,6 +19,7 @@ from exuvia.engines.postgres.live.aside import Aside
 from exuvia.engines.postgres.live.state import Phase
 from exuvia.engines.postgres.staging import staging_name
 from exuvia.engines.sqlite.capture import log, schema
+from exuvia.engines.sqlite.capture.durable import put_on_disk
 from exuvia.engines.sqlite.capture.install import install, installed, remove, set_wal
 from exuvia.engines.sqlite.capture.plan import CapturedTable, CapturePlan, plan_capture
 from exuvia.engines.sqlite.inspect import inspect
@@ -141,6 +142,7 @@ class Beginning:
         connections: Connections = Lender(self.server.connect)
         read = shipment.snapshot.connection
         position, declared = log.position(read), schema.declared(read)
+        put_on_disk(self.path)
         refuse_conflicts(self.connection, [plan], replace_existing=False)
         move = self.options.move
         copy_options = CopyOptions(move.jobs, move.batch_rows, move.on_error == "stop")

@@ -251,6 +251,7 @@ class Follower:
                 rejected=rejected,
                 misfits=tuple(sorted(misfits)),
             )
+            self.source.put_on_disk()
             request = state.advance(self.connection, self.schema, self.position, made)
         self.position, self.misfits = found.up_to, misfits
         self._copied |= {table.name: one.rows for table, one in zip(changed, written, strict=True) if table.unlogged}

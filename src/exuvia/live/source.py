@@ -12,6 +12,7 @@ from typing import Self
 import apsw
 
 from exuvia.engines.sqlite.capture import log, schema, state
+from exuvia.engines.sqlite.capture.durable import put_on_disk
 from exuvia.engines.sqlite.capture.install import missing_triggers
 from exuvia.engines.sqlite.capture.schema import Declared
 from exuvia.engines.sqlite.capture.state import Installed
@@ -127,6 +128,10 @@ class LiveSource:
         with self._writer.transaction() as connection:
             yield connection
 
+    def put_on_disk(self) -> None:
+        """Wait until what was read in the last ``moment`` would survive a loss of power."""
+        put_on_disk(self._path)
+
     def forget_vacuum(self, cookie: int) -> None:
         """Take it that rowids are known again, unless the schema's cookie has changed or the file is busy."""
         try:
@@ -134,7 +139,7 @@ class LiveSource:
                 if schema.cookie(connection) == cookie:
                     state.forget_vacuum(connection)
         except SourceError as error:
-            if error.code != "source.locked":
+            if error.code not in ("source.locked", "source.disk_full"):
                 raise
 
     def refuse_change(self, connection: apsw.Connection, before: Declared) -> Declared:
