@@ -13,6 +13,7 @@ from exuvia.engines.sqlite.capture.install import drop_everything
 from exuvia.engines.sqlite.capture.own import MARK, STATE
 from exuvia.engines.sqlite.capture.state import Installed
 from exuvia.engines.sqlite.capture.triggers import fence_triggers
+from exuvia.engines.sqlite.capture.writer import DURABLE
 
 
 def fence(connection: apsw.Connection, catalog: Catalog, message: str, move_id: str) -> None:
@@ -66,6 +67,7 @@ def inside_fence(connection: apsw.Connection) -> Iterator[apsw.Connection]:
         apsw.Error: SQLite cannot write; nothing is kept.
     """
     connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute(f"PRAGMA synchronous = {DURABLE}")
     fired = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, -1)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0)
     try:

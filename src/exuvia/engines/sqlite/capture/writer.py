@@ -15,6 +15,9 @@ from exuvia.engines.sqlite.errors import source_error
 from exuvia.engines.sqlite.handles import HANDLES
 from exuvia.errors import SourceError
 
+DURABLE = "FULL"
+"""PostgreSQL's side relies on what was committed here, also after a loss of power; SQLite can be built otherwise."""
+
 
 class SourceWriter:
     """A connection of apsw that may write the source. Used with ``with``; ``connection`` is for one thread.
@@ -70,6 +73,7 @@ class SourceWriter:
                 code="permission",
             )
         try:
+            self.connection.execute(f"PRAGMA synchronous = {DURABLE}")
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
