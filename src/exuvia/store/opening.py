@@ -17,6 +17,7 @@ from exuvia.store.core.options import StoreOptions
 from exuvia.store.core.postgres_async import AsyncPostgresConnection, AsyncPostgresPool, connect_async
 from exuvia.store.core.runners import AsyncRunner, Context, SyncRunner
 from exuvia.store.core.scope import Scope
+from exuvia.store.core.session import Session
 from exuvia.store.core.sqlite_async import AsyncSqlitePool
 from exuvia.store.memory import AsyncStore, Store
 from exuvia.store.preparing import Prepared, prepare
@@ -64,7 +65,7 @@ class Opening:
             prepared = postgres.PostgresConnection(connection).drive(prepare(POSTGRES, options))
         finally:
             connection.close()
-        session = postgres.Session(options, prepared.capabilities)
+        session = Session(options, prepared.capabilities)
         return Store(SyncRunner(postgres.PostgresPool(server, options, session), _served(prepared, session), Scope()))
 
     async def wait(self) -> AsyncStore:
@@ -84,7 +85,7 @@ class Opening:
             prepared = await AsyncPostgresConnection(connection).drive(prepare(POSTGRES, options))
         finally:
             await connection.close()
-        session = postgres.Session(options, prepared.capabilities)
+        session = Session(options, prepared.capabilities)
         pool = await AsyncPostgresPool(server, options, session).open()
         return AsyncStore(AsyncRunner(pool, _served(prepared, session), Scope()))
 
@@ -128,7 +129,7 @@ def _look_at(file: sqlite.SqliteFile, options: StoreOptions) -> Context:
     return Context(SQLITE, capabilities, sqlite.SqliteManners(), confinement, options.clock, options.retry)
 
 
-def _served(prepared: Prepared, session: postgres.Session) -> Context:
+def _served(prepared: Prepared, session: Session) -> Context:
     """Return what the runners of a prepared server have to know."""
     confinement = None if prepared.capabilities.row_security else Confinement(prepared.tables)
     options = session.options

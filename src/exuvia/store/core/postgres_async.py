@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
@@ -14,12 +15,19 @@ from exuvia.store.core.driving import drive_async
 from exuvia.store.core.operations import Kind
 from exuvia.store.core.options import StoreOptions
 from exuvia.store.core.parameters import numbered
-from exuvia.store.core.postgres import Idle, Session, connection_parameters, exhausted, explained, pool_arguments
+from exuvia.store.core.postgres import connection_parameters, exhausted, explained, is_doubtful, pool_arguments
 from exuvia.store.core.requests import Operation, Request, Row, Statement
 from exuvia.store.core.scope import Scope
+from exuvia.store.core.session import Session
 from exuvia.store.errors import StoreError
 
 T = TypeVar("T")
+
+
+class AsyncPooled(psycopg.AsyncConnection[Any]):
+    """A connection that knows when it was used last."""
+
+    used = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class AsyncPostgresConnection:
         connection: The driver's.
     """
 
-    connection: psycopg.AsyncConnection[Any]
+    connection: AsyncPooled
 
     async def drive(self, operation: Operation[T]) -> T:
         """Run an operation to its end."""
@@ -48,7 +56,7 @@ class AsyncPostgresConnection:
                     await cursor.execute(text, values, prepare=None if request.prepared else False)
                 else:
                     await cursor.execute(text, prepare=False)  # as in PostgresConnection.perform
-                return await cursor.fetchall() if cursor.description else []
+                return await cursor.fetchall() if (found := cursor.pgresult) and found.nfields else []
             await cursor.executemany(text, [[given[name] for name in names] for given in request.sets])
         except (psycopg.Error, UnicodeError, OverflowError) as error:
             raise explained(error, request) from error
@@ -67,10 +75,9 @@ class AsyncPostgresPool:
     def __init__(self, location: PostgresLocation, options: StoreOptions, session: Session) -> None:
         self._location = location
         self._options = options
-        self._idle = Idle()
-        self._set_up = session.set_up()
-        self._pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            **pool_arguments(location, options), configure=self._configure
+        self._set_up = session.set_up.encode()
+        self._pool: AsyncConnectionPool[AsyncPooled] = AsyncConnectionPool(
+            **pool_arguments(location, options), connection_class=AsyncPooled, configure=self._configure
         )
 
     async def open(self) -> Self:
@@ -82,13 +89,13 @@ class AsyncPostgresPool:
         """Lend a connection."""
         try:
             connection = await self._pool.getconn()
-            while self._idle.is_doubtful(connection) and not await self._lives(connection):
+            while is_doubtful(connection.used, connection.pgconn.socket) and not await self._lives(connection):
                 connection = await self._pool.getconn()
         except (PoolTimeout, TooManyRequests, PoolClosed) as error:
             raise await self._explained(error) from error
         return AsyncPostgresConnection(connection)
 
-    async def _lives(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+    async def _lives(self, connection: AsyncPooled) -> bool:
         """Try a connection; give back one that is dead, or whose trial was cancelled."""
         try:
             await AsyncConnectionPool.check_connection(connection)
@@ -103,17 +110,17 @@ class AsyncPostgresPool:
 
     async def give(self, connection: AsyncPostgresConnection) -> None:
         """Take a connection back."""
-        self._idle.note(connection.connection)
+        connection.connection.used = time.monotonic()
         await self._pool.putconn(connection.connection)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
 
-    async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
+    async def _configure(self, connection: AsyncPooled) -> None:
         if not self._options.pgbouncer:
             await connection.execute(self._set_up)
-        self._idle.note(connection)
+        connection.used = time.monotonic()
 
     async def _explained(self, error: Exception) -> StoreError:
         if isinstance(error, PoolTimeout):
@@ -124,9 +131,9 @@ class AsyncPostgresPool:
         return exhausted(error)
 
 
-async def connect_async(location: PostgresLocation, options: StoreOptions) -> psycopg.AsyncConnection[Any]:
+async def connect_async(location: PostgresLocation, options: StoreOptions) -> AsyncPooled:
     """Open a connection outside of any pool, as ``postgres.connect`` does."""
     try:
-        return await psycopg.AsyncConnection.connect(**connection_parameters(location, options))
+        return await AsyncPooled.connect(**connection_parameters(location, options))
     except psycopg.Error as error:
         raise failures.of_connecting(error, location) from None
