@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import reduce
 from typing import Any
@@ -12,9 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exuvia.store import Store, field
+import servers
+from exuvia.store import NewEvent, Store, field, open_store
 from exuvia.store.core.listing import Where
-from exuvia.store.core.operations import Subsystem, Sync, reading
+from exuvia.store.core.operations import Subsystem, Sync, reading, writing_once
 from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.values import encode_json, new_id
 from exuvia.store.errors import InvalidValueError
@@ -270,3 +271,57 @@ def test_a_filter_keeps_the_value_it_was_made_with() -> None:
     value["a"].append(2)
     assert isinstance(asked, Contains)
     assert asked.value == {"a": [1]}
+
+
+class Planner(Subsystem[Sync]):
+    """Asks PostgreSQL how it would answer."""
+
+    @writing_once
+    def run(self, sql: str) -> Operation[None]:
+        yield Statement(sql)
+
+    @reading
+    def plan(self, asked: Filter) -> Operation[str]:
+        where = Where().equal("project_id", "p").json(("data", "topics"), asked, self.dialect)
+        rows = yield Statement(f"EXPLAIN SELECT id FROM events WHERE {where}", where.parameters)
+        return "\n".join(line for (line,) in rows)
+
+
+@pytest.fixture(scope="module")
+def planner(server_url: Callable[[str], str]) -> Iterator[Planner]:
+    """A store on PostgreSQL with events enough for indexes to be worth it, and two indexes on expressions."""
+    with servers.fresh_database(server_url("debian")) as url, open_store(url) as store:
+        store.projects.put("p")
+        events = [
+            NewEvent(
+                "note",
+                {"n": n, "name": f"name {n:05}", "of": {"k": [n % 500]}, "pad": "x" * 200},
+                topics=(f"t{n % 500}",),
+            )
+            for n in range(5000)
+        ]
+        store.events.append(events, project="p")
+        made = Planner(store._runner)
+        made.run("CREATE INDEX events_n ON events ((data -> 'n'))")
+        made.run("""CREATE INDEX events_name ON events (((data ->> 'name') COLLATE "C"))""")
+        made.run("VACUUM ANALYZE events")
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        (field("data.n") == 7, "events_data"),
+        (field("data.n").in_([7, 8]), "events_data"),
+        (field("data.of.k").has(7), "events_data"),
+        (field("data").contains({"of": {"k": [7]}}), "events_data"),
+        (field("data.of.k[0]") == 7, "events_data"),
+        (field("topics").has("t7"), "events_topics"),
+        (field("data.n") >= 4990, "events_n"),
+        ((field("data.n") > 10) & (field("data.n") < 20), "events_n"),
+        (field("data.name") >= "name 04990", "events_name"),
+    ],
+)
+def test_postgresql_answers_from_an_index(planner: Planner, asked: Filter, index: str) -> None:
+    plan = planner.plan(asked)
+    assert f"Scan on {index} " in plan or f"Scan using {index} " in plan

@@ -71,15 +71,16 @@ CREATE INDEX events_by_project ON events (project_id, at, id);
 
 CREATE INDEX events_by_time ON events (at, project_id, id);
 
-CREATE INDEX events_by_kind ON events (kind, at, project_id, id);
+CREATE INDEX events_by_kind ON events (kind, project_id, at, id);
 
 CREATE INDEX events_by_session ON events (project_id, session_id, at, id) WHERE session_id IS NOT NULL;
 
 CREATE INDEX events_by_plan ON events (project_id, plan_id, at, id) WHERE plan_id IS NOT NULL;
 
-CREATE INDEX events_topics ON events USING gin (topics);
+-- small pending lists: what is in them is scanned by every question
+CREATE INDEX events_topics ON events USING gin (topics) WITH (gin_pending_list_limit = 256);
 
-CREATE INDEX events_data ON events USING gin (data jsonb_path_ops);
+CREATE INDEX events_data ON events USING gin (data jsonb_path_ops) WITH (gin_pending_list_limit = 256);
 
 CREATE FUNCTION events_are_kept() RETURNS trigger LANGUAGE plpgsql AS $$
   BEGIN
