@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exuvia.cli.commands import Destination, Schema
+from exuvia.cli.commands import Destination, More, Schema
 from exuvia.cli.options import Debug, Json, Quiet, Source, examples
+from exuvia.cli.several import split
 from exuvia.errors import ConfigError, HookError, VerifyError
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ EXAMPLES = examples(
         ("From now on PostgreSQL is written", "exuvia live cutover app.db postgresql://me@host/app"),
         ("Switch the application in the pause", "exuvia live cutover app.db --switch 'systemctl reload app'"),
         ("Rather not than a pause of half a second", "exuvia live cutover app.db --max-pause 500ms"),
+        ("Two files in one pause", "exuvia live cutover app.db log.db postgresql://me@host/app"),
         ("Keep what was done, for the record", "exuvia live cutover app.db --report cutover.json"),
     ]
 )
@@ -32,6 +35,7 @@ HOOK = "CMD|URL"
 def cutover(
     source: Source,
     destination: Destination = None,
+    more: More = None,
     schema: Schema = None,
     max_pause: Annotated[
         str, typer.Option("--max-pause", metavar="TIME", help="Give up rather than let writers wait longer.")
@@ -61,14 +65,16 @@ def cutover(
 ) -> None:
     """Make PostgreSQL the database that is written: writers wait for less than a second, then SQLite refuses them.
 
-    A running exuvia live start hands over by itself. Killed at any point, the same command finishes it.
+    A running exuvia live start hands over by itself. Killed at any point, the same command finishes it. Several files,
+    each followed into a schema of its own, are cut over together, in one pause.
     """
     from exuvia.cli.output import interruptible, write_file
     from exuvia.cli.progress import progress
-    from exuvia.live import CutoverOptions
+    from exuvia.live import CutoverOptions, cutover_together
     from exuvia.live import cutover as run
     from exuvia.settings import load
 
+    sources, destination = split(source, destination, more)
     settings = load(target=destination, target_schema=schema)
     options = CutoverOptions(
         schema=settings.target_schema,
@@ -84,17 +90,21 @@ def cutover(
     tell = silent if json or quiet else say
     go_on = "See where it stands: exuvia live status. The same command goes on."
     with interruptible(go_on), progress(hidden=json or quiet) as listener:
-        done = run(source, settings.target, options=options, listener=listener, tell=tell)
+        if more:
+            done = cutover_together(sources, settings.target, options=options, listener=listener, tell=tell)
+        else:
+            done = (run(source, settings.target, options=options, listener=listener, tell=tell),)
+    document = _joint(done) if more else _json(done[0])
     if report is not None:
-        write_file(report, _json(done))
+        write_file(report, document)
     if json:
-        typer.echo(_json(done), nl=False)
+        typer.echo(document, nl=False)
     elif not quiet:
-        typer.echo(_text(done))
-    if not done.equal:
+        typer.echo("\n\n".join(map(_text, done)))
+    if not all(one.equal for one in done):
         raise VerifyError("The counts of rows differ.", hint="Compare before anything else is written.", code="counts")
-    if done.warnings:
-        raise HookError(done.warnings[0], hint="The cut-over itself is done.", code="after")
+    if warnings := [said for one in done for said in one.warnings]:
+        raise HookError(warnings[0], hint="The cut-over itself is done.", code="after")
 
 
 def say(what: str) -> None:
@@ -154,4 +164,15 @@ def _json(done: CutoverReport) -> str:
     import orjson
 
     document = {"equal": done.equal, **asdict(done)}
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode() + "\n"
+
+
+def _joint(done: Sequence[CutoverReport]) -> str:
+    import orjson
+
+    document = {
+        "equal": all(one.equal for one in done),
+        "pause": max(one.pause for one in done),
+        "reports": [{"equal": one.equal, **asdict(one)} for one in done],
+    }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode() + "\n"

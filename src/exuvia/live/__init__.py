@@ -11,6 +11,7 @@ from exuvia.live.cutting_over import cutover
 from exuvia.live.options import CutoverOptions, LiveEvent, LiveOptions, RollbackOptions
 from exuvia.live.rolling_back import rollback
 from exuvia.live.session import Ended, start
+from exuvia.live.together import cutover_together
 from exuvia.live.verifying import Compared, verify
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "RollbackReport",
     "Status",
     "cutover",
+    "cutover_together",
     "pause",
     "remove_log",
     "resume",

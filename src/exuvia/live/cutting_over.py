@@ -37,7 +37,7 @@ from exuvia.live.hooks import address, call, facts
 from exuvia.live.interrupts import held
 from exuvia.live.options import CutoverOptions
 from exuvia.live.preparing import Preparation, Ready, look, refuse_quarantine
-from exuvia.live.publication import Publication, finish, identities
+from exuvia.live.publication import Largest, Publication, finish, identities
 from exuvia.live.source import LiveSource
 from exuvia.live.stopwatch import Stopwatch
 from exuvia.move.ends import Reached, reach, source_of
@@ -46,10 +46,10 @@ from exuvia.move.lending import Lender
 from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Source, Target
 from exuvia.move.plan import ObjectPlan
 
-_LOCK_WAIT = 1.0
+LOCK_WAIT = 1.0
 _SMALL = 0.25  # how much of the pause a round may take before it is begun
 _ROUNDS = 20
-_CHANGED = "cutover_again"
+CHANGED = "cutover_again"
 
 
 def _nobody(_: str) -> None:
@@ -84,7 +84,7 @@ def cutover(
     """
     options = options or CutoverOptions()
     server = reach(target, MoveOptions(data_dir=options.data_dir))
-    work = _Cutover(source_of(source).path, server, options, one_at_a_time(listener), tell)
+    work = Cutover(source_of(source).path, server, options, one_at_a_time(listener), tell)
     try:
         return work.run()
     except psycopg.Error as error:
@@ -92,7 +92,16 @@ def cutover(
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Drained:
+    """What the last round gave: its changes, rows in quarantine by table, and where sequences go on."""
+
+    changes: int
+    rejected: Mapping[str, int]
+    numbers: Largest
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
     """What was found and done while writers waited: changes that came over, the objects, and rows in quarantine."""
 
     changes: int
@@ -101,16 +110,26 @@ class _Held:
 
 
 @dataclass(frozen=True, slots=True)
-class _Switched:
+class Switched:
     """What the pause gave."""
 
     watch: Stopwatch
     pause: float
-    held: _Held
+    held: Held
 
 
 @dataclass(slots=True)
-class _Cutover:
+class Cutover:
+    """The cut-over of one file; its parts are also those of one for several files.
+
+    Args:
+        path: The source.
+        server: The target.
+        options: How to cut over.
+        listener: Hears of the comparison's progress.
+        tell: Is told what is being done.
+    """
+
     path: Path
     server: Reached
     options: CutoverOptions
@@ -119,18 +138,26 @@ class _Cutover:
     _began: float = field(default_factory=time.monotonic)
 
     def run(self) -> CutoverReport:
+        """Cut over, or do what an earlier cut-over has left to be done."""
         with self.server.connect() as connection:
-            connection.execute("SET synchronous_commit = on")
-            found = take_over(connection, self._schema)
-            self._refuse_another(found)
-            found = settle(connection, self.path, found)
-            if found.phase in DONE:
-                return self._complete(connection, found)
-            if found.phase is Phase.RETURNED:
-                raise returned_already(found)
-            if found.phase is Phase.STOPPED:
-                raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
-            return self._cut_over(connection, found)
+            found = self.take(connection)
+            return self.complete(connection, found) if found.phase in DONE else self._cut_over(connection, found)
+
+    def take(self, connection: psycopg.Connection) -> State:
+        """Take the live move over from its follower, and settle what a killed cut-over has left.
+
+        Args:
+            connection: A connection in autocommit mode, which holds the right to carry the move on from then on.
+        """
+        connection.execute("SET synchronous_commit = on")
+        found = take_over(connection, self._schema)
+        self._refuse_another(found)
+        found = settle(connection, self.path, found)
+        if found.phase is Phase.RETURNED:
+            raise returned_already(found)
+        if found.phase is Phase.STOPPED:
+            raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
+        return found
 
     @property
     def _schema(self) -> str:
@@ -151,30 +178,34 @@ class _Cutover:
                 follower = Follower(connection, source, found)
                 prepared = Preparation(follower, self.server.url, connections, self.options, self.listener, self.tell)
                 ready = prepared.run()
-                call(self.options.before, "before", self._facts())
+                call(self.options.before, "before", self.facts())
                 with self.server.connect() as witness:
                     switched = self._switch(follower, ready, witness)
-                    counts = self._count(follower, witness, switched)
-            report = CutoverReport(
-                source=found.source,
-                target=self.server.described.url,
-                schema=self._schema,
-                at=datetime.now(UTC),
-                pause=switched.pause,
-                steps=switched.watch.steps,
-                changes=switched.held.changes,
-                seconds=0.0,
-                counts=counts,
-                proof=ready.proof,
-                repaired=ready.repaired,
-                objects=switched.held.objects,
-                warm=self.options.warm,
-            )
-            return self._afterwards(connection, connections, follower.following, report)
+                    counts = self.count(follower, witness, switched)
+            report = self.report(ready, switched, counts)
+            return self.afterwards(connection, connections, follower.following, report)
         finally:
             connections.close()
 
-    def _complete(self, connection: psycopg.Connection, found: State) -> CutoverReport:
+    def report(self, ready: Ready, switched: Switched, counts: tuple[Counted, ...]) -> CutoverReport:
+        """Return what was done up to the end of the pause."""
+        return CutoverReport(
+            source=str(self.path.resolve()),
+            target=self.server.described.url,
+            schema=self._schema,
+            at=datetime.now(UTC),
+            pause=switched.pause,
+            steps=switched.watch.steps,
+            changes=switched.held.changes,
+            seconds=0.0,
+            counts=counts,
+            proof=ready.proof,
+            repaired=ready.repaired,
+            objects=switched.held.objects,
+            warm=self.options.warm,
+        )
+
+    def complete(self, connection: psycopg.Connection, found: State) -> CutoverReport:
         """Do what an earlier cut-over has left to be done."""
         report = CutoverReport(
             source=found.source,
@@ -192,29 +223,29 @@ class _Cutover:
             return report
         connections = Lender(self.server.connect)
         try:
-            return self._afterwards(connection, connections, Following.from_json(found.plan), report)
+            return self.afterwards(connection, connections, Following.from_json(found.plan), report)
         finally:
             connections.close()
 
-    def _switch(self, follower: Follower, ready: Ready, witness: psycopg.Connection) -> _Switched:
+    def _switch(self, follower: Follower, ready: Ready, witness: psycopg.Connection) -> Switched:
         """Try until the source's write lock is there while little is left to be brought over."""
         deadline = time.monotonic() + self.options.patience
         self.tell("waiting for the source's write lock")
         while True:
-            self._catch_up(follower)
+            self.catch_up(follower)
             try:
                 with held():
                     return self._pause(follower, ready, witness)
             except SourceError as error:
                 if time.monotonic() > deadline:
                     raise
-                if error.code == f"source.{_CHANGED}":
+                if error.code == f"source.{CHANGED}":
                     catalog, cookie = look(follower)
                     ready = replace(ready, catalog=catalog, cookie=cookie)
                 elif error.code not in ("source.locked", "source.busy"):
                     raise
 
-    def _catch_up(self, follower: Follower) -> None:
+    def catch_up(self, follower: Follower) -> None:
         """Make rounds until one takes little of the pause that is allowed; at the latest after some, try."""
         for _ in range(_ROUNDS):
             began = time.monotonic()
@@ -222,14 +253,14 @@ class _Cutover:
             if time.monotonic() - began < self.options.max_pause * _SMALL:
                 return
 
-    def _pause(self, follower: Follower, ready: Ready, witness: psycopg.Connection) -> _Switched:
+    def _pause(self, follower: Follower, ready: Ready, witness: psycopg.Connection) -> Switched:
         """Hold the writers, switch, and let them go on.
 
         Raises:
             SourceError: ``locked``: the write lock was not to be had; ``cutover_again``: the schema's cookie is new.
         """
         connection = follower.connection
-        with SourceWriter(self.path, timeout=_LOCK_WAIT) as writer:
+        with SourceWriter(self.path, timeout=LOCK_WAIT) as writer:
             watch, held = Stopwatch(self.options.max_pause), None
             try:
                 with writer.transaction() as locked:
@@ -242,7 +273,7 @@ class _Cutover:
                     raise
             pause = watch.seconds
         watch.steps["commit"] = pause - sum(watch.steps.values())
-        return _Switched(watch, pause, held)
+        return Switched(watch, pause, held)
 
     def _change(
         self,
@@ -251,31 +282,52 @@ class _Cutover:
         witness: psycopg.Connection,
         locked: apsw.Connection,
         watch: Stopwatch,
-    ) -> _Held:
+    ) -> Held:
         """Bring both sides to where only their commits are left to be done."""
-        connection = follower.connection
+        drained = self.drain(follower, ready, locked, watch)
+        begin_reading(witness)
+        with watch.step("publish"):
+            self.intend(follower)
+            follower.connection.execute("BEGIN")
+            objects = self.publish(follower.connection, follower, drained)
+            follower.connection.execute("RESET statement_timeout")
+        with watch.step("fence"):
+            self.fence(follower, ready, locked)
+        with watch.step("switch"):
+            call(self.options.switch, "switch", self.facts(), max(watch.left, 0.001))
+        return Held(drained.changes, objects, drained.rejected)
+
+    def drain(self, follower: Follower, ready: Ready, locked: apsw.Connection, watch: Stopwatch) -> Drained:
+        """Bring the last changes over, while nobody can write to the source.
+
+        Raises:
+            SourceError: ``cutover_again``: the schema's cookie is new.
+            TargetError: ``quarantine``, ``max_pause``.
+        """
         if declarations.cookie(locked) != ready.cookie or was_vacuumed(locked):
             raise _look_again(self.path)
-        connection.execute(f"SET statement_timeout = {max(round(watch.left * 1000), 1)}".encode())
+        follower.connection.execute(f"SET statement_timeout = {max(round(watch.left * 1000), 1)}".encode())
         with watch.step("drain"):
             last = follower.last_round()
             rejected = follower.rejected()
             refuse_quarantine(rejected, self.options)
-            _begin_reading(witness)
             with follower.source.moment() as snapshot:
                 numbers = largest(snapshot.connection, identities(follower.following))
-        with watch.step("publish"):
-            warm = Warmth.PAUSED if self.options.warm else Warmth.NONE
-            state.change(connection, self._schema, phase=Phase.CUTTING, warm=warm, message="")
-            connection.execute("BEGIN")
-            move_id = follower.source.installed.move_id if self.options.warm else ""
-            objects = Publication(connection, self._schema, follower.following, move_id).run(numbers)
-            connection.execute("RESET statement_timeout")
-        with watch.step("fence"):
-            fence(locked, ready.catalog, self._message, follower.source.installed.move_id)
-        with watch.step("switch"):
-            call(self.options.switch, "switch", self._facts(), max(watch.left, 0.001))
-        return _Held(last.changes if last else 0, objects, rejected)
+        return Drained(last.changes if last else 0, rejected, numbers)
+
+    def intend(self, follower: Follower) -> None:
+        """Say in the state that the source may be fenced any moment."""
+        warm = Warmth.PAUSED if self.options.warm else Warmth.NONE
+        state.change(follower.connection, self._schema, phase=Phase.CUTTING, warm=warm, message="")
+
+    def publish(self, connection: psycopg.Connection, follower: Follower, drained: Drained) -> tuple[ObjectPlan, ...]:
+        """Publish the staged tables, inside the caller's transaction."""
+        move_id = follower.source.installed.move_id if self.options.warm else ""
+        return Publication(connection, self._schema, follower.following, move_id).run(drained.numbers)
+
+    def fence(self, follower: Follower, ready: Ready, locked: apsw.Connection) -> None:
+        """Fence the source, inside the transaction that holds its write lock."""
+        fence(locked, ready.catalog, self._message, follower.source.installed.move_id)
 
     def _is_switched(self, follower: Follower, watch: Stopwatch, error: BaseException) -> bool:
         """Undo what an error has left, or finish it where the source is fenced already; tell which it was."""
@@ -289,7 +341,7 @@ class _Cutover:
                     code="cutover_lost",
                 ) from error
             return False
-        if not _is_idle(connection):
+        if not is_idle(connection):
             connection.execute("ROLLBACK")
         connection.execute("RESET statement_timeout")
         found = state.find(connection, self._schema)
@@ -303,7 +355,7 @@ class _Cutover:
             ) from error
         return False
 
-    def _count(self, follower: Follower, witness: psycopg.Connection, switched: _Switched) -> tuple[Counted, ...]:
+    def count(self, follower: Follower, witness: psycopg.Connection, switched: Switched) -> tuple[Counted, ...]:
         """Count both sides as they were in the pause: the source is fenced, and the witness sees that moment still."""
         self.tell("counting")
         counts = []
@@ -316,10 +368,9 @@ class _Cutover:
                 rejected = switched.held.rejected.get(name, 0)
                 rows = int(str(here[0])) if here else 0
                 counts.append(Counted(name, target.name, rows, int(row[0]) if row else 0, rejected))
-        witness.execute("ROLLBACK")
         return tuple(counts)
 
-    def _afterwards(
+    def afterwards(
         self,
         connection: psycopg.Connection,
         connections: Lender[psycopg.Connection],
@@ -331,7 +382,7 @@ class _Cutover:
         finished = finish(connection, self._schema, following, connections, self.listener)
         warnings = []
         try:
-            call(self.options.after, "after", self._facts())
+            call(self.options.after, "after", self.facts())
         except HookError as error:
             warnings.append(error.message)
         return replace(
@@ -347,21 +398,23 @@ class _Cutover:
         when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
         return f"this database moved to {address(self.server)} on {when} UTC: write there"
 
-    def _facts(self) -> dict[str, str]:
+    def facts(self) -> dict[str, str]:
+        """Return what hooks are told."""
         return facts("postgresql", self.path, self.server, self._schema)
 
 
-def _is_idle(connection: psycopg.Connection) -> bool:
+def is_idle(connection: psycopg.Connection) -> bool:
+    """Tell whether a connection is open and in no transaction."""
     return not connection.closed and connection.info.transaction_status is TransactionStatus.IDLE
 
 
-def _begin_reading(witness: psycopg.Connection) -> None:
+def begin_reading(witness: psycopg.Connection) -> None:
     """Keep the moment of now, before anybody else writes to the published tables."""
-    if not _is_idle(witness):
+    if not is_idle(witness):
         witness.execute("ROLLBACK")
     witness.execute(BEGIN_READING)
     witness.execute("SELECT pg_current_snapshot()")
 
 
 def _look_again(path: Path) -> SourceError:
-    return SourceError(f"The schema of {path} has changed, or VACUUM has run.", code=_CHANGED)
+    return SourceError(f"The schema of {path} has changed, or VACUUM has run.", code=CHANGED)

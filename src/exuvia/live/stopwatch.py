@@ -56,7 +56,7 @@ class Stopwatch:
                 raise
             raise self.overrun() from error
         finally:
-            self.steps[name] = time.monotonic() - began
+            self.steps[name] = self.steps.get(name, 0.0) + time.monotonic() - began
 
     def check(self) -> None:
         """Raise when the pause has lasted too long.
