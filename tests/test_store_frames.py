@@ -191,11 +191,11 @@ def test_frames_are_found_by_run_state_and_type(bound: Store) -> None:
     frames = nest(bound, 3)
     other = bound.frames.open("other", type="debug", run="another", inputs={"level": 3})
     bound.frames.close(frames[2].id)
-    assert bound.frames.find(run="run").total == 3
-    assert bound.frames.find(state="closed").items == (bound.frames.get(frames[2].id),)
-    assert bound.frames.find(type="debug").items == (other,)
-    assert bound.frames.find(filter=field("inputs.level") >= 3).items == (other,)
-    assert [frame.name for frame in bound.frames.find(limit=1).items] == ["other"]
+    assert bound.frames.list(run="run").total == 3
+    assert bound.frames.list(state="closed").items == (bound.frames.get(frames[2].id),)
+    assert bound.frames.list(type="debug").items == (other,)
+    assert bound.frames.list(filter=field("inputs.level") >= 3).items == (other,)
+    assert [frame.name for frame in bound.frames.list(limit=1).items] == ["other"]
 
 
 def test_mistakes_are_told(bound: Store) -> None:

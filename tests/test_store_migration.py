@@ -50,8 +50,8 @@ def everything(store: Store) -> list[object]:
     for name in ("shop", "büro"):
         own = store.project(name)
         found += [own.frames.subtree("task"), own.frames.events("task", limit=1000), own.frames.anchors()]
-        found += [own.workflows.find(), own.workflows.versions("w"), own.runs.find()]
-        found += [own.runs.history(one.id) for one in own.runs.find().items]
+        found += [own.workflows.list(), own.workflows.versions("w"), own.runs.list()]
+        found += [own.runs.history(one.id) for one in own.runs.list().items]
         found += [[(hit.entry.kind, hit.entry.id) for hit in own.search(words).items] for words in ("zebra*", "quokka")]
     return found
 

@@ -112,13 +112,13 @@ def test_runs_are_found(bound: Store) -> None:
     first = bound.runs.create("w", started_by="cron", inputs={"branch": "main"}, trace_id="abc")
     second = bound.runs.create("w", inputs={"branch": "dev"})
     bound.runs.start(second.id)
-    assert [run.id for run in bound.runs.find(workflow="w").items] == [second.id, first.id]
-    assert [run.id for run in bound.runs.find(state="running").items] == [second.id]
-    assert [run.id for run in bound.runs.find(started_by="cron").items] == [first.id]
-    assert [run.id for run in bound.runs.find(trace_id="abc").items] == [first.id]
-    assert [run.id for run in bound.runs.find(filter=field("inputs.branch") == "dev").items] == [second.id]
+    assert [run.id for run in bound.runs.list(workflow="w").items] == [second.id, first.id]
+    assert [run.id for run in bound.runs.list(state="running").items] == [second.id]
+    assert [run.id for run in bound.runs.list(started_by="cron").items] == [first.id]
+    assert [run.id for run in bound.runs.list(trace_id="abc").items] == [first.id]
+    assert [run.id for run in bound.runs.list(filter=field("inputs.branch") == "dev").items] == [second.id]
     with pytest.raises(InvalidValueError):
-        bound.runs.find(state="done")  # type: ignore[arg-type]
+        bound.runs.list(state="done")  # type: ignore[arg-type]
 
 
 def test_a_change_of_what_has_changed_since_is_refused(bound: Store) -> None:
@@ -145,11 +145,11 @@ def test_a_locked_workflow_loses_no_update(bound: Store) -> None:
 
 def test_workflows_are_found_by_tag_and_data(bound: Store) -> None:
     other = bound.workflows.create("Other", tags=["night"])
-    assert [workflow.id for workflow in bound.workflows.find(tag="nightly").items] == ["w"]
-    assert [workflow.id for workflow in bound.workflows.find(filter=field("data.team") == "core").items] == ["w"]
+    assert [workflow.id for workflow in bound.workflows.list(tag="nightly").items] == ["w"]
+    assert [workflow.id for workflow in bound.workflows.list(filter=field("data.team") == "core").items] == ["w"]
     bound.workflows.update(other.id, archived=True)
-    assert bound.workflows.find().total == 1
-    assert bound.workflows.find(archived=None).total == 2
+    assert bound.workflows.list().total == 1
+    assert bound.workflows.list(archived=None).total == 2
 
 
 def test_pruning_keeps_what_is_new_or_not_ended(bound: Store) -> None:
@@ -163,7 +163,7 @@ def test_pruning_keeps_what_is_new_or_not_ended(bound: Store) -> None:
     soon = datetime.now(UTC) + timedelta(minutes=1)
     assert bound.runs.prune(before=ended[0].created_at) == 0
     assert bound.runs.prune(before=soon, keep=3) == 2
-    assert {run.id for run in bound.runs.find().items} == {ended[2].id, ended[3].id, pending.id}
+    assert {run.id for run in bound.runs.list().items} == {ended[2].id, ended[3].id, pending.id}
     assert bound.runs.history(ended[0].id).total == 0
     assert bound.runs.prune(before=soon) == 2
 

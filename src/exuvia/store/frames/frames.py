@@ -156,7 +156,7 @@ class Frames(Subsystem[M]):
         return FRAME.read(rows[0])
 
     @reading
-    def find(
+    def list(
         self,
         *,
         project: str | None = None,
@@ -500,7 +500,7 @@ def _depth_first(frames: Sequence[Frame], root: str) -> tuple[Frame, ...]:
 
 
 def _missing(id: str) -> NotFoundError:
-    return NotFoundError(f"There is no frame {id!r}.", hint="Look it up: store.frames.find().", code="frame")
+    return NotFoundError(f"There is no frame {id!r}.", hint="Look it up: store.frames.list().", code="frame")
 
 
 def _closed(frame: Frame) -> StateError:

@@ -126,7 +126,7 @@ class Runs(Subsystem[M]):
         return (yield from self._one(self.scope.own(project), id))
 
     @reading
-    def find(
+    def list(
         self,
         *,
         project: str | None = None,

@@ -128,7 +128,7 @@ class Workflows(Subsystem[M]):
         return (yield from self._one(self.scope.own(project), id, self.dialect.for_update))
 
     @reading
-    def find(
+    def list(
         self,
         *,
         project: str | None = None,

@@ -79,7 +79,7 @@ CREATE TABLE run_steps (
 CREATE FUNCTION workflows_search_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
   BEGIN
   INSERT INTO search_entries (project_id, kind, id, at, title, tags, body, data)
-    SELECT project_id, 'workflow', id, created_at, name, CAST(tags AS text), description, data FROM added;
+    SELECT project_id, 'workflow', id, created_at, name, knowledge_words(tags), description, data FROM added;
   RETURN NULL;
   END
   $$;
@@ -90,7 +90,7 @@ CREATE TRIGGER workflows_search_added AFTER INSERT ON workflows
 CREATE FUNCTION workflows_search_changed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
   BEGIN
   UPDATE search_entries
-    SET title = new.name, tags = CAST(new.tags AS text), body = new.description, data = new.data
+    SET title = new.name, tags = knowledge_words(new.tags), body = new.description, data = new.data
     WHERE project_id = new.project_id AND kind = 'workflow' AND id = new.id;
   RETURN NULL;
   END

@@ -73,11 +73,14 @@ CREATE TABLE run_steps (
 
 CREATE TRIGGER workflows_search_added AFTER INSERT ON workflows BEGIN
   INSERT INTO search_entries (project_id, kind, id, at, title, tags, body, data)
-    VALUES (new.project_id, 'workflow', new.id, new.created_at, new.name, new.tags, new.description, new.data);
+    VALUES (new.project_id, 'workflow', new.id, new.created_at, new.name,
+      (SELECT coalesce(group_concat(value, ' '), '') FROM json_each(new.tags)), new.description, new.data);
   END;
 
 CREATE TRIGGER workflows_search_changed AFTER UPDATE OF name, description, tags, data ON workflows BEGIN
-  UPDATE search_entries SET title = new.name, tags = new.tags, body = new.description, data = new.data
+  UPDATE search_entries SET title = new.name,
+      tags = (SELECT coalesce(group_concat(value, ' '), '') FROM json_each(new.tags)),
+      body = new.description, data = new.data
     WHERE project_id = new.project_id AND kind = 'workflow' AND id = new.id;
   END;
 
