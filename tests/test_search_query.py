@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exuvia.store.errors import InvalidValueError
 from exuvia.store.search import Highlight, fuse
-from exuvia.store.search.ranking import Counts, scores
+from exuvia.store.search.ranking import Tally, scores
 from exuvia.store.search.rendering import branches, fts5, tsquery
 from exuvia.store.search.syntax import All, AnyOf, Node, Term, parse, terms
 from exuvia.store.search.typos import errors, matcher, more_pieces, similarity
@@ -114,17 +114,20 @@ def test_alternatives_are_looked_for_one_by_one() -> None:
 
 
 def test_titles_count_more_than_tags_and_tags_more_than_bodies() -> None:
-    rows = [Counts(((0, 0, 1),), 100), Counts(((0, 1, 0),), 100), Counts(((1, 0, 0),), 100)]
-    assert scores(rows) == sorted(scores(rows))
-    assert all(0 < score < 1 for score in scores(rows))
+    red = word("red")
+    rows = [Tally(100, {red: counts}) for counts in ((0, 0, 1), (0, 1, 0), (1, 0, 0))]
+    assert scores(rows, [red]) == sorted(scores(rows, [red]))
+    assert all(0 < score < 1 for score in scores(rows, [red]))
 
 
 def test_long_bodies_and_common_terms_count_less() -> None:
-    short, long = scores([Counts(((0, 0, 1),), 10), Counts(((0, 0, 1),), 1000)])
+    red, blue = word("red"), word("blue")
+    short, long = scores([Tally(10, {red: (0, 0, 1)}), Tally(1000, {red: (0, 0, 1)})], [red])
     assert short > long
-    common, rare = (1, 0, 0), (0, 0, 0)
-    rows = [Counts((common, rare), 10)] * 9 + [Counts((rare, common), 10)]
-    assert max(scores(rows)) == scores(rows)[-1]
+    rows = [Tally(10, {red: (1, 0, 0)})] * 9 + [Tally(10, {blue: (1, 0, 0)})]
+    assert max(scores(rows, [red, blue])) == scores(rows, [red, blue])[-1]
+    assert max(scores(rows, [red, blue], {blue})) == scores(rows, [red, blue], {blue})[0]
+    assert scores([], [red]) == []
 
 
 def test_found_words_are_marked_and_the_rest_can_be_escaped() -> None:

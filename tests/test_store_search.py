@@ -20,7 +20,7 @@ from exuvia.store.errors import InvalidValueError, PageTokenError, TenantError
 from exuvia.store.filters import field
 from exuvia.store.search import Highlight, Hit
 from exuvia.store.search.finding import Within, newest
-from exuvia.store.search.syntax import AnyOf, Node, Term, parse, terms
+from exuvia.store.search.syntax import AnyOf, Node, Term, parse
 from exuvia.store.search.words import words
 from searching import BEGINNING, Document, ask, fill
 
@@ -243,7 +243,7 @@ def test_rare_words_are_found_by_index_and_common_ones_from_the_end(shared_store
     fill(shared_store, project, documents)
     within = Within(project)
     plans = {
-        query: plan(shared_store, newest(parse(query), terms(parse(query)), within, 50, shared_store.dialect))
+        query: plan(shared_store, newest(parse(query), within, 50, shared_store.dialect))
         for query in ("rare7", "common")
     }
     if shared_store.dialect.is_postgres:

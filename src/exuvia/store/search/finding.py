@@ -14,7 +14,7 @@ from exuvia.store.core.shapes import time_of
 from exuvia.store.filters import Filter
 from exuvia.store.search.records import ENTRY
 from exuvia.store.search.rendering import condition, fts5, has_phrase, spaced, tsquery
-from exuvia.store.search.syntax import AnyOf, Node, Term, every_term
+from exuvia.store.search.syntax import Node, Term, every_term, terms
 from exuvia.store.search.typos import Piece
 
 _FIELDS: Final = tuple(f"split_part(folded, chr(10), {place})" for place in (1, 2, 3))
@@ -85,22 +85,21 @@ class Candidate:
         return cls(row[0], row[1], row[2], row[3], time_of(row[4]))
 
 
-def newest(query: Node, terms: Sequence[Term], within: Within, most: int, dialect: Dialect) -> Statement:
+def newest(query: Node, within: Within, most: int, dialect: Dialect) -> Statement:
     """Find the entries that match and were entered last.
 
     Args:
         query: The query, or a branch of it.
-        terms: What to count in them.
         within: The other conditions.
         most: How many at most.
         dialect: The engine's.
 
     Returns:
-        A statement whose rows end in the counts, for ``Counts.read``.
+        A statement whose rows end in the counts of the query's terms, for ``ranking.numbers``.
     """
     if dialect.is_postgres:
-        return _postgres(query, terms, within.where(dialect), most)
-    return _sqlite(query, terms, within, most, dialect)
+        return _postgres(query, within.where(dialect), most)
+    return _sqlite(query, within, most, dialect)
 
 
 def like(words: Sequence[Sequence[Piece]], within: Within, most: int, dialect: Dialect) -> Statement:
@@ -185,15 +184,10 @@ def _numbers(numbers: Sequence[int]) -> str:
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-def _sqlite(query: Node, terms: Sequence[Term], within: Within, most: int, dialect: Dialect) -> Statement:
+def _sqlite(query: Node, within: Within, most: int, dialect: Dialect) -> Statement:
     phrases = list(every_term(query))
-    asked = fts5(query)
-    if not all(term in phrases for term in terms):
-        # what is counted has to be in the query: added so that it changes nothing
-        asked = f"({asked} AND {fts5(AnyOf(tuple(terms)))})"
-        phrases += terms
-    counted = ", ".join(str(phrases.index(term)) for term in terms)
-    where = within.where(dialect).also("search_words MATCH :match", match=_scoped(asked, within))
+    counted = ", ".join(str(phrases.index(term)) for term in terms(query))
+    where = within.where(dialect).also("search_words MATCH :match", match=_scoped(fts5(query), within))
     return Statement(
         f"""
         SELECT e.entry, e.project_id, e.kind, e.id, e.at, search_counts(search_words, {counted})
@@ -219,7 +213,7 @@ def _scope_word(mark: str, value: str) -> str:
     return f'"{mark}{value.encode().hex()}"'
 
 
-def _postgres(query: Node, terms: Sequence[Term], where: Where, most: int) -> Statement:
+def _postgres(query: Node, where: Where, most: int) -> Statement:
     where.also("e.words @@ CAST(:match AS tsquery)", match=tsquery(query))
     asked: dict[Term, str] = {}
     values: dict[str, Value] = {}
@@ -232,7 +226,7 @@ def _postgres(query: Node, terms: Sequence[Term], where: Where, most: int) -> St
 
     if has_phrase(query):
         where.also(condition(query, lambda term: f"strpos(e.folded, CAST(:{named(term)} AS text)) > 0"))
-    counts = [_count(field, named(term)) for term in terms for field in _FIELDS]
+    counts = [_count(field, named(term)) for term in terms(query) for field in _FIELDS]
     length = f"(octet_length({_FIELDS[2]}) - octet_length(replace({_FIELDS[2]}, '  ', ''))) / 2 - 1"
     return Statement(
         f"""

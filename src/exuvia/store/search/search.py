@@ -16,7 +16,7 @@ from exuvia.store.filters import Filter
 from exuvia.store.search.carrying import add
 from exuvia.store.search.finding import Candidate, Within, entries, like, matches, namesakes, newest
 from exuvia.store.search.highlighting import Highlight
-from exuvia.store.search.ranking import Counts, scores
+from exuvia.store.search.ranking import Tally, numbers, scores
 from exuvia.store.search.records import ENTRY, Entry, Hit
 from exuvia.store.search.rendering import branches
 from exuvia.store.search.syntax import Joining, Node, Term, parse, terms
@@ -27,7 +27,7 @@ RANKED: Final = 500
 """How many of the entries that match are ranked: those that were entered last."""
 COMPARED: Final = 1000
 """How many titles that have pieces of the words are compared with them: those that were entered last."""
-_FEWEST: Final = 50  # of each branch of a query that has many
+_FEWEST: Final = 100  # of each branch of a query that has many
 _FEW: Final = 2000  # matches that PostgreSQL rather reads by number than sifts out of all of a project's
 PLAIN: Final = Highlight()
 
@@ -142,17 +142,22 @@ class Search(Subsystem[M]):
 
     def _rank(self, query: Node, within: Within) -> Operation[_Ranking]:
         """Find what matches and order it. Each branch is looked for by itself, lest a common word hide a rare one."""
-        wanted, parts = terms(query), tuple(branches(query))
+        parts = tuple(branches(query))
         most = max(_FEWEST, RANKED // len(parts))
-        found: dict[Candidate, Counts] = {}
-        complete = True
+        found: dict[Candidate, Tally] = {}
+        common: set[Term] = set()
         for part in parts:
+            counted = terms(part)
             chosen = yield from self._narrowed(within, matches(part, _FEW))
-            rows = yield newest(part, wanted, chosen, most, self.dialect)
-            complete &= len(rows) < most
-            found.update((Candidate.read(row), Counts.read(row[-1])) for row in rows)
-        scored = zip(found, scores(list(found.values())), strict=True)
-        return _Ranking.of((_Found(candidate, score, wanted) for candidate, score in scored), complete=complete)
+            rows = yield newest(part, chosen, most, self.dialect)
+            for row in rows:
+                counts, length = numbers(row[-1])
+                found.setdefault(Candidate.read(row), Tally(length)).add(counted, counts)
+            if len(rows) == most:
+                common.update(counted)
+        wanted = terms(query)
+        scored = zip(found, scores(list(found.values()), wanted, common), strict=True)
+        return _Ranking.of((_Found(candidate, score, wanted) for candidate, score in scored), complete=not common)
 
     def _rank_alike(self, query: Node, within: Within) -> Operation[_Ranking]:
         """Find titles that have the query's words, or words much like them, and order them by how alike they are."""

@@ -1,5 +1,5 @@
 -- What can be searched: one row for each thing that has texts, whatever its kind. Nobody writes here but triggers on the
--- subsystems' own tables, and this table's own trigger keeps what is searched (words, folded) current. A subsystem adds,
+-- subsystems' own tables, and this table's own triggers keep what is searched (words, folded) current. A subsystem adds,
 -- in its own step, with its own columns in place of these:
 --
 --   CREATE FUNCTION notes_search_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -318,8 +318,12 @@ CREATE FUNCTION search_entries_fold() RETURNS trigger LANGUAGE plpgsql SET searc
   END
   $$;
 
-CREATE TRIGGER search_entries_fold BEFORE INSERT OR UPDATE ON search_entries
+CREATE TRIGGER search_entries_added BEFORE INSERT ON search_entries
   FOR EACH ROW EXECUTE FUNCTION search_entries_fold();
+
+CREATE TRIGGER search_entries_changed BEFORE UPDATE ON search_entries
+  FOR EACH ROW WHEN ((old.title, old.tags, old.body) IS DISTINCT FROM (new.title, new.tags, new.body))
+  EXECUTE FUNCTION search_entries_fold();
 
 -- Titles and names by their trigrams, for searches that forgive typing errors: by pg_trgm, or else by arrays, with the
 -- same results. Events have none, and are many.
