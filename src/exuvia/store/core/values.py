@@ -79,7 +79,8 @@ def checked_time(given: object, *, what: str = "time") -> datetime:
 
 def time_text(moment: datetime) -> str:
     """Write a time for SQLite: UTC, to the microsecond, of fixed width, so that texts sort as times do."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # strftime is ten times slower, and leaves out a year's leading zeros
+    return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"
 
 
 def encode_json(document: Json, *, what: str = "data") -> str:

@@ -138,8 +138,9 @@ def payload_of(kind: str, data: Json) -> Payload | None:
     Raises:
         InvalidValueError: The data do not fit the kind.
     """
-    known = KINDS.get(checked_text(checked_id(kind, what="kind"), what="kind", longest=LONGEST_KIND))
+    known = KINDS.get(kind) if isinstance(kind, str) else None
     if known is None:
+        checked_text(checked_id(kind, what="kind"), what="kind", longest=LONGEST_KIND)
         return None
     try:
         return known.model_validate(data)

@@ -65,6 +65,7 @@ def export_markdown(
     root = Path(directory)
     only = project if project is not None else store.scope.project
     found = [store.projects.get(only)] if only is not None else list(_every(store.projects.list))
+    _make(root)
     names = Names()
     folders = {names.of(one.id): one for one in found}
     stores = {folder: store.project(one.id) for folder, one in folders.items()}
@@ -120,18 +121,29 @@ def _count(mine: Store) -> int:
 def _write(path: Path, text: str) -> bool:
     """Write a file whole, unless it is there just so; return whether it was written."""
     data = text.encode()
+    _make(path.parent)
     try:
         if path.is_file() and path.read_bytes() == data:
             return False
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         partial.write_bytes(data)
         partial.replace(path)
     except OSError as error:
-        raise UnavailableError(
-            f"{path} cannot be written: {error.strerror}.", hint="Name another directory, or make room.", code="file"
-        ) from error
+        raise _unwritable(path, error) from error
     return True
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UnavailableError:
+    return UnavailableError(
+        f"{path} cannot be written: {error.strerror}.", hint="Name another directory, or make room.", code="file"
+    )
 
 
 def _ours(root: Path, folder: str) -> Iterator[Path]:

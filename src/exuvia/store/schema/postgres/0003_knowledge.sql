@@ -71,7 +71,9 @@ CREATE INDEX events_by_project ON events (project_id, at, id);
 
 CREATE INDEX events_by_time ON events (at, project_id, id);
 
-CREATE INDEX events_by_kind ON events (kind, project_id, at, id);
+CREATE INDEX events_by_kind ON events (project_id, kind, at, id);
+
+CREATE INDEX events_by_kind_and_time ON events (kind, at, project_id, id);
 
 CREATE INDEX events_by_session ON events (project_id, session_id, at, id) WHERE session_id IS NOT NULL;
 
