@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -11,17 +12,20 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
 
 import servers
+from exuvia.cli.app import app
 from exuvia.store import NewEvent, Store, open_store
 from exuvia.store.core.requests import Statement
 from exuvia.store.core.values import new_id
-from exuvia.store.errors import InvalidValueError, PageTokenError, TenantError
+from exuvia.store.errors import InvalidValueError, NotFoundError, PageTokenError, TenantError
 from exuvia.store.filters import field
 from exuvia.store.search import Highlight, Hit
 from exuvia.store.search.finding import Within, newest
 from exuvia.store.search.syntax import AnyOf, Node, Term, parse
 from exuvia.store.search.words import words
+from exuvia.store.vectors import NewVector
 from searching import BEGINNING, Document, ask, fill
 
 ANIMALS = (
@@ -430,3 +434,54 @@ def test_very_long_words_and_texts_can_be_stored(shared_store: Store, project: s
     assert found(shared_store, project, "f" * 255 + "*") == ["long"]
     assert found(shared_store, project, "f" * 255) == []
     assert found(shared_store, project, "end") == []
+
+
+def test_words_and_vectors_are_joined(shared_store: Store, animals: str) -> None:
+    vectors = shared_store.vectors
+    vectors.create("meaning", 2, project=animals)
+    near = {"whale": (1.0, 0.0), "fox": (0.9, 0.1), "cafe": (0.0, 1.0)}
+    kinds = {one.id: one.kind for one in ANIMALS}
+    items = [NewVector(vector, kind=kinds[key], entry_id=key) for key, vector in near.items()]
+    vectors.put_many("meaning", [*items, NewVector((1.0, 0.0), text="of no entry")], project=animals)
+    hits = shared_store.search.hybrid("lazy fox", "meaning", vector=(1.0, 0.0), project=animals)
+    assert [hit.entry.id for hit in hits][:2] == ["fox", "whale"]
+    assert {hit.entry.id for hit in hits} == {"fox", "whale", "long", "cafe"}
+    assert "**lazy**" in hits[0].excerpt
+    assert hits[0].score == pytest.approx(1 / 61 + 1 / 62)
+    only = shared_store.search.hybrid("lazy", "meaning", vector=(1.0, 0.0), project=animals, weights=(0, 1), limit=1)
+    assert [hit.entry.id for hit in only] == ["whale"]
+    plans = shared_store.search.hybrid("fox", "meaning", vector=(1.0, 0.0), project=animals, kind="plan")
+    assert [hit.entry.id for hit in plans] == ["cafe"]
+    bound = shared_store.project(animals).search.hybrid("lazy fox", "meaning", vector=(1.0, 0.0))
+    assert [hit.entry.id for hit in bound] == [hit.entry.id for hit in hits]
+
+
+def test_a_hybrid_search_refuses_what_neither_could_answer(shared_store: Store, animals: str) -> None:
+    search = shared_store.search.hybrid
+    with pytest.raises(NotFoundError):
+        search("fox", "nowhere", vector=(1.0,), project=animals)
+    shared_store.vectors.create("two", 2, project=animals)
+    for more in ({}, {"vector": (1.0,)}, {"vector": (1.0, 0.0), "weights": (0, 0)}, {"vector": (1.0, 0.0), "limit": 0}):
+        with pytest.raises(InvalidValueError):
+            search("fox", "two", project=animals, **more)
+    with pytest.raises(InvalidValueError, match="character 1"):
+        search('"fox', "two", vector=(1.0, 0.0), project=animals)
+
+
+def test_the_command_finds_what_the_store_has(shared_store_url: str, animals: str) -> None:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["store", "search", *arguments, shared_store_url, "--project", animals])
+
+    shown = run("red fox")
+    assert shown.exit_code == 0
+    assert "note fox" in shown.output
+    assert "The quick red fox" in shown.output
+    document = json.loads(run("bleu wahle", "--fuzzy", "--json").output)
+    assert [hit["id"] for hit in document["hits"]] == ["whale"]
+    assert document["total"] == 1
+    assert document["hits"][0]["title"] == "**Blue** **whale**"
+    assert "Nothing was found" in run("xyzzy").output
+    assert "1 shown of 3" in run("fox", "-n", "1").output
+    assert [hit["id"] for hit in json.loads(run("fox café", "--any", "-k", "plan", "--json").output)["hits"]] == [
+        "cafe"
+    ]

@@ -2,7 +2,7 @@
 
 from exuvia.store.search.fusion import fuse
 from exuvia.store.search.highlighting import Highlight
+from exuvia.store.search.hybrid import Search
 from exuvia.store.search.records import Entry, Hit
-from exuvia.store.search.search import Search
 
 __all__ = ["Entry", "Highlight", "Hit", "Search", "fuse"]

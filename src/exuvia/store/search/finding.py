@@ -18,7 +18,10 @@ from exuvia.store.search.syntax import Node, Term, every_term, terms
 from exuvia.store.search.typos import Piece
 
 _FIELDS: Final = tuple(f"split_part(folded, chr(10), {place})" for place in (1, 2, 3))
-_AMONG: Final = "e.entry = ANY (CAST(:among AS bigint[]))"
+
+
+Key = tuple[str, str, str]
+"""An entry's project, kind and id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class Within:
         if self.types:
             where.also(dialect.any_of("e.type", "types"), types=dialect.array(self.types))
         if self.among is not None:
-            where.also(_AMONG, among=_numbers(self.among))
+            numbers = f"{{{','.join(map(str, self.among))}}}"
+            where.also("e.entry = ANY (CAST(:among AS bigint[]))", among=numbers)
         return where.during("e.at", self.since, self.until).json("e.data", self.filter, dialect)
 
 
@@ -78,6 +82,11 @@ class Candidate:
     kind: str
     id: str
     at: datetime
+
+    @property
+    def key(self) -> Key:
+        """What tells it from all others."""
+        return self.project_id, self.kind, self.id
 
     @classmethod
     def read(cls, row: Row) -> Candidate:
@@ -154,16 +163,16 @@ def _like_in_sqlite(where: Where, pieces: Sequence[Piece], number: int) -> None:
     where.also(f"e.entry IN ({' UNION '.join(chosen)})", **queries)
 
 
-def entries(numbers: Sequence[int], dialect: Dialect) -> Statement:
-    """Read entries, and their numbers after them."""
-    columns = f"{ENTRY.columns('e')}, e.entry"
-    if dialect.is_postgres:
-        source = f"search_entries AS e WHERE {_AMONG}"
-        return Statement(f"SELECT {columns} FROM {source}", {"among": _numbers(numbers)})
-    # by this order of the tables a bound store, too, reads them by number
+def entries(keys: Sequence[Key], dialect: Dialect) -> Statement:
+    """Read entries by their keys."""
+    given, parameters = dialect.table({"project_id": "text", "kind": "text", "id": "text"}, keys)
+    # by this order of the tables a bound store, too, reads them by key on SQLite
     return Statement(
-        f"SELECT {columns} FROM json_each(:among) AS chosen CROSS JOIN search_entries AS e ON e.entry = chosen.value",
-        {"among": f"[{','.join(map(str, numbers))}]"},
+        f"""
+        SELECT {ENTRY.columns("e")} FROM {given} CROSS JOIN search_entries AS e
+        WHERE e.project_id = given.project_id AND e.kind = given.kind AND e.id = given.id
+        """,
+        parameters,
     )
 
 
@@ -178,10 +187,6 @@ def namesakes(words: Sequence[Sequence[Piece]], most: int) -> Statement:
     chosen = max(words, key=lambda pieces: min(len(piece.text) for piece in pieces))
     asked: dict[str, Value] = {"pieces": [_sought(piece) for piece in chosen], "most": most}
     return Statement("SELECT search_namesakes(CAST(:pieces AS text[]), CAST(:most AS integer))", asked)
-
-
-def _numbers(numbers: Sequence[int]) -> str:
-    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _sqlite(query: Node, within: Within, most: int, dialect: Dialect) -> Statement:

@@ -1,4 +1,4 @@
-"""The search itself: what matches is found by the engine's index, and ordered here."""
+"""Search by words: what matches is found by the engine's index, and ordered here."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.values import checked_id
 from exuvia.store.filters import Filter
 from exuvia.store.search.carrying import add
-from exuvia.store.search.finding import Candidate, Within, entries, like, matches, namesakes, newest
+from exuvia.store.search.finding import Candidate, Key, Within, entries, like, matches, namesakes, newest
 from exuvia.store.search.highlighting import Highlight
 from exuvia.store.search.ranking import Tally, numbers, scores
-from exuvia.store.search.records import ENTRY, Entry, Hit
+from exuvia.store.search.records import ENTRY, Hit
 from exuvia.store.search.rendering import branches
 from exuvia.store.search.syntax import Joining, Node, Term, parse, terms
 from exuvia.store.search.typos import matcher, more_pieces, pieces
@@ -60,8 +60,8 @@ class _Ranking:
         return cls(ordered, len(ordered) if complete else None)
 
 
-class Search(Subsystem[M]):
-    """Search everything that has texts: ``store.search("red fox")``."""
+class TextSearch(Subsystem[M]):
+    """Search by words everything that has texts."""
 
     @idempotent
     def restore(self, entries: Sequence[Sequence[Any]]) -> Operation[None]:
@@ -117,7 +117,7 @@ class Search(Subsystem[M]):
             TenantError: The store is bound to another project.
         """
         check_limit(limit)
-        within = self._within(
+        within = self.within(
             project=project, kinds=kinds, types=type, session=session, since=since, until=until, filter=filter
         )
         query = parse(text, match)
@@ -125,7 +125,7 @@ class Search(Subsystem[M]):
         key = fingerprint(repr((query, within, fuzzy)))
         return (yield from self._page(ranking, highlight, limit=limit, after=after, key=key))
 
-    def _within(
+    def within(
         self,
         *,
         project: str | None,
@@ -136,6 +136,7 @@ class Search(Subsystem[M]):
         until: datetime | None,
         filter: Filter | None,
     ) -> Within:
+        """Return the conditions of a search, checked; see ``__call__``."""
         chosen = self.scope.among(None if project is None else checked_id(project, what="project"))
         member = None if session is None else checked_id(session, what="session")
         return Within(chosen, _names(kinds, "kind"), _names(types, "type"), member, since, until, filter)
@@ -193,21 +194,33 @@ class Search(Subsystem[M]):
             last, _ = unseal(after, key, 5)
             start = bisect_right(ranking.found, tuple(last), key=lambda one: one.place)
         chosen = ranking.found[start : start + limit]
-        read = yield from self._entries([one.candidate for one in chosen])
-        hits = tuple(
-            Hit(entry, one.score, highlight.marked(entry.title, one.marks), highlight.excerpt(entry.body, one.marks))
-            for one in chosen
-            if (entry := read.get(one.candidate.entry)) is not None
-        )
+        hits = yield from self._read([(one.candidate.key, one.score, one.marks) for one in chosen], highlight)
         more = len(ranking.found) > start + limit
         return Page(hits, ranking.total, seal(key, ranking.total, chosen[-1].place) if more else None)
 
-    def _entries(self, chosen: Sequence[Candidate]) -> Operation[dict[int, Entry]]:
-        """Read entries by their numbers; one that was deleted a moment ago is missing."""
-        if not chosen:
-            return {}
-        rows = yield entries([candidate.entry for candidate in chosen], self.dialect)
-        return {row[-1]: ENTRY.read(row[:-1]) for row in rows}
+    @reading
+    def best(self, query: Node, within: Within, limit: int) -> Operation[tuple[Key, ...]]:
+        """Return the keys of the entries that match best, best first."""
+        ranking = yield from self._rank(query, within)
+        return tuple(one.candidate.key for one in ranking.found[:limit])
+
+    @reading
+    def hits(
+        self, chosen: Sequence[tuple[Key, float]], marks: tuple[Term, ...], highlight: Highlight
+    ) -> Operation[tuple[Hit, ...]]:
+        """Read entries by their keys, with their scores, in this order; those that are not there are left out."""
+        return (yield from self._read([(key, score, marks) for key, score in chosen], highlight))
+
+    def _read(
+        self, chosen: Sequence[tuple[Key, float, tuple[Term, ...]]], highlight: Highlight
+    ) -> Operation[tuple[Hit, ...]]:
+        rows = (yield entries([key for key, _, _ in chosen], self.dialect)) if chosen else []
+        found = {(entry.project_id, entry.kind, entry.id): entry for entry in ENTRY.read_all(rows)}
+        return tuple(
+            Hit(entry, score, highlight.marked(entry.title, marks), highlight.excerpt(entry.body, marks))
+            for key, score, marks in chosen
+            if (entry := found.get(key)) is not None
+        )
 
 
 def _names(given: str | Iterable[str], what: str) -> tuple[str, ...]:
