@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from exuvia.store.core.listing import Page, check_limit, fingerprint, seal, unseal
 from exuvia.store.core.operations import M, Subsystem, idempotent, reading
-from exuvia.store.core.requests import Operation, Statement
+from exuvia.store.core.requests import Operation, Row, Statement
 from exuvia.store.core.values import checked_id
 from exuvia.store.filters import Filter
 from exuvia.store.search.carrying import add
@@ -28,7 +29,7 @@ RANKED: Final = 500
 COMPARED: Final = 1000
 """How many titles that have pieces of the words are compared with them: those that were entered last."""
 _FEWEST: Final = 100  # of each branch of a query that has many
-_FEW: Final = 2000  # matches that PostgreSQL rather reads by number than sifts out of all of a project's
+_NUMBERS: Final = 50_000  # of entries; beyond that a bound store rather sifts all of a project's
 PLAIN: Final = Highlight()
 
 
@@ -149,8 +150,8 @@ class TextSearch(Subsystem[M]):
         common: set[Term] = set()
         for part in parts:
             counted = terms(part)
-            chosen = yield from self._narrowed(within, matches(part, _FEW))
-            rows = yield newest(part, chosen, most, self.dialect)
+            find = partial(newest, part, most=most, dialect=self.dialect)
+            rows = yield from self._newest(find, partial(matches, part), within, most)
             for row in rows:
                 counts, length = numbers(row[-1])
                 found.setdefault(Candidate.read(row), Tally(length)).add(counted, counts)
@@ -167,8 +168,8 @@ class TextSearch(Subsystem[M]):
         found: dict[Candidate, str] = {}
         complete = True
         for cut in dict.fromkeys((tuple(map(pieces, wanted)), tuple(map(more_pieces, wanted)))):
-            chosen = yield from self._narrowed(within, namesakes(cut, _FEW))
-            rows = yield like(cut, chosen, COMPARED, self.dialect)
+            find = partial(like, cut, most=COMPARED, dialect=self.dialect)
+            rows = yield from self._newest(find, partial(namesakes, cut), within, COMPARED)
             complete &= len(rows) < COMPARED
             found.update((Candidate.read(row), row[-1]) for row in rows)
         compared = ((candidate, compare(words(title))) for candidate, title in found.items())
@@ -179,12 +180,21 @@ class TextSearch(Subsystem[M]):
         )
         return _Ranking.of(alike, complete=complete)
 
-    def _narrowed(self, within: Within, ask: Statement) -> Operation[Within]:
-        """Ask for few entries beforehand where row-level security keeps a bound store from using the indexes itself."""
-        if not self.dialect.is_postgres or self.scope.project is None:
-            return within
-        rows = yield ask
-        return replace(within, among=tuple(number for (number,) in rows)) if len(rows) < _FEW else within
+    def _newest(
+        self, find: Callable[[Within], Statement], ask: Callable[[int], Statement], within: Within, most: int
+    ) -> Operation[list[Row]]:
+        """Find entries, at most ``most``.
+
+        Row-level security keeps a bound store's own statements from PostgreSQL's indexes of words. It asks for the
+        numbers of entries first, and if those were too few for its other conditions for more of them.
+        """
+        if self.dialect.is_postgres and self.scope.project is not None:
+            for asked in (most, _NUMBERS):
+                numbers = tuple(number for (number,) in (yield ask(asked)))
+                rows = yield find(replace(within, among=numbers))
+                if len(rows) == most or len(numbers) < asked:
+                    return rows
+        return (yield find(within))
 
     def _page(
         self, ranking: _Ranking, highlight: Highlight, *, limit: int, after: str | None, key: str
