@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from exuvia.store.errors import NotFoundError, StoreError, UnavailableError
@@ -91,6 +91,7 @@ class _Course:
         self._strict = strict
         self._made: Counter[str] = Counter()
         self._projects: set[str] = set()
+        self._claimed: dict[tuple[Sort, str, str], PurePath] = {}
         self._skipped: list[Path] = []
         self._problems: list[StoreError] = []
 
@@ -136,19 +137,31 @@ class _Course:
 
     def _carry(self, sort: Sort, path: Path) -> None:
         front = _front(path)
-        named = front.values.get("id" if sort == "project" else "project", self._project)
-        if named is None:
+        modified = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+        page = Page(front, path.relative_to(self._root), self._project or "", modified)
+        page.project = page.text("id" if sort == "project" else "project") or page.project
+        if not page.project:
             raise MarkdownError(
                 "The file names no project.", line=1, hint="Write project: … in its front matter, or pass a project."
             )
-        modified = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
-        page = Page(front, path.relative_to(self._root), str(named), modified)
+        self._claim(sort, page)
         if sort == "project":
             self._carry_project(page)
             return
         if page.project not in self._projects:
             self._carry_project(page, only_make=True)
         {"plan": self._carry_plan, "session": self._carry_session, "events": self._carry_events}[sort](page)
+
+    def _claim(self, sort: Sort, page: Page) -> None:
+        if sort == "events":
+            return
+        first = self._claimed.setdefault((sort, page.project, page.id), page.path)
+        if first != page.path:
+            raise MarkdownError(
+                f"It is the same {sort} as {first}: {page.id!r}.",
+                line=page.line("id"),
+                hint="Give it an id of its own.",
+            )
 
     def _carry_project(self, page: Page, *, only_make: bool = False) -> None:
         projects, key = self._store.projects, page.project

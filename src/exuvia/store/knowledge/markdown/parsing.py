@@ -57,7 +57,7 @@ class Page:
     @property
     def id(self) -> str:
         """Its id: the one it names, or the file's name."""
-        return str(self.front.values.get("id") or self.path.stem)
+        return self.text("id") or self.path.stem
 
     def line(self, key: str) -> int:
         """Return the line of a key."""
