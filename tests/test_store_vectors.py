@@ -55,8 +55,6 @@ def mine(shared_store: Store, project: str) -> Store:
 def without_extension(shared_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite as it is where sqlite-vec is not installed."""
     context = shared_store._runner.context
-    if context.dialect.is_postgres:
-        pytest.skip("PostgreSQL without pgvector is one of the engines")
     plain = replace(context, capabilities=replace(context.capabilities, vector=None))
     monkeypatch.setattr(shared_store, "_runner", replace(shared_store._runner, context=plain))
     monkeypatch.setattr(shared_store.vectors, "_runner", shared_store._runner)

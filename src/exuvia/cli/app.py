@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from exuvia.cli import advise, commands, guard, live, moves, pg, portable, store, store_markdown, store_search
+from exuvia.cli import (
+    advise,
+    commands,
+    guard,
+    live,
+    moves,
+    pg,
+    portable,
+    store,
+    store_markdown,
+    store_reembed,
+    store_search,
+)
 from exuvia.cli.output import print_error
 from exuvia.errors import ExuviaError
 
@@ -61,6 +73,7 @@ app.add_typer(live.app, name="live")
 app.add_typer(pg.app, name="pg")
 store.app.command("import-markdown", epilog=store_markdown.IMPORT_EXAMPLES)(store_markdown.import_)
 store.app.command("export-markdown", epilog=store_markdown.EXPORT_EXAMPLES)(store_markdown.export)
+store.app.command("reembed", epilog=store_reembed.EXAMPLES)(store_reembed.reembed)
 store.app.command("search", epilog=store_search.EXAMPLES)(store_search.search)
 app.add_typer(store.app, name="store")
 app.add_typer(guard.app, name="guard")

@@ -186,29 +186,41 @@ class Collections(Subsystem[M]):
         Raises:
             NotFoundError: There is none.
         """
-        rows = yield Statement(
+        look = Statement(
             f"SELECT {COLLECTION.columns()} FROM vector_collections WHERE project_id = :project AND name = :name{lock}",
             {"project": owner, "name": checked_id(name, what="collection")},
         )
+        rows = yield look
+        if lock and not rows:
+            rows = yield look  # it was replaced while its lock was waited for
         if not rows:
             raise _no_collection(name)
         return COLLECTION.read(rows[0])
 
-    def named(self, name: str, project: str | None) -> Operation[list[Collection]]:
-        """Read the collections of a name, which must be alike.
+    @reading
+    def collections_named(self, name: str, *, project: str | None = None) -> Operation[list[Collection]]:
+        """Return every project's collection of a name, by project.
 
         Raises:
             NotFoundError: There is none.
-            StateError: They differ in dimension, metric or model.
         """
         where = Where().equal("project_id", self.scope.among(project))
         where.equal("name", checked_id(name, what="collection"))
         rows = yield Statement(
             f"SELECT {COLLECTION.columns()} FROM vector_collections WHERE {where} ORDER BY project_id", where.parameters
         )
-        found = list(COLLECTION.read_all(rows))
-        if not found:
+        if not rows:
             raise _no_collection(name)
+        return list(COLLECTION.read_all(rows))
+
+    def alike(self, name: str, project: str | None) -> Operation[list[Collection]]:
+        """Return the collections of a name that are searched together.
+
+        Raises:
+            NotFoundError: There is none.
+            StateError: They differ in dimension, metric or model.
+        """
+        found: list[Collection] = yield from Collections.collections_named.steps(self, name, project=project)
         if len({(each.dimension, each.metric, each.model) for each in found}) > 1:
             raise StateError(
                 f"The projects' collections {name!r} are of several models, dimensions or metrics.",

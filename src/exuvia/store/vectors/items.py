@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -80,13 +81,12 @@ class Items(Collections[M]):
         values = {name: f":{name}" for name in names} | {"embedding": form.placeholder}
         if not form.is_native:
             values["code"] = ":code"
-        changes = ", ".join(f"{name} = excluded.{name}" for name in values if name not in {"id", "changed"})
+        changes = ", ".join(f"{name} = excluded.{name}" for name in values if name != "id")
         sql = f"""
-            INSERT INTO {collection.storage} AS kept (project_id, collection_id, {", ".join(values)})
+            INSERT INTO {collection.storage} (project_id, collection_id, {", ".join(values)})
             VALUES (:project, :collection, {", ".join(values.values())})
             ON CONFLICT (project_id, collection_id, id)
-              DO UPDATE SET {changes}, changed = CASE WHEN excluded.changed > 0 THEN excluded.changed
-                ELSE kept.changed + 1 END
+              DO UPDATE SET {changes}
             """
         about: dict[str, Value] = {"project": collection.project_id, "collection": collection.id}
         if rows:
@@ -205,6 +205,6 @@ def new_row(collection: Collection, item: NewVector, now: datetime) -> dict[str,
         "text": None if item.text is None else checked_text(item.text, what="text"),
         "data": encode_json({} if item.data is None else item.data),
         "embedding": Form(collection).encode(vector),
-        "changed": 0,
+        "changed": secrets.randbits(62),
     }
     return row if Form(collection).is_native else row | {"code": code(vector)}

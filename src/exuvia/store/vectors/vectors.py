@@ -16,14 +16,15 @@ from exuvia.store.errors import InvalidValueError
 from exuvia.store.filters import Filter
 from exuvia.store.vectors.collections import check_model
 from exuvia.store.vectors.encoding import Form, checked_vector
-from exuvia.store.vectors.items import Items, entry_key, filtered, of_collections
+from exuvia.store.vectors.items import entry_key, filtered, of_collections
 from exuvia.store.vectors.nearest import Nearest
 from exuvia.store.vectors.records import ENTRY, Entry, Hit, NewVector, Vector
+from exuvia.store.vectors.replacing import Replacing
 
 BATCH: Final = 256  # texts that are embedded and put at a time
 
 
-class Vectors(Items[M]):
+class Vectors(Replacing[M]):
     """Collections of vectors: making, filling and searching them."""
 
     @composed
@@ -90,7 +91,7 @@ class Vectors(Items[M]):
         Raises:
             StateError: They are of another.
         """
-        for each in (yield from self.named(collection, project)):
+        for each in (yield from self.alike(collection, project)):
             check_model(each, model)
 
     @reading
@@ -108,7 +109,7 @@ class Vectors(Items[M]):
     ) -> Operation[tuple[Hit, ...]]:
         """Search for a vector: see ``search``; ``given`` are its filters."""
         check_limit(limit)
-        found = yield from self.named(collection, project)
+        found = yield from self.alike(collection, project)
         check_model(found[0], model)
         vector = checked_vector(query, found[0], what="query")
         hits: list[Hit] = []

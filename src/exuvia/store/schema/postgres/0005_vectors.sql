@@ -31,7 +31,7 @@ CREATE TABLE vector_items (
   at timestamptz NOT NULL,
   text text COLLATE "C",
   data jsonb NOT NULL,
-  changed bigint NOT NULL DEFAULT 0,
+  changed bigint NOT NULL,
   code bytea NOT NULL,
   embedding bytea NOT NULL,
   PRIMARY KEY (project_id, collection_id, id),
@@ -40,6 +40,7 @@ CREATE TABLE vector_items (
   CHECK ((kind IS NULL) = (entry_id IS NULL))
 );
 CREATE INDEX vector_items_codes ON vector_items (project_id, collection_id, item) INCLUDE (code);
+CREATE INDEX vector_items_by_item ON vector_items (item);
 CREATE INDEX vector_items_by_entry ON vector_items (project_id, kind, entry_id);
 
 -- A table of pgvector's for the collections of one name, model and form, whosever they are: made when the first of them

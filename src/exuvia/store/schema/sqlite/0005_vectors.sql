@@ -31,7 +31,7 @@ CREATE TABLE vector_items (
   at text NOT NULL,
   text text,
   data text NOT NULL CHECK (json_valid(data)),
-  changed integer NOT NULL DEFAULT 0,
+  changed integer NOT NULL,
   code blob NOT NULL,
   embedding blob NOT NULL,
   UNIQUE (project_id, collection_id, id),
