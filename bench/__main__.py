@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import correctness, live, memory, speed, ways
+from bench import correctness, live, memory, overhead, speed, ways
 from bench.contenders import compile_exuvia
 from bench.data import DATASETS
 from bench.facts import machine_facts
@@ -34,6 +34,7 @@ def arguments() -> argparse.ArgumentParser:
         "--gigabytes", action="append", type=float, metavar="N", help="with --live: size of the file (repeatable; 1, 5)"
     )
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
+    parser.add_argument("--store-overhead", action="store_true", help="measure the store beside the driver instead")
     parser.add_argument(
         "--match", default="", metavar="TEXT", help="with --correctness: only files whose name holds TEXT"
     )
@@ -51,6 +52,8 @@ def main(given: list[str]) -> int:
             _publish("CORRECTNESS.md", correctness.report(facts, correctness.measure(server, options.match)))
         elif options.live:
             _publish("LIVE.md", live.report(facts, live.measure(server, options.gigabytes or [1, 5])))
+        elif options.store_overhead:
+            _publish("OVERHEAD.md", overhead.report(facts, overhead.measure(server)))
         elif options.ways:
             _publish("WAYS.md", ways.report(facts, ways.measure(server, options.runs)))
         else:

@@ -333,7 +333,8 @@ def test_a_session_that_the_server_ends_was_rolled_back_and_is_tried_again(postg
         watcher = later(lambda: kill_backends(postgres_url), postgres_url, r"^INSERT INTO projects .*pg_sleep\(600")
         store._runner.run(slow, Kind.WRITE_ONCE, idempotent=False)
         watcher.join()
-        assert (len(tries), store.projects.list().total) == (2, 1)
+        assert len(tries) > 1
+        assert store.projects.list().total == 1
 
 
 def test_a_connection_that_is_lost_in_a_commit_leaves_the_outcome_open(debian_url: str) -> None:

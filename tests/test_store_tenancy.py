@@ -252,6 +252,9 @@ def test_a_user_without_the_right_to_make_roles_is_confined_all_the_same(debian_
             store.projects.put(project)
         assert store.projects.list().total == 2  # the owner has a policy of its own
         bound = store.project("ours")
+        for project in ("ours", "theirs"):
+            store.plans.create(f"the common fox of {project}", project=project)
+        assert [hit.entry.title for hit in bound.search("fox").items] == ["the common fox of ours"]
         assert run_raw(bound, "SELECT id FROM projects") == [("ours",)]
         assert run_raw(bound, "UPDATE projects SET name = 'n' RETURNING id") == [("ours",)]
     with psycopg.connect(debian_url, autocommit=True) as administrator:

@@ -32,23 +32,26 @@ class Session:
 
     def begin(self, kind: Kind, scope: Scope) -> str | None:
         """Return what opens the transaction of an operation, if it needs one: one message, one round trip."""
-        words = _entering(scope) if scope.project is not None and self.capabilities.row_security else ""
+        words = _entering(scope, self.capabilities.row_security) if scope.project is not None else ""
         if self._every:
             words = f"{words}; SELECT {self._every}" if words else f"SELECT {self._every}"
         if words:
             return f"{POSTGRES.begin}; {words}"
         return POSTGRES.begin if kind is Kind.WRITE else None
 
-    def enter(self, _connection: Any, scope: Scope) -> str | None:
+    def enter(self, _connection: Any, scope: Scope) -> str:
         """Return what gives an open transaction another scope."""
-        return _entering(scope) if self.capabilities.row_security else None
+        return _entering(scope, self.capabilities.row_security)
 
 
 @lru_cache(maxsize=4096)
-def _entering(scope: Scope) -> str:
-    role = "NONE" if scope.project is None else APPLICATION_ROLE
+def _entering(scope: Scope, has_role: bool) -> str:
+    """Give a transaction a scope: the role is held to the settings, and the store's own functions go by them."""
     settings = {"exuvia.project_id": scope.project or "", "exuvia.session_id": scope.session or ""}
-    return f"SET LOCAL ROLE {role}; SELECT {_calls(settings, local=True)}"
+    words = f"SELECT {_calls(settings, local=True)}"
+    if not has_role:
+        return words
+    return f"SET LOCAL ROLE {APPLICATION_ROLE if scope.project is not None else 'NONE'}; {words}"
 
 
 def _settings(options: StoreOptions, capabilities: Capabilities) -> dict[str, str]:

@@ -37,12 +37,13 @@ class Shape(Generic[R]):
         hints = get_type_hints(record)
         self._record = record
         self.names = tuple(field.name for field in fields(record))  # type: ignore[arg-type]
+        self._columns = ", ".join(self.names)
         found = ((place, _decoder(hints[name])) for place, name in enumerate(self.names))
         self._decoders = tuple((place, decoder) for place, decoder in found if decoder is not None)
 
     def columns(self, table: str = "") -> str:
         """Return the columns for a SELECT or RETURNING, each with the table's name or alias before it."""
-        return ", ".join(f"{table}.{name}" if table else name for name in self.names)
+        return ", ".join(f"{table}.{name}" for name in self.names) if table else self._columns
 
     def read(self, row: Row) -> R:
         """Make a record from a row of ``columns``."""
