@@ -449,6 +449,9 @@ def test_every_known_kind_has_a_headline_of_its_own() -> None:
         (lambda s: s.events.add("note", topics="auth"), InvalidValueError),
         (lambda s: s.events.append([NewEvent("a", id="x"), NewEvent("b", id="x")]), InvalidValueError),
         (lambda s: s.events.append([{"kind": "a"}]), InvalidValueError),
+        (lambda s: s.events.append(NewEvent("a") for _ in range(2)), InvalidValueError),
+        (lambda s: s.events.add("note", topics=(topic for topic in "ab")), InvalidValueError),
+        (lambda s: s.plans.list(status=iter(["active"])), InvalidValueError),
         (lambda s: s.events.get("nobody"), NotFoundError),
     ],
 )
@@ -484,3 +487,20 @@ def test_tasks_append_and_read_at_once(store_url: str) -> None:
     assert total == 400
     assert numbers == sorted(numbers)
     assert len(numbers) == 20
+
+
+def test_what_is_known_is_found_by_search_as_it_is_now(mine: Store) -> None:
+    plan = mine.plans.create("Lantern", topics=("harbour",), content="A quiet mooring")
+    work = mine.sessions.create("Rigging", content="The mooring again", plan=plan.id)
+    event = mine.events.add("note", {"deep": [{"said": "mooring lines"}]}, session=work.id, topics=("harbour",))
+
+    def found(query: str) -> set[tuple[str, str]]:
+        return {(hit.entry.kind, hit.entry.id) for hit in mine.search(query).items}
+
+    assert found("mooring") == {("plan", plan.id), ("session", work.id), ("event", event.id)}
+    assert found("harbour") == {("plan", plan.id), ("event", event.id)}
+    mine.plans.update(plan.id, version=1, content="Dry land", topics=())
+    assert found("mooring harbour") == {("event", event.id)}
+    mine.sessions.delete(work.id)
+    assert found("mooring") == set()
+    assert found("land") == {("plan", plan.id)}

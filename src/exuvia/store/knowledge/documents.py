@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from types import EllipsisType
@@ -29,7 +29,7 @@ class Filters:
     """What plans and sessions are listed by; None asks for nothing."""
 
     project: str | None
-    status: str | Iterable[str] | None
+    status: str | Collection[str] | None
     author: str | None
     topic: str | None
     since: datetime | None
@@ -162,7 +162,7 @@ class Documents(Generic[D]):
         """Return the conditions that plans and sessions share."""
         where = Where().equal("project_id", filters.project).equal("author", filters.author)
         if filters.status is not None:
-            given = [filters.status] if isinstance(filters.status, str) else filters.status
+            given = several(filters.status, what="status")
             statuses = dialect.array(self.status(status) for status in given)
             where.also(dialect.any_of("status", "statuses"), statuses=statuses)
         if filters.topic is not None:
@@ -206,11 +206,11 @@ class Documents(Generic[D]):
         )
 
     def _sized(self, size: Size) -> str:
-        shown = {"content": "NULL" if size == "metadata" else f"substr(content, 1, {PREVIEW})", "data": "NULL"}
-        if size == "metadata":
-            del shown["data"]
-        kept = {} if size in {"full", "section"} else shown
-        return ", ".join(kept.get(name, name) for name in self.shape.names)
+        less = {
+            "preview": {"content": f"substr(content, 1, {PREVIEW})", "data": "NULL"},
+            "metadata": {"content": "NULL"},
+        }.get(size, {})
+        return ", ".join(less.get(name, name) for name in self.shape.names)
 
     def _changing(self) -> Iterable[str]:
         return (name for name in self.shape.names if name not in {"project_id", "id", "version"})
@@ -257,11 +257,27 @@ def checked_topics(given: object) -> tuple[str, ...]:
     Raises:
         InvalidValueError: They are a single text, or not all texts of 1 to 255 characters.
     """
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if isinstance(given, str):
         raise InvalidValueError(
-            f"{repr(given)[:60]} cannot be the topics.", hint='Pass several: topics=("auth", "api").', code="topics"
+            f"{given[:60]!r} cannot be the topics.", hint='Pass several: topics=("auth", "api").', code="topics"
         )
+    given = several(given, what="topics")
     return tuple(dict.fromkeys(checked_text(topic, what="topic", longest=LONGEST_NAME) for topic in given))
+
+
+def several(given: object, *, what: str) -> Collection[Any]:
+    """Return one text, or several, as a collection. An iterator would be empty when the call is tried again.
+
+    Raises:
+        InvalidValueError: It is neither.
+    """
+    if isinstance(given, str):
+        return (given,)
+    if isinstance(given, Collection):
+        return given
+    raise InvalidValueError(
+        f"{repr(given)[:60]} cannot be the {what}.", hint="Pass a list, a tuple or a set.", code="collection"
+    )
 
 
 def checked_record(record: D, documents: Documents[D]) -> D:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,7 +13,7 @@ from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, encode_json, time_text
 from exuvia.store.errors import ConflictError, InvalidValueError, NotFoundError
 from exuvia.store.filters import Filter
-from exuvia.store.knowledge.documents import checked_author, checked_topics
+from exuvia.store.knowledge.documents import checked_author, checked_topics, several
 from exuvia.store.knowledge.kinds import Payload, headline_of, payload_of
 from exuvia.store.knowledge.records import EVENT, Event, NewEvent
 from exuvia.store.knowledge.sizes import Size, check_size
@@ -45,7 +45,7 @@ class Events(Subsystem[M]):
         session: str | None = None,
         plan: str | None = None,
         author: str | None = None,
-        topics: Iterable[str] = (),
+        topics: Collection[str] = (),
         summary: str | None = None,
         at: datetime | None = None,
         id: str | None = None,
@@ -64,16 +64,8 @@ class Events(Subsystem[M]):
             ConflictError: There is an event with this id, and it says something else.
             MissingReferenceError: There is no such project, session or plan.
         """
-        rest: dict[str, Any] = {
-            "session": session,
-            "plan": plan,
-            "author": author,
-            "topics": tuple(topics) if not isinstance(topics, str) else topics,
-            "summary": summary,
-            "at": at,
-        }
-        if id is not None:
-            rest["id"] = id
+        rest: dict[str, Any] = {"session": session, "plan": plan, "author": author, "topics": topics}
+        rest |= {"summary": summary, "at": at} | ({} if id is None else {"id": id})
         if isinstance(kind, Payload):
             new = NewEvent.of(kind, **rest)
         else:
@@ -82,7 +74,7 @@ class Events(Subsystem[M]):
         return events[0]
 
     @idempotent
-    def append(self, events: Iterable[NewEvent], *, project: str | None = None) -> Operation[tuple[Event, ...]]:
+    def append(self, events: Sequence[NewEvent], *, project: str | None = None) -> Operation[tuple[Event, ...]]:
         """Append events, by one statement: all of them or none. Appending the same again changes nothing.
 
         Args:
@@ -97,7 +89,13 @@ class Events(Subsystem[M]):
             ConflictError: There is an event with the id of one, and it says something else.
             MissingReferenceError: There is no such project, session or plan.
         """
-        return (yield from self._append(events if isinstance(events, Sequence) else tuple(events), project))
+        if not isinstance(events, Sequence):
+            raise InvalidValueError(
+                f"{repr(events)[:60]} is not a list of events.",
+                hint="Pass a list: an iterator would be empty when the call is tried again.",
+                code="events",
+            )
+        return (yield from self._append(events, project))
 
     @reading
     def get(self, id: str, *, project: str | None = None) -> Operation[Event]:
@@ -124,7 +122,7 @@ class Events(Subsystem[M]):
         session: str | None = None,
         loose: bool = False,
         plan: str | None = None,
-        kind: str | Iterable[str] | None = None,
+        kind: str | Collection[str] | None = None,
         author: str | None = None,
         topic: str | None = None,
         since: datetime | None = None,
@@ -174,19 +172,21 @@ class Events(Subsystem[M]):
         where.during("at", since, until).json(("data", "topics"), filter, self.dialect)
         keys = ("at", "id") if owner is not None else ("at", "project_id", "id")
         order = tuple(Key(name, descending=not oldest_first) for name in keys)
-        columns = EVENT.columns() if size in {"full", "section"} else EVENT.columns().replace("data", "NULL")
+        columns = ", ".join(
+            "NULL" if name == "data" and size in {"preview", "metadata"} else name for name in EVENT.names
+        )
         page = yield from Listing(EVENT, "events", where, order, columns=columns).page(limit, after, count=count)
         if section is None:
             return page
         items = tuple(replace(item, data=_part(item.data, section)) for item in page.items)
         return replace(page, items=items)
 
-    def _ask_kind(self, where: Where, kind: str | Iterable[str]) -> None:
-        if isinstance(kind, str):
+    def _ask_kind(self, where: Where, kind: str | Collection[str]) -> None:
+        if isinstance(kind, str):  # of one kind an index has the order, of several none has
             where.equal("kind", kind)
-        else:
-            kinds = self.dialect.array(checked_text(one, what="kind") for one in kind)
-            where.also(self.dialect.any_of("kind", "kinds"), kinds=kinds)
+            return
+        kinds = self.dialect.array(checked_text(one, what="kind") for one in several(kind, what="kinds"))
+        where.also(self.dialect.any_of("kind", "kinds"), kinds=kinds)
 
     def _append(self, given: Sequence[NewEvent], project: str | None) -> Operation[tuple[Event, ...]]:
         owner = self.scope.own(project)
@@ -232,7 +232,7 @@ class Events(Subsystem[M]):
             plan_id=None if new.plan is None else checked_id(new.plan, what="plan"),
             kind=new.kind,
             author=checked_author(new.author),
-            topics=checked_topics(new.topics) if new.topics else (),
+            topics=checked_topics(new.topics),
             summary=checked_text(summary, what="summary"),
             data=new.data,
             at=now if new.at is None else checked_time(new.at, what="at"),

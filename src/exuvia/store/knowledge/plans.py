@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 from types import EllipsisType
 from typing import Final, Literal
@@ -39,7 +39,7 @@ class Plans(Subsystem[M]):
         status: PlanStatus = "planned",
         priority: Priority | None = None,
         author: str | None = None,
-        topics: Iterable[str] = (),
+        topics: Collection[str] = (),
         content: str = "",
         data: Json = None,
         id: str | None = None,
@@ -113,7 +113,7 @@ class Plans(Subsystem[M]):
         status: PlanStatus | EllipsisType = ...,
         priority: Priority | EllipsisType | None = ...,
         author: str | EllipsisType | None = ...,
-        topics: Iterable[str] | EllipsisType = ...,
+        topics: Collection[str] | EllipsisType = ...,
         content: str | EllipsisType = ...,
         data: Json = ...,
         project: str | None = None,
@@ -154,7 +154,7 @@ class Plans(Subsystem[M]):
         self,
         *,
         project: str | None = None,
-        status: PlanStatus | Iterable[PlanStatus] | None = None,
+        status: PlanStatus | Collection[PlanStatus] | None = None,
         author: str | None = None,
         topic: str | None = None,
         priority: Priority | None = None,

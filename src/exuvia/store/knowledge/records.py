@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -163,7 +164,7 @@ class NewEvent:
     session: str | None = None
     plan: str | None = None
     author: str | None = None
-    topics: tuple[str, ...] = ()
+    topics: Collection[str] = ()
     summary: str | None = None
     at: datetime | None = None
     id: str = field(default_factory=new_id)

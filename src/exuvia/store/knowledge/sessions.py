@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 from types import EllipsisType
 from typing import Final, Literal
@@ -38,7 +38,7 @@ class Sessions(Subsystem[M]):
         status: SessionStatus = "active",
         plan: str | None = None,
         author: str | None = None,
-        topics: Iterable[str] = (),
+        topics: Collection[str] = (),
         content: str = "",
         data: Json = None,
         started_at: datetime | None = None,
@@ -119,7 +119,7 @@ class Sessions(Subsystem[M]):
         status: SessionStatus | EllipsisType = ...,
         plan: str | EllipsisType | None = ...,
         author: str | EllipsisType | None = ...,
-        topics: Iterable[str] | EllipsisType = ...,
+        topics: Collection[str] | EllipsisType = ...,
         content: str | EllipsisType = ...,
         data: Json = ...,
         ended_at: datetime | EllipsisType | None = ...,
@@ -165,7 +165,7 @@ class Sessions(Subsystem[M]):
         self,
         *,
         project: str | None = None,
-        status: SessionStatus | Iterable[SessionStatus] | None = None,
+        status: SessionStatus | Collection[SessionStatus] | None = None,
         plan: str | None = None,
         author: str | None = None,
         topic: str | None = None,
