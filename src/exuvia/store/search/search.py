@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -164,21 +164,14 @@ class TextSearch(Subsystem[M]):
     def _rank_alike(self, query: Node, within: Within) -> Operation[_Ranking]:
         """Find titles that have the query's words, or words much like them, and order them by how alike they are."""
         wanted = tuple(dict.fromkeys(word for term in terms(query) for word in term.words))
-        compare = matcher(wanted)
-        found: dict[Candidate, str] = {}
-        complete = True
+        ranking = _Ranking((), 0)
         for cut in dict.fromkeys((tuple(map(pieces, wanted)), tuple(map(more_pieces, wanted)))):
             find = partial(like, cut, most=COMPARED, dialect=self.dialect)
             rows = yield from self._newest(find, partial(namesakes, cut), within, COMPARED)
-            complete &= len(rows) < COMPARED
-            found.update((Candidate.read(row), row[-1]) for row in rows)
-        compared = ((candidate, compare(words(title))) for candidate, title in found.items())
-        alike = (
-            _Found(candidate, likeness.score, tuple(Term((word,)) for word in likeness.words))
-            for candidate, likeness in compared
-            if likeness is not None
-        )
-        return _Ranking.of(alike, complete=complete)
+            ranking = _Ranking.of(_alike(rows, wanted), complete=len(rows) < COMPARED)
+            if ranking.found:
+                break
+        return ranking
 
     def _newest(
         self, find: Callable[[Within], Statement], ask: Callable[[int], Statement], within: Within, most: int
@@ -231,6 +224,15 @@ class TextSearch(Subsystem[M]):
             for key, score, marks in chosen
             if (entry := found.get(key)) is not None
         )
+
+
+def _alike(rows: Iterable[Row], wanted: Sequence[str]) -> Iterator[_Found]:
+    """Compare titles with words; yield those that have all of them in some form."""
+    compare = matcher(wanted)
+    for row in rows:
+        likeness = compare(words(row[-1]))
+        if likeness is not None:
+            yield _Found(Candidate.read(row), likeness.score, tuple(Term((word,)) for word in likeness.words))
 
 
 def _names(given: str | Iterable[str], what: str) -> tuple[str, ...]:
