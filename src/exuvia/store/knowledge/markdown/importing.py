@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from exuvia.store.errors import NotFoundError, StoreError, UnavailableError
+from exuvia.store.errors import (
+    ConflictError,
+    InvalidValueError,
+    MissingReferenceError,
+    NotFoundError,
+    StoreError,
+    TenantError,
+    UnavailableError,
+)
 from exuvia.store.knowledge.markdown.front_matter import FrontMatter, read
 from exuvia.store.knowledge.markdown.parsing import Page, Sort, plan_of, session_of, sort_of, split_events
 from exuvia.store.knowledge.markdown.problems import Listener, MarkdownError, nobody
@@ -20,6 +29,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 _ORDER: Final[tuple[Sort, ...]] = ("project", "plan", "session", "events")
 """What others name comes first."""
+_OF_A_FILE: Final = (MarkdownError, InvalidValueError, ConflictError, MissingReferenceError, TenantError)
+"""What is wrong with one file, not with the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +84,10 @@ def import_markdown(
     if not root.is_dir():
         raise UnavailableError(f"{root} is not a directory.", hint="Name the directory of the files.", code="directory")
     course = _Course(store, root, project if project is not None else store.scope.project, strict)
-    files = course.sorted(sorted(root.rglob("*.md")))
-    for done, (path, carry) in enumerate(files):
-        listener(done, len(files), path)
-        course.run(path, carry)
+    files = course.sorted()
+    for done, (below, sort) in enumerate(files):
+        listener(done, len(files), below)
+        course.run(below, sort)
     listener(len(files), len(files), root)
     return course.result()
 
@@ -95,21 +106,20 @@ class _Course:
         self._skipped: list[Path] = []
         self._problems: list[StoreError] = []
 
-    def sorted(self, paths: Iterable[Path]) -> list[tuple[Path, Callable[[], None]]]:
-        """Return the files with what is to be done with each, in order."""
-        found: dict[Sort, list[tuple[Path, Callable[[], None]]]] = {sort: [] for sort in _ORDER}
-        for path in paths:
+    def sorted(self) -> list[tuple[Path, Sort]]:
+        """Return the files that are ours, below the directory, with what they are, in the order to import them in."""
+        found: dict[Sort, list[tuple[Path, Sort]]] = {sort: [] for sort in _ORDER}
+        for path in sorted(self._root.rglob("*.md")):
             below = path.relative_to(self._root)
-            if any(part.startswith(".") for part in below.parts):
-                continue
-            sort = self._try(below, lambda path=path: self._sort(path))  # type: ignore[misc]
-            if sort is not None:
-                found[sort].append((below, lambda sort=sort, path=path: self._carry(sort, path)))  # type: ignore[misc]
+            if path.is_file() and not any(part.startswith(".") for part in below.parts):
+                sort = self._try(below, partial(self._sort, below))
+                if sort is not None:
+                    found[sort].append((below, sort))
         return [one for sort in _ORDER for one in found[sort]]
 
-    def run(self, path: Path, carry: Callable[[], None]) -> None:
-        """Do what is to be done with a file."""
-        self._try(path, carry)
+    def run(self, below: Path, sort: Sort) -> None:
+        """Import a file."""
+        self._try(below, partial(self._carry, below, sort))
 
     def result(self) -> ImportedMarkdown:
         """Return what was done."""
@@ -120,25 +130,24 @@ class _Course:
     def _try(self, path: Path, do: Callable[[], R]) -> R | None:
         try:
             return do()
-        except UnavailableError:
-            raise
-        except StoreError as error:
+        except _OF_A_FILE as error:
             told = error.of(str(path)) if isinstance(error, MarkdownError) else _refused(error, path)
             if self._strict:
                 raise told from error
             self._problems.append(told)
         return None
 
-    def _sort(self, path: Path) -> Sort | None:
-        sort = sort_of(_front(path), path.relative_to(self._root))
+    def _sort(self, below: Path) -> Sort | None:
+        sort = sort_of(_front(self._root / below), below)
         if sort is None:
-            self._skipped.append(path.relative_to(self._root))
+            self._skipped.append(below)
         return sort
 
-    def _carry(self, sort: Sort, path: Path) -> None:
+    def _carry(self, below: Path, sort: Sort) -> None:
+        path = self._root / below
         front = _front(path)
         modified = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
-        page = Page(front, path.relative_to(self._root), self._project or "", modified)
+        page = Page(front, below, self._project or "", modified)
         page.project = page.text("id" if sort == "project" else "project") or page.project
         if not page.project:
             raise MarkdownError(
