@@ -313,3 +313,21 @@ def test_sqlite_still_uses_the_key(tmp_path: Path) -> None:
     with open_store(tmp_path / "memory.db") as store:
         plan = run_raw(store.project("p"), "EXPLAIN QUERY PLAN SELECT * FROM projects WHERE id = :i", i="p")
     assert "SEARCH projects USING" in plan[0][3]
+
+
+def test_a_part_of_a_table_is_held_as_the_table_is() -> None:
+    found = Confinement(TABLES).holder(Scope("p"))(Statement("DELETE FROM notes_0123456789abcdef"))
+    assert "notes_0123456789abcdef.project_id = :exuvia_project" in found.sql
+
+
+def test_views_and_strange_tables_beside_the_store_do_no_harm(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/memory.db"
+    with open_store(url) as store:
+        for project in ("ours", "theirs"):
+            store.plans.create("a", project=store.projects.put(project).id)
+    execute(url, "CREATE VIEW planned AS SELECT project_id, title FROM plans")
+    execute(url, 'CREATE TABLE "it\'s ""odd" (project_id)')
+    with open_store(url) as store:
+        ours = store.project("ours")
+        ours.plans.create("b")
+        assert run_raw(ours, "SELECT count(*), max(project_id) FROM planned") == [(2, "ours")]

@@ -119,7 +119,7 @@ def _rewrite(sql: str, scope: Scope, tables: Tables) -> str:
     pieces: list[tuple[int, int, str]] = []
     joined = False
     for place, token in enumerate(tokens):
-        tenant = tables.tenants.get(token.name)
+        tenant = tables.tenant(token.name) if token.name else None
         if tenant is not None:
             added = _about(tenant, tokens, place, scope)
             joined |= bool(added) or tokens[place - 1].word == "INTO"

@@ -41,7 +41,7 @@ class Guard:
         return not self._tables.tenants or bool(self._database.execute(look).fetchall())
 
     def _triggers(self) -> Iterator[str]:
-        for tenant in self._tables.tenants.values():
+        for tenant in (each for each in self._tables.tenants.values() if not each.view):
             refusal = f"new row violates row-level security policy for table {tenant.table}"
             for event, rows in (("INSERT", ("NEW",)), ("UPDATE", ("OLD", "NEW"))):
                 foreign = " OR ".join(f"exuvia_foreign({_owner(tenant, row)})" for row in rows)
