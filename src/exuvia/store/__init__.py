@@ -22,6 +22,7 @@ from exuvia.store.knowledge.markdown import MarkdownError, export_markdown, impo
 from exuvia.store.knowledge.records import Event, NewEvent, Plan, Session
 from exuvia.store.memory import AsyncStore, Store
 from exuvia.store.opening import Opening, open_store
+from exuvia.store.search import Highlight
 
 __all__ = [
     "AsyncStore",
@@ -31,6 +32,7 @@ __all__ = [
     "Field",
     "Filter",
     "GoalDefined",
+    "Highlight",
     "LearningCaptured",
     "MarkdownError",
     "NewEvent",

@@ -291,6 +291,9 @@ DECLARE
   found text;
   words text;
   BEGIN
+  IF given = '' THEN
+    RETURN '  ';
+  END IF;
   words := ' ' || lower(given COLLATE "C") || ' ';
   IF octet_length(given) = length(given) THEN
     words := regexp_replace(words, '[^a-z0-9]+', '  ', 'g');
