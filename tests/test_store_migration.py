@@ -42,6 +42,9 @@ def fill(store: Store) -> None:
     store.runs.start(ran.id)
     store.runs.record(ran.id, [NewStep("x", seconds=0.25)])
     store.runs.succeed(ran.id, outputs={"pages": 3})
+    store.vectors.create("notes", dimension=3)
+    store.vectors.put("notes", [1, 0.5, 0], kind="frame", entry_id="task", id="of an entry")
+    store.vectors.put("notes", [0, 0.5, 1], id="alone", data={"n": 1})
 
 
 def everything(store: Store) -> list[object]:
@@ -51,6 +54,7 @@ def everything(store: Store) -> list[object]:
         own = store.project(name)
         found += [own.frames.subtree("task"), own.frames.events("task", limit=1000), own.frames.anchors()]
         found += [own.workflows.list(), own.workflows.versions("w"), own.runs.list()]
+        found += [[hit.item for hit in own.vectors.search("notes", [0, 0, 1])]]
         found += [own.runs.history(one.id) for one in own.runs.list().items]
         found += [[(hit.entry.kind, hit.entry.id) for hit in own.search(words).items] for words in ("zebra*", "quokka")]
     return found

@@ -1,19 +1,15 @@
 """Moving a SQLite database that is a store: into the store's own tables in PostgreSQL, not into inferred ones.
 
 The tables of a store have the same names and columns on both engines, so its rows go the way of any move into tables
-that exist (``exuvia.move.existing``), with the same proof. What can be searched is derived from them: it is carried
-over afterwards, as it is, and each engine makes its own index of it.
+that exist (``exuvia.move.existing``), with the same proof. What PostgreSQL derives from them for searching is made
+afterwards: its triggers do not fire for moved rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Final
-
-import apsw
 
 from exuvia.engines.postgres.connect import connect, resolve
 from exuvia.engines.sqlite.snapshot import Snapshot
@@ -28,11 +24,9 @@ from exuvia.store.core.options import StoreOptions
 from exuvia.store.errors import SchemaError
 from exuvia.store.opening import Opening
 from exuvia.store.schema import steps
-from exuvia.store.search.carrying import COLUMNS
 
-DERIVED: Final = ("exuvia_schema", "search_*")
+DERIVED: Final = ("exuvia_schema", "search_words", "search_names")
 """Tables that are not moved: each side has its own."""
-_BATCH: Final = 1_000
 _MARKS: Final = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('exuvia_schema', 'projects')"
 _THERE: Final = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'exuvia_schema'"
 
@@ -85,9 +79,9 @@ def migrate(
         return pipeline.migrate(source, server, options=fitted, listener=listener)
     with _opening(server, options) as store:
         report = pipeline.migrate(source, server, options=fitted, listener=listener)
-        with Snapshot.open(source_of(source).path, readers=1) as snapshot:
-            for entries in _entries(snapshot.connection):
-                store.search.restore(entries)
+        done: int | None = 0
+        while done is not None:
+            done = store.search.complete(done)
     return report
 
 
@@ -152,9 +146,3 @@ def _opening(server: PostgresLocation, options: MoveOptions) -> Opening:
 def _is_there(server: PostgresLocation, schema: str) -> bool:
     with connect(server, autocommit=True, writable=False) as connection:
         return connection.execute(_THERE, [schema]).fetchone() is not None
-
-
-def _entries(connection: apsw.Connection) -> Iterator[list[tuple[object, ...]]]:
-    cursor = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM search_entries ORDER BY entry")
-    while found := list(islice(cursor, _BATCH)):
-        yield found

@@ -14,7 +14,7 @@ from exuvia.store.core.operations import M, Subsystem, idempotent, reading
 from exuvia.store.core.requests import Operation, Row, Statement
 from exuvia.store.core.values import checked_id
 from exuvia.store.filters import Filter
-from exuvia.store.search.carrying import add
+from exuvia.store.search.completing import derive_next
 from exuvia.store.search.finding import Candidate, Key, Within, entries, like, matches, namesakes, newest
 from exuvia.store.search.highlighting import Highlight
 from exuvia.store.search.ranking import Tally, numbers, scores
@@ -65,13 +65,16 @@ class TextSearch(Subsystem[M]):
     """Search by words everything that has texts."""
 
     @idempotent
-    def restore(self, entries: Sequence[Sequence[Any]]) -> Operation[None]:
-        """Add the entries of rows that were moved here from another store, past the triggers that make entries.
+    def complete(self, after: int = 0) -> Operation[int | None]:
+        """Index the next entries of PostgreSQL that came past its triggers, as those of a move do.
 
         Args:
-            entries: The values of ``exuvia.store.search.carrying.COLUMNS``.
+            after: What the call before returned.
+
+        Returns:
+            What to pass to the next call; None when there is nothing left to be done.
         """
-        yield from add(self.dialect, entries)
+        return (yield from derive_next(after)) if self.dialect.is_postgres else None
 
     @reading
     def __call__(

@@ -43,8 +43,8 @@ CREATE TABLE search_entries (
   tags text COLLATE "C" NOT NULL DEFAULT '',
   body text COLLATE "C" NOT NULL DEFAULT '',
   data jsonb NOT NULL DEFAULT '{}',
-  folded text COLLATE "C" NOT NULL,
-  words tsvector NOT NULL,
+  folded text COLLATE "C" NOT NULL DEFAULT '',
+  words tsvector NOT NULL DEFAULT '',
   PRIMARY KEY (project_id, kind, id)
 );
 
@@ -312,10 +312,15 @@ DECLARE
   END
   $$;
 
+CREATE FUNCTION search_folded(title text, tags text, body text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+  SELECT search_fold(left(title, 1000)) || chr(10) || search_fold(left(tags, 10000)) || chr(10)
+    || search_fold(left(body, 200000))
+  $$;
+
 CREATE FUNCTION search_entries_fold() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
   BEGIN
-  new.folded := search_fold(left(new.title, 1000)) || chr(10) || search_fold(left(new.tags, 10000)) || chr(10)
-    || search_fold(left(new.body, 200000));
+  new.folded := search_folded(new.title, new.tags, new.body);
   new.words := new.folded::tsvector;
   RETURN new;
   END
