@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -485,3 +487,28 @@ def test_the_command_finds_what_the_store_has(shared_store_url: str, animals: st
     assert [hit["id"] for hit in json.loads(run("fox café", "--any", "-k", "plan", "--json").output)["hits"]] == [
         "cafe"
     ]
+
+
+@pytest.mark.postgresql
+def test_a_large_collection_is_ordered_alike(stores: list[Store]) -> None:
+    chance = random.Random(7)
+    weights = [1 / (rank + 1) for rank in range(400)]
+
+    def text(length: int) -> str:
+        return " ".join(f"w{number}" for number in chance.choices(range(400), weights, k=length))
+
+    documents = [
+        Document(f"d{n}", text(chance.randint(0, 6)), text(2), text(chance.randint(0, 60)), minutes=n % 90)
+        for n in range(1500)
+    ]
+    project = new_id()
+    for store in stores:
+        store.projects.put(project)
+        fill(store, project, documents)
+    queries = ["w0", "w1 w2", "w300 OR w0", '"w0 w1"', "w17* -w1", "w399", "w50 w60", "w3 w5 w8 w13 w21 w34"]
+    for query, match in itertools.product(queries, ("all", "any")):
+        pages = [store.search(query, project=project, match=match, limit=300) for store in stores]  # type: ignore[arg-type]
+        assert pages[0].items
+        for page in pages[1:]:
+            assert page.items == pages[0].items
+            assert page.total == pages[0].total

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from exuvia.store.errors import InvalidValueError
 from exuvia.store.search.syntax import Term
-from exuvia.store.search.words import Word, located
+from exuvia.store.search.words import Located, located
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,66 +38,70 @@ class Highlight:
 
     def marked(self, text: str, terms: Sequence[Term]) -> str:
         """Return a whole text with the found words marked."""
-        return self._mark(text, (0, len(text)), _hits(located(text), terms).values())
+        encoded = text.encode()
+        return self._mark(encoded, 0, len(encoded), _hits(located(encoded), terms).values())
 
     def excerpt(self, text: str, terms: Sequence[Term]) -> str:
         """Return the part of a text that has the most different terms in it, the first one of several such."""
-        found = located(text)
+        encoded = text.encode()
+        found = located(encoded)
         hits = _hits(found, terms)
         first = min(_densest(hits, self.words), max(0, len(found) - self.words))
         last = min(first + self.words, len(found))
-        start = found[first].start if first else 0
-        end = found[last - 1].end if last < len(found) else len(text)
-        marks = [span for place, span in hits.items() if first <= place < last]
-        return (
-            (self.cut if start else "") + self._mark(text, (start, end), marks) + (self.cut if end < len(text) else "")
-        )
+        start = found[first][0] if first else 0
+        end = found[last - 1][1] if last < len(found) else len(encoded)
+        marked = self._mark(encoded, start, end, [span for place, span in hits.items() if first <= place < last])
+        return (self.cut if start else "") + marked + (self.cut if end < len(encoded) else "")
 
-    def _mark(self, text: str, bounds: tuple[int, int], spans: Iterable[_Span]) -> str:
-        shown = html.escape if self.escape else str
-        pieces, done, end = [], *bounds
+    def _mark(self, encoded: bytes, start: int, end: int, spans: Iterable[_Span]) -> str:
+        pieces, done = [], start
         for span in sorted(spans, key=lambda span: span.start):
-            stop = min(span.end, end)
             if span.start < done:
                 continue
-            pieces += [shown(text[done : span.start]), self.before, shown(text[span.start : stop]), self.after]
+            stop = min(span.end, end)
+            between, found = self._shown(encoded[done : span.start]), self._shown(encoded[span.start : stop])
+            pieces += [between, self.before, found, self.after]
             done = stop
-        return "".join([*pieces, shown(text[done:end])])
+        return "".join([*pieces, self._shown(encoded[done:end])])
+
+    def _shown(self, encoded: bytes) -> str:
+        text = encoded.decode()
+        return html.escape(text) if self.escape else text
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
+    """Bytes to be marked, for a term by its number."""
+
     start: int
     end: int
     term: int
 
 
-def _hits(found: Sequence[Word], terms: Sequence[Term]) -> dict[int, _Span]:
+def _hits(found: Sequence[Located], terms: Sequence[Term]) -> dict[int, _Span]:
     """Return what is to be marked, by the place of its first word; of several terms there the longest."""
-    words = [word.word for word in found]
-    places: dict[str, list[int]] = {}
-    for place, word in enumerate(words):
-        places.setdefault(word, []).append(place)
+    words = [word for _, _, word in found]
     hits: dict[int, _Span] = {}
     for number, term in enumerate(terms):
-        for place in _starts(term, words, places):
-            span = _Span(found[place].start, found[place + len(term.words) - 1].end, number)
+        for place in _starts(term, words):
+            span = _Span(found[place][0], found[place + len(term.words) - 1][1], number)
             if place not in hits or hits[place].end < span.end:
                 hits[place] = span
     return hits
 
 
-def _starts(term: Term, words: Sequence[str], places: dict[str, list[int]]) -> Iterable[int]:
+def _starts(term: Term, words: Sequence[str]) -> Iterator[int]:
+    """Yield the places where a term begins."""
     *firsts, last = term.words
-    if firsts:
-        candidates: Iterable[int] = places.get(firsts[0], ())
-    elif term.prefix:
-        candidates = [place for word, found in places.items() if word.startswith(last) for place in found]
-    else:
-        candidates = places.get(last, ())
-    for place in candidates:
+    if not firsts:
+        if term.prefix:
+            yield from (place for place, word in enumerate(words) if word.startswith(last))
+        else:
+            yield from (place for place, word in enumerate(words) if word == last)
+        return
+    for place, word in enumerate(words[: -len(firsts)]):
         end = place + len(firsts)
-        if end >= len(words) or list(words[place:end]) != firsts:
+        if word != firsts[0] or list(words[place:end]) != firsts:
             continue
         if words[end] == last or (term.prefix and words[end].startswith(last)):
             yield place

@@ -212,17 +212,11 @@ class _Parser:
             if together:
                 self._at += 1
                 self._expect_operand("AND")
-            if node is None:
-                continue
-            if excluded:
-                without.append(node)
-                continue
-            closely.append(node)
-            if not together:
+            if node is not None:
+                (without if excluded else closely).append(node)
+            if closely and not together:
                 parts.append(closely[0] if len(closely) == 1 else All(tuple(closely)))
                 closely = []
-        if closely:
-            parts.append(closely[0] if len(closely) == 1 else All(tuple(closely)))
         if without and not parts:
             _refuse("Only exclusions stand here", start, "Say also what is to be found.")
         return self._grouped(parts, without)

@@ -7,7 +7,7 @@ See https://sqlite.org/fts5.html#unicode61_tokenizer.
 from __future__ import annotations
 
 import threading
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import apsw
 
@@ -15,12 +15,8 @@ LONGEST_WORD: Final = 255
 """Characters of a word that a query can ask for; PostgreSQL keeps one more of longer words."""
 
 
-class Word(NamedTuple):
-    """A word and where it stands in its text: ``text[start:end]``."""
-
-    word: str
-    start: int
-    end: int
+Located = tuple[int, int, str]
+"""Where a word begins and ends in a text's UTF-8, and the word."""
 
 
 class _Tokenizers(threading.local):
@@ -40,15 +36,7 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def located(text: str) -> tuple[Word, ...]:
-    """Return the words of a text with their places in it."""
-    encoded = text.encode()
+def located(encoded: bytes) -> list[Located]:
+    """Return the words of a text in UTF-8, with their places in it."""
     found: Any = _OWN.tokenizer(encoded, apsw.FTS5_TOKENIZE_DOCUMENT, None, include_colocated=False)
-    if len(encoded) == len(text):
-        return tuple(Word(word, start, end) for start, end, word in found)
-    placed, characters, last = [], 0, 0
-    for start, end, word in found:
-        begins = characters + len(encoded[last:start].decode())
-        characters, last = begins + len(encoded[start:end].decode()), end
-        placed.append(Word(word, begins, characters))
-    return tuple(placed)
+    return list(found)
