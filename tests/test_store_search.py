@@ -167,6 +167,16 @@ def test_mistakes_are_told_alike(shared_store: Store, more: dict[str, object]) -
     assert raised.value.hint
 
 
+def test_the_largest_query_is_answered(shared_store: Store, project: str) -> None:
+    several = [f"word{n}" for n in range(63)]
+    fill(shared_store, project, [Document("all", body=" ".join(several)), Document("one", body="word5 here")])
+    assert found(shared_store, project, " ".join(several)) == ["all"]
+    assert found(shared_store, project, " ".join(several) + ' "word5 here"', match="any") == ["all", "one"]
+    assert found(shared_store, project, " OR ".join(several)) == ["all", "one"]
+    assert found(shared_store, project, "(" * 20 + "word5 here" + ")" * 20) == ["one"]
+    assert found(shared_store, project, " ".join(several), fuzzy=True) == []
+
+
 def test_hostile_queries_are_only_words(shared_store: Store, animals: str) -> None:
     for query in ("fox' OR 1=1 --", "fox NEAR/2 red", "{title} : fox", "fox & !red | x:*A", "^fox", "fox\\", 'a\'b"c"'):
         found_ids = answer(shared_store, query, animals, "all")
@@ -281,6 +291,8 @@ def stores(server_url: Callable[[str], str], tmp_path_factory: pytest.TempPathFa
         yield [stack.enter_context(open_store(url)) for url in urls]
 
 
+# The pools' threads draw random numbers while hypothesis draws examples.
+NOT_OURS = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 TRICKY = (
     *("fox", "Fox", "föx", "fóx", "FOX", "foxes", "fo", "ﬁ", "ß", "SS", "İ", "\u0131", "ǆ", "Σς", "x́y", "ñ", "n\u0303"),
     *(
@@ -352,6 +364,7 @@ asked = st.lists(
 
 
 @pytest.mark.postgresql
+@NOT_OURS
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=5),
@@ -403,6 +416,7 @@ def stands(term: Term, found: tuple[str, ...]) -> bool:
 
 
 @pytest.mark.postgresql
+@NOT_OURS
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.text("abcé -_/", min_size=1, max_size=14), min_size=1, max_size=6),

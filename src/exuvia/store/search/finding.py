@@ -235,7 +235,7 @@ def _postgres(query: Node, where: Where, most: int) -> Statement:
     length = f"(octet_length({_FIELDS[2]}) - octet_length(replace({_FIELDS[2]}, '  ', ''))) / 2 - 1"
     return Statement(
         f"""
-        SELECT entry, project_id, kind, id, at, concat_ws(',', {", ".join([*counts, length])})
+        SELECT entry, project_id, kind, id, at, array_to_string(ARRAY[{", ".join([*counts, length])}], ',')
         FROM (
           SELECT e.entry, e.project_id, e.kind, e.id, e.at, e.folded
           FROM search_entries AS e WHERE {where}
