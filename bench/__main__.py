@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import correctness, live, memory, overhead, speed, ways
+from bench import correctness, live, memory, overhead, speed, vectors, ways
 from bench.contenders import compile_exuvia
 from bench.data import DATASETS
 from bench.facts import machine_facts
@@ -33,6 +33,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--gigabytes", action="append", type=float, metavar="N", help="with --live: size of the file (repeatable; 1, 5)"
     )
+    parser.add_argument(
+        "--vectors",
+        action="store_true",
+        help=f"measure search by vectors instead; beside Chroma if {vectors.CHROMA} names a Python that has it",
+    )
+    parser.add_argument("--rows", type=int, default=100_000, metavar="N", help="with --vectors: how many")
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
     parser.add_argument("--store-overhead", action="store_true", help="measure the store beside the driver instead")
     parser.add_argument(
@@ -50,6 +56,9 @@ def main(given: list[str]) -> int:
         facts = machine_facts(server, command)
         if options.correctness:
             _publish("CORRECTNESS.md", correctness.report(facts, correctness.measure(server, options.match)))
+        elif options.vectors:
+            found = vectors.measure(server, options.rows)
+            _publish("VECTORS.md", vectors.report(facts, found, options.rows))
         elif options.live:
             _publish("LIVE.md", live.report(facts, live.measure(server, options.gigabytes or [1, 5])))
         elif options.store_overhead:

@@ -6,12 +6,17 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import exuvia
 from exuvia.store import Store, field, open_store
+from exuvia.store.core.operations import Kind
+from exuvia.store.core.requests import Operation, Row, Statement
+from exuvia.store.core.scope import Scope
 from exuvia.store.core.values import new_id
 from exuvia.store.embedders import FunctionEmbedder
 from exuvia.store.errors import (
@@ -24,6 +29,9 @@ from exuvia.store.errors import (
     TenantError,
 )
 from exuvia.store.vectors import Hit, NewVector
+from exuvia.store.vectors.encoding import Form
+from exuvia.store.vectors.items import of_collections
+from exuvia.store.vectors.nearest import Nearest
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -317,3 +325,72 @@ def test_collections_made_at_once_are_one(shared_store: Store) -> None:
         made = list(threads.map(lambda owner: shared_store.project(owner).vectors.create(name, 7), owners * 2))
     assert len({(each.project_id, each.id) for each in made}) == 4
     assert len({each.storage for each in made}) == 1
+
+
+def test_collections_move_with_the_store(tmp_path: Path, store_url: str) -> None:
+    if store_url.startswith("sqlite"):
+        pytest.skip("it moves to PostgreSQL")
+    vectors = numbers(30, 8)
+    with open_store(tmp_path / "memory.db") as store:
+        mine = store.project(store.projects.put("apollo").id)
+        frame = mine.frames.open("a frame").id
+        for name, half in (("notes", False), ("small", True)):
+            mine.vectors.create(name, 8, model="m", half=half)
+            mine.vectors.put_many(name, [NewVector(v, f"{n:02}", data={"n": n}) for n, v in enumerate(vectors)])
+        mine.vectors.put("notes", vectors[3], kind="frame", entry_id=frame)
+        before = mine.vectors.search("notes", vectors[3], limit=3)
+    exuvia.migrate(tmp_path / "memory.db", store_url)
+    exuvia.verify(tmp_path / "memory.db", store_url)
+    with open_store(store_url) as store:
+        mine = store.project("apollo")
+        assert [hit.item for hit in mine.vectors.search("notes", vectors[3], limit=3)] == [hit.item for hit in before]
+        assert [each.model for each in mine.vectors.collections().items] == ["m", "m"]
+        mine.vectors.put("small", vectors[0], id="07")
+    with pytest.raises(exuvia.VerifyError, match="'07'"):
+        exuvia.verify(tmp_path / "memory.db", store_url)
+
+
+def test_iterators_are_refused(mine: Store) -> None:
+    mine.vectors.create("notes", 2)
+    with pytest.raises(InvalidValueError, match="collection"):
+        mine.vectors.put_many("notes", iter([NewVector([1, 2])]))  # type: ignore[arg-type]
+
+
+def test_pgvectors_index_is_used_by_bound_stores_too(mine: Store) -> None:
+    found = mine.vectors.create("notes", 32, deferred=True)
+    if found.storage == "vector_items":
+        pytest.skip("without pgvector there is no index")
+    mine.vectors.put_many("notes", [NewVector(v) for v in numbers(3000, 32)])
+    mine.vectors.build_index("notes")
+    where = of_collections([found], mine.dialect)
+    asked = Nearest(mine.dialect, mine.capabilities, Form(found), where, where, numbers(1, 32)[0], 10).by_index()
+
+    def explain() -> Operation[list[Row]]:
+        return (yield Statement(f"EXPLAIN {asked.sql}", asked.parameters, prepared=False))
+
+    for runner in (mine._runner, replace(mine._runner, scope=Scope())):
+        assert f"{found.storage}_near" in str(runner.run(explain, Kind.READ, idempotent=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chosen", [None, 10, 100])
+def test_of_a_hundred_thousand_vectors_nearly_all_of_the_nearest_are_found(store: Store, chosen: int | None) -> None:
+    random = np.random.default_rng(1)
+    centres, spread = random.normal(size=(200, 32)), random.normal(size=(32, 384)) / 6
+    hidden = centres[random.integers(0, 200, 100_020)] + random.normal(size=(100_020, 32)) * 0.7
+    made = (np.tanh(hidden @ spread) + random.normal(size=(100_020, 384)) * 0.05).astype(np.float32)
+    vectors, queries = made[:100_000], made[100_000:]
+    mine = store.project(store.projects.put("apollo").id)
+    mine.vectors.create("notes", 384, deferred=True)
+    for first in range(0, 100_000, 2000):
+        rows = enumerate(vectors[first : first + 2000], first)
+        mine.vectors.put_many("notes", [NewVector(v, f"{n:06}", data={"n": n % (chosen or 1)}) for n, v in rows])
+    mine.vectors.build_index("notes")
+    wanted = field("data.n") == 0
+    found = []
+    for query in queries:
+        among = np.arange(0, 100_000, chosen or 1)
+        nearest = among[np.argsort(truth(vectors[among], query, "cosine"))[:10]]
+        hits = mine.vectors.search("notes", query, filter=wanted if chosen else None)
+        found.append(len({f"{n:06}" for n in nearest} & set(ids(hits))) / 10)
+    assert np.mean(found) >= 0.95

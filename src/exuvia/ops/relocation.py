@@ -24,9 +24,10 @@ from exuvia.store.core.options import StoreOptions
 from exuvia.store.errors import SchemaError
 from exuvia.store.opening import Opening
 from exuvia.store.schema import steps
+from exuvia.store.vectors.carrying import carry, compare
 
-DERIVED: Final = ("exuvia_schema", "search_words", "search_names")
-"""Tables that are not moved: each side has its own."""
+DERIVED: Final = ("exuvia_schema", "search_words", "search_names", "vector_*")
+"""Tables that are not moved as they are: each side has its own, or keeps vectors in another form."""
 _MARKS: Final = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('exuvia_schema', 'projects')"
 _THERE: Final = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'exuvia_schema'"
 
@@ -82,6 +83,8 @@ def migrate(
         done: int | None = 0
         while done is not None:
             done = store.search.complete(done)
+        with Snapshot.open(source_of(source).path, readers=1) as snapshot:
+            carry(snapshot.connection, store)
     return report
 
 
@@ -102,7 +105,11 @@ def verify(
     options = options or MoveOptions()
     if options.into_existing or options.sample is not None or not is_store(source):
         return pipeline.verify(source, target, options=options, listener=listener)
-    return pipeline.verify(source, _server(target, options), options=_fitted(options), listener=listener)
+    server = _server(target, options)
+    report = pipeline.verify(source, server, options=_fitted(options), listener=listener)
+    with _opening(server, options, create=False) as store, Snapshot.open(source_of(source).path, readers=1) as snapshot:
+        compare(snapshot.connection, store)
+    return report
 
 
 def _check(source: Source, options: MoveOptions) -> None:
@@ -139,8 +146,8 @@ def _server(target: Target, options: MoveOptions) -> PostgresLocation:
     return PostgresLocation(tuple(given.items()))
 
 
-def _opening(server: PostgresLocation, options: MoveOptions) -> Opening:
-    return Opening(server, StoreOptions(schema=_schema(options)))
+def _opening(server: PostgresLocation, options: MoveOptions, *, create: bool = True) -> Opening:
+    return Opening(server, StoreOptions(schema=_schema(options), create=create))
 
 
 def _is_there(server: PostgresLocation, schema: str) -> bool:

@@ -35,6 +35,7 @@ class Collections(Subsystem[M]):
         model: str | None = None,
         half: bool = False,
         index: IndexType = "hnsw",
+        deferred: bool = False,
         project: str | None = None,
     ) -> Operation[Collection]:
         """Make a collection, or return the one that is there already if it is alike.
@@ -47,6 +48,8 @@ class Collections(Subsystem[M]):
             half: Keep numbers in 16 bits: half the room, three digits.
             index: ``hnsw``, or ``ivfflat``, which ``build_index`` makes once the vectors are there, for approximate
                 search; ``none`` for exact search. An engine without pgvector does with what it has.
+            deferred: Leave ``hnsw`` to ``build_index``, too: the quicker way for many vectors. Searches are exact until
+                then.
             project: The project; not needed in a bound store.
 
         Raises:
@@ -62,7 +65,7 @@ class Collections(Subsystem[M]):
             bool(half),
             index,
         )
-        made = yield from self.made(owner, checked_id(name, what="collection"), wanted)
+        made = yield from self.made(owner, checked_id(name, what="collection"), wanted, deferred=deferred)
         if made is not None:
             return made
         found = yield from self.definition(owner, name)
@@ -76,20 +79,14 @@ class Collections(Subsystem[M]):
         return found
 
     def made(
-        self, owner: str, name: str, wanted: tuple[Any, ...], replaces: str | None = None
+        self, owner: str, name: str, wanted: tuple[Any, ...], *, replaces: str | None = None, deferred: bool = False
     ) -> Operation[Collection | None]:
         """Make a collection, to take another's place later where ``replaces`` is one's id; None if there is one."""
         dimension, metric, model, half, index = wanted
-        storage = BYTES_STORAGE
-        given = {"name": name, "dimension": dimension, "metric": metric, "model": model, "half": half, "index": index}
-        if self.dialect.is_postgres:
-            ((storage,),) = yield Statement(
-                "SELECT vector_storage(:name, :model, CAST(:dimension AS integer), :metric, CAST(:half AS boolean),"
-                " :index)",
-                given,
-            )
-            if index == "hnsw" and storage != BYTES_STORAGE:
-                yield from self._index_once(storage, metric)
+        storage = yield from self.storage_of(name, wanted)
+        wanted_now = index == "hnsw" and not deferred and storage != BYTES_STORAGE
+        if wanted_now and not (yield from self.has_index(storage)):
+            yield Statement("SELECT vector_index(:storage, :metric, 'hnsw', 0)", {"storage": storage, "metric": metric})
         shown = COLLECTION.columns().replace("name", "CAST(:name AS text) AS name")
         rows = yield Statement(
             f"""
@@ -98,8 +95,12 @@ class Collections(Subsystem[M]):
             VALUES (:project, :id, :own, :replaces, :dimension, :metric, :model, :half, :index, :storage, :now)
             ON CONFLICT DO NOTHING RETURNING {shown}
             """,
-            given
-            | {
+            {
+                "name": name,
+                "dimension": dimension,
+                "metric": metric,
+                "model": model,
+                "index": index,
                 "project": owner,
                 "id": new_id(),
                 "own": None if replaces else name,
@@ -111,10 +112,17 @@ class Collections(Subsystem[M]):
         )
         return COLLECTION.first(rows)
 
-    def _index_once(self, storage: str, metric: str) -> Operation[None]:
-        there = yield Statement("SELECT to_regclass(:index)", {"index": f"{storage}_near"})
-        if there[0][0] is None:
-            yield Statement("SELECT vector_index(:storage, :metric, 'hnsw', 0)", {"storage": storage, "metric": metric})
+    def storage_of(self, name: str, wanted: tuple[Any, ...]) -> Operation[str]:
+        """Return the table that collections of a name and a form are kept in; make it, if it is not there."""
+        if not self.dialect.is_postgres:
+            return BYTES_STORAGE
+        names = ("dimension", "metric", "model", "half", "index")
+        ((storage,),) = yield Statement(
+            "SELECT vector_storage(:name, :model, CAST(:dimension AS integer), :metric, CAST(:half AS boolean),"
+            " :index)",
+            {"name": name, **dict(zip(names, wanted, strict=True))},
+        )
+        return str(storage)
 
     @reading
     def collection(self, name: str, *, project: str | None = None) -> Operation[Collection]:
@@ -165,20 +173,28 @@ class Collections(Subsystem[M]):
             project: The project; not needed in a bound store.
         """
         found = yield from self.definition(self.scope.own(project), name)
-        if found.storage == BYTES_STORAGE or found.index_type == "none":
+        return (yield from self.index_made(found, lists))
+
+    def index_made(self, collection: Collection, lists: int | None = None) -> Operation[bool]:
+        """Make the index of a collection's table anew; return whether it has one."""
+        if collection.storage == BYTES_STORAGE or collection.index_type == "none":
             return False
-        ((rows,),) = yield Statement(f"SELECT count(*) FROM {found.storage}")
+        ((rows,),) = yield Statement(f"SELECT count(*) FROM {collection.storage}")
         yield Statement("SET LOCAL statement_timeout = 0; SET LOCAL maintenance_work_mem = '512MB'")
         ((there,),) = yield Statement(
             "SELECT vector_index(:storage, :metric, :index, CAST(:lists AS integer))",
             {
-                "storage": found.storage,
-                "metric": found.metric,
-                "index": found.index_type,
+                "storage": collection.storage,
+                "metric": collection.metric,
+                "index": collection.index_type,
                 "lists": rows // 1000 if lists is None else lists,
             },
         )
         return bool(there)
+
+    def has_index(self, storage: str) -> Operation[bool]:
+        """Tell whether a table of vectors has its index."""
+        return (yield Statement("SELECT to_regclass(:index)", {"index": f"{storage}_near"}))[0][0] is not None
 
     def definition(self, owner: str, name: str, lock: str = "") -> Operation[Collection]:
         """Read a collection; ``lock`` ends the SELECT.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection as Several
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, reading, writing
 from exuvia.store.core.requests import Many, Operation, Statement, Value
 from exuvia.store.core.values import LONGEST_ID, checked_id, checked_text, checked_time, encode_json, new_id
-from exuvia.store.errors import NotFoundError
+from exuvia.store.errors import InvalidValueError, NotFoundError
 from exuvia.store.filters import Filter
 from exuvia.store.vectors.collections import Collections, check_model
 from exuvia.store.vectors.encoding import Form, checked_vector, code
@@ -26,7 +27,7 @@ class Items(Collections[M]):
 
     @writing
     def put_many(
-        self, collection: str, items: Iterable[NewVector], *, model: str | None = None, project: str | None = None
+        self, collection: str, items: Several[NewVector], *, model: str | None = None, project: str | None = None
     ) -> Operation[tuple[str, ...]]:
         """Put vectors, all or none; those whose ids are there already are replaced.
 
@@ -49,7 +50,7 @@ class Items(Collections[M]):
         found = yield from self.definition(owner, collection, self.dialect.for_share)
         check_model(found, model)
         now = self.now()
-        rows = [new_row(found, item, now) for item in items]
+        rows = [new_row(found, item, now) for item in several(items)]
         yield from self.insert(found, rows)
         return tuple(str(row["id"]) for row in rows)
 
@@ -148,10 +149,10 @@ class Items(Collections[M]):
         return (yield from Listing(ITEM, found.storage, where, (Key("id"),)).page(limit, after))
 
     @writing
-    def delete(self, collection: str, ids: str | Iterable[str], *, project: str | None = None) -> Operation[int]:
+    def delete(self, collection: str, ids: str | Several[str], *, project: str | None = None) -> Operation[int]:
         """Delete vectors; return how many there were."""
         found = yield from self.definition(self.scope.own(project), collection)
-        keys = [checked_id(key) for key in ([ids] if isinstance(ids, str) else ids)]
+        keys = [checked_id(key) for key in several(ids)]
         rows = yield Statement(
             f"DELETE FROM {found.storage} WHERE project_id = :project AND collection_id = :collection"
             f" AND {self.dialect.any_of('id', 'ids')} RETURNING id",
@@ -167,6 +168,19 @@ def of_collections(collections: Sequence[Collection], dialect: Dialect) -> Where
         return Where().equal("project_id", only.project_id).equal("collection_id", only.id)
     ids = dialect.array(each.id for each in collections)
     return Where().also(dialect.any_of("collection_id", "collections"), collections=ids)
+
+
+def several(given: str | Several[Any]) -> Several[Any]:
+    """Return one or several as a collection. An iterator would be empty when the call is tried again.
+
+    Raises:
+        InvalidValueError: It is neither.
+    """
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given, Several):
+        return given
+    raise InvalidValueError(f"{given!r:.60} is no collection.", hint="Pass a list or a tuple.", code="collection")
 
 
 def filtered(  # noqa: PLR0917 - what every list takes, in its order

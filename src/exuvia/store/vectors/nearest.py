@@ -72,8 +72,12 @@ class Nearest:
     def _has_sqlite_vec(self) -> bool:
         return not self.dialect.is_postgres and bool(self.capabilities.vector) and not self.form.collection.half
 
+    def by_index(self) -> Statement:
+        """Return what asks pgvector by its index."""
+        return self._native(self.form.indexed_distance)
+
     def _by_index(self) -> Operation[list[Hit] | None]:
-        rows = yield self._native(self.form.indexed_distance)
+        rows = yield self.by_index()
         return _hits(rows) if len(rows) >= self.limit else None
 
     def _native(self, order: str) -> Statement:

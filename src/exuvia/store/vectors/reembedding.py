@@ -85,6 +85,7 @@ def reembed(
     run = _Run(store, work, embedder, workers, batch, progress or (lambda _done, _total: None))
     while True:
         run.round()
+        store.vectors.index_replacement(work)
         if not store.vectors.finish_replacement(work, without_text=drop_without_text):
             break
     time.sleep(_GRACE)

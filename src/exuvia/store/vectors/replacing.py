@@ -82,7 +82,7 @@ class Replacing(Items[M]):
             target = None
         if target is None:
             form = (dimension, source.metric, model, source.half, source.index_type)
-            target = yield from self.made(owner, name, form, replaces=source.id)
+            target = yield from self.made(owner, name, form, replaces=source.id, deferred=True)
             assert target is not None
         if (target.model, target.dimension) != (model, dimension):
             raise StateError(
@@ -124,6 +124,12 @@ class Replacing(Items[M]):
             sets.append(row if form.is_native else row | {"code": code(vector)})
         if sets:
             yield Many(sql, sets)
+
+    @writing
+    def index_replacement(self, work: Replacement) -> Operation[None]:
+        """Make the target's index, if it has none: quicker once the vectors are there."""
+        if self.dialect.is_postgres and not (yield from self.has_index(work.target.storage)):
+            yield from self.index_made(work.target)
 
     @writing
     def finish_replacement(self, work: Replacement, *, without_text: bool = False) -> Operation[int]:

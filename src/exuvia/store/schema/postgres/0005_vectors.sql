@@ -127,6 +127,7 @@ CREATE FUNCTION vector_index(storage text, metric text, kind text, lists integer
       || CASE metric WHEN 'l2' THEN '_l2_ops' WHEN 'inner_product' THEN '_ip_ops' ELSE '_cosine_ops' END,
     CASE kind WHEN 'ivfflat' THEN 'lists = ' || greatest(1, least(32768, lists))
       ELSE 'm = 16, ef_construction = 100' END);
+  EXECUTE format('ANALYZE %s.%s', home, storage);
   RETURN true;
   END
   $$;
