@@ -318,7 +318,7 @@ def test_a_connection_that_is_lost_in_a_statement_is_met_as_is_safe(
         with pytest.raises(outcome) if outcome else nullcontext():
             store._runner.run(slow, kind, idempotent=idempotent)
         watcher.join()
-        assert len(tries) == (1 if outcome else 2)
+        assert (len(tries) > 1) == (outcome is None)
 
 
 def test_a_session_that_the_server_ends_was_rolled_back_and_is_tried_again(postgres_url: str) -> None:
