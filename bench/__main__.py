@@ -12,6 +12,8 @@ from bench.data import DATASETS
 from bench.facts import machine_facts
 from bench.server import SERVERS, Server, serving
 from bench.speed import SpeedOptions
+from bench.store import measuring as store_measuring
+from bench.store import reporting as store_reporting
 
 HERE = Path(__file__).parent
 
@@ -27,7 +29,15 @@ def arguments() -> argparse.ArgumentParser:
         "--runs", type=int, default=3, metavar="N", help="runs of each tool, of which the median counts"
     )
     parser.add_argument("--only", action="append", choices=tuple(DATASETS), help="only this data (repeatable)")
-    parser.add_argument("--large", action="store_true", help="also measure peak memory on a file of 5 GB")
+    parser.add_argument(
+        "--large",
+        action="store_true",
+        help="also measure peak memory on 5 GB; with --store, a million events",
+    )
+    parser.add_argument("--store", action="store_true", help="measure the store beside SQL by hand instead")
+    parser.add_argument(
+        "--scale", type=float, default=1, metavar="F", help="with --store: of how many events (default: 1, 100,000)"
+    )
     parser.add_argument("--ways", action="store_true", help="measure there, back, export and import instead")
     parser.add_argument("--live", action="store_true", help="measure live moves instead: pauses and lag")
     parser.add_argument(
@@ -52,6 +62,10 @@ def main(given: list[str]) -> int:
     options = arguments().parse_args(given)
     compile_exuvia()
     command = " ".join(["python -m bench", *given])
+    if options.store:
+        results = list(store_measuring.measure(options.scale, large=options.large))
+        _publish("STORE.md", store_reporting.report(command, results))
+        return 0
     with serving(options.server, options.url) as server:
         facts = machine_facts(server, command)
         if options.correctness:

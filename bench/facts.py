@@ -15,12 +15,19 @@ from bench.server import Server
 
 def machine_facts(server: Server, command: str) -> str:
     """Return a paragraph of facts in Markdown."""
+    return (
+        f"{host_facts(command)}; PostgreSQL {server.version}"
+        f" with its stock settings, Python {platform.python_version()}, pyarrow {version('pyarrow')},"
+        f" psycopg {version('psycopg')}, pgloader {pgloader_version() or 'not installed'}.\n"
+    )
+
+
+def host_facts(command: str) -> str:
+    """Return the beginning of such a paragraph: the day, the command and the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"Measured {datetime.now(UTC):%Y-%m-%d} with `{command}` on {os.cpu_count()} cores ({_processor()}),"
-        f" {memory:.0f} GB of memory, {platform.system()} {platform.release()}; PostgreSQL {server.version}"
-        f" with its stock settings, Python {platform.python_version()}, pyarrow {version('pyarrow')},"
-        f" psycopg {version('psycopg')}, pgloader {pgloader_version() or 'not installed'}.\n"
+        f" {memory:.0f} GB of memory, {platform.system()} {platform.release()}"
     )
 
 
