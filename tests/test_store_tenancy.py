@@ -268,6 +268,27 @@ def test_a_user_without_the_right_to_make_roles_is_confined_all_the_same(debian_
         assert store.projects.list().total == 2
 
 
+def test_an_applications_own_login_needs_no_more_than_the_role(debian_url: str) -> None:
+    name, password = f"login_{secrets.token_hex(4)}", secrets.token_hex(8)
+    given = PostgresLocation.of(debian_url).as_dict() | {"user": name, "password": password}
+    with open_store(debian_url) as owner, psycopg.connect(debian_url, autocommit=True) as connection:
+        for project in ("ours", "theirs"):
+            owner.plans.create(f"the common fox of {project}", project=owner.projects.put(project).id)
+        user = sql.Identifier(name)
+        make = "CREATE ROLE {} LOGIN PASSWORD {} IN ROLE exuvia_app"
+        connection.execute(sql.SQL(make).format(user, sql.Literal(password)))
+        with open_store(PostgresLocation(tuple(given.items())).url) as store:
+            ours = store.project("ours")
+            ours.plans.create("another fox")
+            assert ours.search("fox").total == 2
+            assert ours.info().tables == store.project("ours").info().tables
+            assert store.plans.list().items == ()  # without a project it is shown none
+            with pytest.raises(TenantError):
+                store.plans.create("a", project="theirs")
+        assert owner.search("fox").total == 3
+        connection.execute(sql.SQL("DROP ROLE {}").format(user))
+
+
 TABLES = Tables(
     {
         "notes": Tenant("notes", "project_id", "session_id"),

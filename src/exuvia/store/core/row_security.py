@@ -27,10 +27,15 @@ SELECT relname,
 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = :schema
 WHERE relkind IN ('r', 'p') AND pg_has_role(current_user, relowner, 'USAGE')
 """
+# From PostgreSQL 16 on CREATEROLE is not enough to grant a role that somebody else has made.
 _ROLE: Final = f"""
-SELECT (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user),
-       EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{APPLICATION_ROLE}'),
-       EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{APPLICATION_ROLE}' AND pg_has_role(oid, 'MEMBER'))
+SELECT rolsuper OR (rolcreaterole AND (
+         app IS NULL OR current_setting('server_version_num')::int < 160000
+         OR pg_has_role(app, 'MEMBER WITH ADMIN OPTION'))),
+       app IS NOT NULL,
+       COALESCE(pg_has_role(app, 'MEMBER'), false)
+FROM pg_roles, (SELECT to_regrole('{APPLICATION_ROLE}')::oid AS app) AS known
+WHERE rolname = current_user
 """
 
 
