@@ -127,16 +127,17 @@ class PostgresPool:
         """Lend a connection."""
         try:
             connection = self._pool.getconn()
-            while is_doubtful(connection.used, connection.pgconn.socket) and not self._lives(connection):
+            while not self._lives(connection):
                 connection = self._pool.getconn()
         except (PoolTimeout, TooManyRequests, PoolClosed) as error:
             raise self._explained(error) from error
         return PostgresConnection(connection)
 
     def _lives(self, connection: Pooled) -> bool:
-        """Try a connection; give back one that is dead, or whose trial was interrupted."""
+        """Try a connection if need be; give back one that is dead, or whose trial was interrupted."""
         try:
-            ConnectionPool.check_connection(connection)
+            if is_doubtful(connection.used, connection.pgconn.socket):
+                ConnectionPool.check_connection(connection)
         except psycopg.Error:
             connection.close()
             self._pool.putconn(connection)
@@ -184,9 +185,12 @@ def connect(location: PostgresLocation, options: StoreOptions) -> Pooled:
 def connection_parameters(location: PostgresLocation, options: StoreOptions) -> dict[str, Any]:
     """Return psycopg's arguments for a connection."""
     given: dict[str, Any] = {
+        "connect_timeout": "10",
         "keepalives": "1",
         "keepalives_idle": "30",
-        "connect_timeout": "10",
+        "keepalives_interval": "10",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "30000",
         "application_name": "exuvia",
         **location.connection_parameters(),
         "client_encoding": "utf8",

@@ -89,16 +89,17 @@ class AsyncPostgresPool:
         """Lend a connection."""
         try:
             connection = await self._pool.getconn()
-            while is_doubtful(connection.used, connection.pgconn.socket) and not await self._lives(connection):
+            while not await self._lives(connection):
                 connection = await self._pool.getconn()
         except (PoolTimeout, TooManyRequests, PoolClosed) as error:
             raise await self._explained(error) from error
         return AsyncPostgresConnection(connection)
 
     async def _lives(self, connection: AsyncPooled) -> bool:
-        """Try a connection; give back one that is dead, or whose trial was cancelled."""
+        """Try a connection if need be; give back one that is dead, or whose trial was cancelled."""
         try:
-            await AsyncConnectionPool.check_connection(connection)
+            if is_doubtful(connection.used, connection.pgconn.socket):
+                await AsyncConnectionPool.check_connection(connection)
         except psycopg.Error:
             await connection.close()
             await self._pool.putconn(connection)
