@@ -14,6 +14,7 @@ from commands import exuvia as run
 from exuvia.errors import ConfigError, PlanError
 from exuvia.move.options import MoveOptions
 from exuvia.store import Store, open_store
+from exuvia.store.chat import NewItem
 from exuvia.store.errors import SchemaError
 from exuvia.store.frames import NewFrameEvent
 from exuvia.store.workflows import NewStep
@@ -45,6 +46,9 @@ def fill(store: Store) -> None:
     store.vectors.create("notes", dimension=3)
     store.vectors.put("notes", [1, 0.5, 0], kind="frame", entry_id="task", id="of an entry")
     store.vectors.put("notes", [0, 0.5, 1], id="alone", data={"n": 1})
+    store.chat.items.add("t", [NewItem("message", {"n": n}, "user", f"zebra {n}") for n in range(3)], begin=True)
+    store.chat.attachments.put("a.bin", "x/y", thread="t", id="f")
+    store.chat.attachments.fill("f", bytes(range(256)))
 
 
 def everything(store: Store) -> list[object]:
@@ -56,6 +60,8 @@ def everything(store: Store) -> list[object]:
         found += [own.workflows.list(), own.workflows.versions("w"), own.runs.list()]
         found += [[hit.item for hit in own.vectors.search("notes", [0, 0, 1])]]
         found += [own.runs.history(one.id) for one in own.runs.list().items]
+        found += [own.chat.threads.list(), own.chat.items.list("t"), own.chat.attachments.list()]
+        found += [own.chat.attachments.content("f")]
         found += [[(hit.entry.kind, hit.entry.id) for hit in own.search(words).items] for words in ("zebra*", "quokka")]
     return found
 

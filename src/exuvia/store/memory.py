@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
+from exuvia.store.chat import Chat
 from exuvia.store.core.driving import undo
 from exuvia.store.core.operations import Async, Kind, M, Runner, Subsystem, Sync, reading
 from exuvia.store.core.requests import Operation, Statement
@@ -42,6 +43,7 @@ class Memory(Subsystem[M]):
         self.vectors: Vectors[M] = Vectors(runner)
         self.workflows: Workflows[M] = Workflows(runner)
         self.runs: Runs[M] = Runs(runner)
+        self.chat: Chat[M] = Chat(runner)
 
     def project(self, id: str) -> Self:
         """Return the same store, bound to one project: it sees and writes no other's rows.
