@@ -26,7 +26,7 @@ from exuvia.store.opening import Opening
 from exuvia.store.schema import steps
 from exuvia.store.vectors.carrying import carry, compare
 
-DERIVED: Final = ("exuvia_schema", "search_words", "search_names", "vector_*")
+DERIVED: Final = ("exuvia_schema", "search_words", "search_names", "vector_*", "outbox*", "dual_role")
 """Tables that are not moved as they are: each side has its own, or keeps vectors in another form."""
 _MARKS: Final = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('exuvia_schema', 'projects')"
 _THERE: Final = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'exuvia_schema'"

@@ -69,6 +69,12 @@ class DeniedError(StoreError):
     family = "store.denied"
 
 
+class DemotedError(StoreError):
+    """The database is the secondary of two that are written together: writes go to the other one."""
+
+    family = "store.demoted"
+
+
 class ConcurrencyError(StoreError):
     """Two transactions got in each other's way; the whole of this one may be tried again."""
 

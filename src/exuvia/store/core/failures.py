@@ -14,6 +14,7 @@ from exuvia.store.errors import (
     CapabilityError,
     ConcurrencyError,
     ConflictError,
+    DemotedError,
     DeniedError,
     InvalidValueError,
     MissingReferenceError,
@@ -94,6 +95,14 @@ _NOT_A_DATABASE: Final[_Case] = (
     "The file is not a SQLite database, or is damaged",
     "Check the path; a damaged file needs its backup.",
 )
+DEMOTED_WORDS: Final = "it is a secondary, the primary is "
+"""What the triggers of a secondary say, before the primary's location."""
+_DEMOTED: Final[_Case] = (
+    DemotedError,
+    "secondary",
+    "The store takes no writes",
+    "Write to the primary; or open both, exuvia.open(primary=…, secondary=…), which finds it by itself.",
+)
 _UNSUPPORTED: Final[_Case] = (CapabilityError, "unsupported", "The server lacks what the statement needs", "")
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html; a class stands for its codes that are not listed.
@@ -142,7 +151,8 @@ _BY_RESULT: Final[dict[int, _Case]] = {
     apsw.SQLITE_IOERR: _LOST,
 }
 
-_BY_WORDS: Final = {"row-level security": _TENANT, "no such table": _SCHEMA, "no such column": _SCHEMA}
+_BY_ANY_WORDS: Final = {"row-level security": _TENANT, DEMOTED_WORDS: _DEMOTED}
+_BY_WORDS: Final = {**_BY_ANY_WORDS, "no such table": _SCHEMA, "no such column": _SCHEMA}
 
 
 def of_postgres(error: Exception, request: Request | None = None) -> StoreError:
@@ -152,8 +162,8 @@ def of_postgres(error: Exception, request: Request | None = None) -> StoreError:
     state = getattr(error, "sqlstate", None) or ""
     diagnostics = error.diag if isinstance(error, psycopg.Error) else None
     said = (diagnostics.message_primary if diagnostics else None) or str(error)
-    if "row-level security" in said:
-        return _error(_TENANT, said)
+    if (case := next((case for words, case in _BY_ANY_WORDS.items() if words in said), None)) is not None:
+        return _error(case, said)
     for known in (state, state[:3], state[:2]):
         if known in _BY_SQLSTATE:
             return _error(_BY_SQLSTATE[known], said)
