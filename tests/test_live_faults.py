@@ -453,3 +453,28 @@ def test_commits_that_the_source_loses_with_the_power_were_not_brought_over(
     execute(source, change.format(2, 2))
     monkeypatch.delenv("LD_PRELOAD")
     assert_equal(source, any_url)
+
+
+@pytest.mark.slow
+def test_the_pause_does_not_wait_for_autovacuum(source: Path) -> None:
+    with servers.open_directory() as directory:
+        data = directory / "pg"
+        server = embedded.start(data)
+        try:
+            caught_up(source, server.url)
+            execute(source, "INSERT INTO note SELECT hex(randomblob(300)), 1 FROM item a, item b")
+            caught_up(source, server.url)
+            with psycopg.connect(server.url, autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
+                connection.execute("SELECT pg_reload_conf()")
+                slow = "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1"
+                slow += ", autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
+                connection.execute(f"ALTER TABLE exuvia_staging_public.note SET ({slow})".encode())
+                execute(source, "UPDATE note SET at = 2 WHERE rowid % 3 = 0")
+                caught_up(source, server.url)
+                until(lambda: connection.execute("SELECT pid FROM pg_stat_progress_vacuum").fetchone())
+                done = live.cutover(source, server.url, options=CutoverOptions(max_pause=0.95, proof=False))
+            assert done.pause < 0.95
+            assert_moved(source, server.url)
+        finally:
+            embedded.stop(data)

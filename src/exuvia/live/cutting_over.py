@@ -21,6 +21,7 @@ from exuvia.catalog.names import qualify
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.state import Phase, State, Warmth
+from exuvia.engines.postgres.live.vacuum import keep_off, let_on
 from exuvia.engines.postgres.read import BEGIN_READING
 from exuvia.engines.sqlite.capture import schema as declarations
 from exuvia.engines.sqlite.capture.fence import fence
@@ -232,7 +233,9 @@ class Cutover:
         deadline = time.monotonic() + self.options.patience
         self.tell("waiting for the source's write lock")
         while True:
+            let_on(witness)
             self.catch_up(follower)
+            keep_off(witness, (table.target for table in follower.following.staged))
             try:
                 with held():
                     return self._pause(follower, ready, witness)
@@ -284,6 +287,7 @@ class Cutover:
         watch: Stopwatch,
     ) -> Held:
         """Bring both sides to where only their commits are left to be done."""
+        let_on(witness)  # what is done now may have to lock tables itself
         drained = self.drain(follower, ready, locked, watch)
         begin_reading(witness)
         with watch.step("publish"):

@@ -9,6 +9,7 @@ import psycopg
 
 from exuvia.catalog.model import Catalog
 from exuvia.engines.postgres.live import state
+from exuvia.engines.postgres.live.vacuum import keep_off, let_on
 from exuvia.engines.sqlite.capture import schema as declarations
 from exuvia.engines.sqlite.inspect import inspect
 from exuvia.engines.sqlite.sequences import largest
@@ -79,6 +80,8 @@ class Preparation:
         follower = self.follower
         with follower.source.moment() as snapshot:
             numbers = largest(snapshot.connection, identities(follower.following))
+        keep_off(follower.connection, (table.target for table in follower.following.staged))
+        let_on(follower.connection)
         watch = Stopwatch(self.options.max_pause)
         with follower.connection.transaction(force_rollback=True), watch.step("publish"):
             move_id = follower.source.installed.move_id if self.options.warm else ""

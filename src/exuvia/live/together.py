@@ -18,6 +18,7 @@ import psycopg
 
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.live import state
+from exuvia.engines.postgres.live.vacuum import keep_off, let_on
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.errors import ConfigError, HookError, SourceError, TargetError
 from exuvia.live.cutover_report import CutoverReport
@@ -156,8 +157,10 @@ class _Together:
         deadline = time.monotonic() + self.options.patience
         self.tell("waiting for the write locks of the sources")
         while True:
+            let_on(witness)
             for leg in legs:
                 leg.work.catch_up(leg.follower)
+            keep_off(witness, (table.target for leg in legs for table in leg.follower.following.staged))
             try:
                 with held():
                     return self._pause(legs, main, witness)
@@ -203,6 +206,7 @@ class _Together:
         watch: Stopwatch,
     ) -> list[Held]:
         """Bring all sides to where only their commits are left to be done."""
+        let_on(witness)  # what is done now may have to lock tables itself
         drained = [leg.work.drain(leg.follower, leg.ready, one, watch) for leg, one in zip(legs, locked, strict=True)]
         begin_reading(witness)
         with watch.step("publish"):
