@@ -59,7 +59,7 @@ def measure(server: Server, rows: int) -> list[Figures]:
     """Measure every contender that is there."""
     with tempfile.TemporaryDirectory() as folder:
         task = _task(Path(folder), rows)
-        found = []
+        found: list[Figures] = []
         with open_store(f"sqlite:///{folder}/bench.db", statement_timeout=0) as store:
             found += _of_store(store, task, "exuvia, SQLite")
         with server.database() as url, open_store(url, statement_timeout=0) as store:

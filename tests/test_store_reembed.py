@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +16,8 @@ import pytest
 
 from commands import exuvia
 from exuvia.store import Store
+from exuvia.store.core.operations import Kind
+from exuvia.store.core.requests import Operation, Row, Statement
 from exuvia.store.core.values import new_id
 from exuvia.store.embedders import FunctionEmbedder
 from exuvia.store.errors import EmbedderError, StateError
@@ -177,3 +183,39 @@ def test_nothing_to_reembed_is_an_error(shared_store_url: str) -> None:
     done = exuvia("store", "reembed", new_id(), shared_store_url, "--embedder", "minilm", "--json")
     assert done.returncode == 13
     assert json.loads(done.stderr)["error"]["code"] == "store.not_found.collection"
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_goes_on(shared_store_url: str, mine: Store, tmp_path: Path) -> None:
+    source = "import time\ndef embed(texts):\n    time.sleep(0.2)\n    return [[len(text), 2.0] for text in texts]\n"
+    (tmp_path / "slow_numbers.py").write_text(source)
+    project = mine.scope.project or ""
+    run = [sys.executable, "-c", "from exuvia.cli import main; main()", "store", "reembed", "notes", shared_store_url]
+    given = ["--project", project, "--embedder", "python:slow_numbers:embed", "--batch", "5", "--workers", "2"]
+    killed = subprocess.Popen([*run, *given], cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    source_id = mine.vectors.collection("notes").id
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not _made(mine, source_id):
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    assert mine.vectors.collection("notes").model == "short"
+    done = reembed(mine, "notes", FunctionEmbedder(short, "slow_numbers:embed"))
+    assert done.kept > 0
+    assert done.kept + done.embedded == 100
+    assert mine.vectors.list("notes").total == 100
+
+
+def _made(store: Store, source: str) -> bool:
+    """Tell whether the run has stored vectors."""
+
+    def look() -> Operation[list[Row]]:
+        rows = yield Statement(
+            "SELECT id, storage FROM vector_collections WHERE replaces = :source", {"source": source}
+        )
+        if not rows:
+            return []
+        ((target, storage),) = rows
+        return (yield Statement(f"SELECT 1 FROM {storage} WHERE collection_id = :target LIMIT 1", {"target": target}))
+
+    return bool(store._runner.run(look, Kind.READ, idempotent=True))

@@ -30,7 +30,7 @@ class Carrying(Replacing[M]):
     def adopt(self, collection: Collection) -> Operation[Collection]:
         """Make a collection as another store has it, its id included; return it as it is kept here."""
         form = (collection.dimension, collection.metric, collection.model, collection.half, collection.index_type)
-        storage = yield from self.storage_of(collection.name, form)
+        storage = yield from self._storage_of(collection.name, form)
         kept = replace(collection, storage=storage)
         values = {name: getattr(kept, name) for name in COLLECTION.names}
         if not self.dialect.is_postgres:
@@ -52,13 +52,13 @@ class Carrying(Replacing[M]):
             given: dict[str, Any] = dict(zip(_COLUMNS, row[:-1], strict=True))
             given |= {"at": datetime.fromisoformat(given["at"]), "embedding": target.encode(vector)}
             sets.append(given if target.is_native else given | {"code": code(vector)})
-        yield from self.insert(collection, sets)
+        yield from self._insert(collection, sets)
 
     @idempotent
     def index_restored(self, collection: Collection) -> Operation[None]:
         """Make the index of a collection that was carried here, if there is none."""
-        if self.dialect.is_postgres and not (yield from self.has_index(collection.storage)):
-            yield from self.index_made(collection)
+        if self.dialect.is_postgres and not (yield from self._has_index(collection.storage)):
+            yield from self._index_made(collection)
 
     @reading
     def carried(self, collection: Collection, after: str) -> Operation[list[Row]]:

@@ -65,10 +65,10 @@ class Collections(Subsystem[M]):
             bool(half),
             index,
         )
-        made = yield from self.made(owner, checked_id(name, what="collection"), wanted, deferred=deferred)
+        made = yield from self._made(owner, checked_id(name, what="collection"), wanted, deferred=deferred)
         if made is not None:
             return made
-        found = yield from self.definition(owner, name)
+        found = yield from self._definition(owner, name)
         if (found.dimension, found.metric, found.model, found.half, found.index_type) != wanted:
             raise ConflictError(
                 f"There is a collection {name!r} already, of {found.dimension} dimensions, {found.metric},"
@@ -78,14 +78,14 @@ class Collections(Subsystem[M]):
             )
         return found
 
-    def made(
+    def _made(
         self, owner: str, name: str, wanted: tuple[Any, ...], *, replaces: str | None = None, deferred: bool = False
     ) -> Operation[Collection | None]:
         """Make a collection, to take another's place later where ``replaces`` is one's id; None if there is one."""
         dimension, metric, model, half, index = wanted
-        storage = yield from self.storage_of(name, wanted)
+        storage = yield from self._storage_of(name, wanted)
         wanted_now = index == "hnsw" and not deferred and storage != BYTES_STORAGE
-        if wanted_now and not (yield from self.has_index(storage)):
+        if wanted_now and not (yield from self._has_index(storage)):
             yield Statement("SELECT vector_index(:storage, :metric, 'hnsw', 0)", {"storage": storage, "metric": metric})
         shown = COLLECTION.columns().replace("name", "CAST(:name AS text) AS name")
         rows = yield Statement(
@@ -112,7 +112,7 @@ class Collections(Subsystem[M]):
         )
         return COLLECTION.first(rows)
 
-    def storage_of(self, name: str, wanted: tuple[Any, ...]) -> Operation[str]:
+    def _storage_of(self, name: str, wanted: tuple[Any, ...]) -> Operation[str]:
         """Return the table that collections of a name and a form are kept in; make it, if it is not there."""
         if not self.dialect.is_postgres:
             return BYTES_STORAGE
@@ -131,7 +131,7 @@ class Collections(Subsystem[M]):
         Raises:
             NotFoundError: The project has none of this name.
         """
-        return (yield from self.definition(self.scope.own(project), name))
+        return (yield from self._definition(self.scope.own(project), name))
 
     @reading
     def collections(
@@ -152,16 +152,18 @@ class Collections(Subsystem[M]):
             {"project": owner, "name": checked_id(name, what="collection")},
         )
         for (storage,) in rows:
-            yield from self.drop_storage(storage)
+            yield from self._drop_storage(storage)
         return bool(rows)
 
-    def drop_storage(self, storage: str) -> Operation[None]:
+    def _drop_storage(self, storage: str) -> Operation[None]:
         """Drop the table of collections that are gone."""
         if storage != BYTES_STORAGE:
             yield Statement("SELECT vector_storage_drop(:storage)", {"storage": storage})
 
     @writing
-    def build_index(self, name: str, *, lists: int | None = None, project: str | None = None) -> Operation[bool]:
+    def build_index(
+        self, name: str, *, lists: int | None = None, memory: int = 512, project: str | None = None
+    ) -> Operation[bool]:
         """Make a collection's index anew, whatever time that takes; return whether it has one.
 
         For ``ivfflat`` once the vectors are there, and for ``hnsw`` after most of them were deleted. Others cannot
@@ -170,17 +172,18 @@ class Collections(Subsystem[M]):
         Args:
             name: The collection.
             lists: IVFFlat's lists; one for each 1,000 vectors if None.
+            memory: Megabytes that the server may take; HNSW is made several times quicker where all vectors fit into them.
             project: The project; not needed in a bound store.
         """
-        found = yield from self.definition(self.scope.own(project), name)
-        return (yield from self.index_made(found, lists))
+        found = yield from self._definition(self.scope.own(project), name)
+        return (yield from self._index_made(found, lists, memory))
 
-    def index_made(self, collection: Collection, lists: int | None = None) -> Operation[bool]:
+    def _index_made(self, collection: Collection, lists: int | None = None, memory: int = 512) -> Operation[bool]:
         """Make the index of a collection's table anew; return whether it has one."""
         if collection.storage == BYTES_STORAGE or collection.index_type == "none":
             return False
         ((rows,),) = yield Statement(f"SELECT count(*) FROM {collection.storage}")
-        yield Statement("SET LOCAL statement_timeout = 0; SET LOCAL maintenance_work_mem = '512MB'")
+        yield Statement(f"SET LOCAL statement_timeout = 0; SET LOCAL maintenance_work_mem = '{int(memory)}MB'")
         ((there,),) = yield Statement(
             "SELECT vector_index(:storage, :metric, :index, CAST(:lists AS integer))",
             {
@@ -192,11 +195,11 @@ class Collections(Subsystem[M]):
         )
         return bool(there)
 
-    def has_index(self, storage: str) -> Operation[bool]:
+    def _has_index(self, storage: str) -> Operation[bool]:
         """Tell whether a table of vectors has its index."""
         return (yield Statement("SELECT to_regclass(:index)", {"index": f"{storage}_near"}))[0][0] is not None
 
-    def definition(self, owner: str, name: str, lock: str = "") -> Operation[Collection]:
+    def _definition(self, owner: str, name: str, lock: str = "") -> Operation[Collection]:
         """Read a collection; ``lock`` ends the SELECT.
 
         Raises:
@@ -229,7 +232,7 @@ class Collections(Subsystem[M]):
             raise _no_collection(name)
         return list(COLLECTION.read_all(rows))
 
-    def alike(self, name: str, project: str | None) -> Operation[list[Collection]]:
+    def _alike(self, name: str, project: str | None) -> Operation[list[Collection]]:
         """Return the collections of a name that are searched together.
 
         Raises:

@@ -47,11 +47,11 @@ class Items(Collections[M]):
             MissingReferenceError: There is no entry of that kind and id.
         """
         owner = self.scope.own(project)
-        found = yield from self.definition(owner, collection, self.dialect.for_share)
+        found = yield from self._definition(owner, collection, self.dialect.for_share)
         check_model(found, model)
         now = self.now()
         rows = [new_row(found, item, now) for item in several(items)]
-        yield from self.insert(found, rows)
+        yield from self._insert(found, rows)
         return tuple(str(row["id"]) for row in rows)
 
     @writing
@@ -75,7 +75,7 @@ class Items(Collections[M]):
         keys: tuple[str, ...] = yield from Items.put_many.steps(self, collection, [item], model=model, project=project)
         return keys[0]
 
-    def insert(self, collection: Collection, rows: Sequence[dict[str, Value]]) -> Operation[None]:
+    def _insert(self, collection: Collection, rows: Sequence[dict[str, Value]]) -> Operation[None]:
         """Insert rows that ``new_row`` made, or replace those that are there."""
         form = Form(collection)
         names = ["id", "kind", "entry_id", "type", "at", "text", "data", "changed"]
@@ -100,7 +100,7 @@ class Items(Collections[M]):
         Raises:
             NotFoundError: It or the collection is not there.
         """
-        found = yield from self.definition(self.scope.own(project), collection)
+        found = yield from self._definition(self.scope.own(project), collection)
         return ITEM.read((yield from self._one(found, id, ITEM.columns())))
 
     @reading
@@ -110,7 +110,7 @@ class Items(Collections[M]):
         Raises:
             NotFoundError: It or the collection is not there.
         """
-        found = yield from self.definition(self.scope.own(project), collection)
+        found = yield from self._definition(self.scope.own(project), collection)
         form = Form(found)
         (stored,) = yield from self._one(found, id, form.column)
         return tuple(form.decode(stored).tolist())
@@ -144,14 +144,14 @@ class Items(Collections[M]):
         after: str | None = None,
     ) -> Operation[Page[VectorItem]]:
         """List what the vectors of a collection stand for, by id."""
-        found = yield from self.definition(self.scope.own(project), collection)
+        found = yield from self._definition(self.scope.own(project), collection)
         where = filtered(of_collections([found], self.dialect), self.dialect, kind, type, since, until, filter)
         return (yield from Listing(ITEM, found.storage, where, (Key("id"),)).page(limit, after))
 
     @writing
     def delete(self, collection: str, ids: str | Several[str], *, project: str | None = None) -> Operation[int]:
         """Delete vectors; return how many there were."""
-        found = yield from self.definition(self.scope.own(project), collection)
+        found = yield from self._definition(self.scope.own(project), collection)
         keys = [checked_id(key) for key in several(ids)]
         rows = yield Statement(
             f"DELETE FROM {found.storage} WHERE project_id = :project AND collection_id = :collection"
@@ -203,7 +203,7 @@ def entry_key(kind: str, id: str) -> str:
 
 
 def new_row(collection: Collection, item: NewVector, now: datetime) -> dict[str, Value]:
-    """Return a vector as parameters of ``insert``.
+    """Return a vector as parameters of ``_insert``.
 
     Raises:
         InvalidValueError: Something of it cannot be stored.

@@ -75,14 +75,14 @@ class Replacing(Items[M]):
             StateError: It is being replaced by vectors of another model or dimension.
         """
         owner = self.scope.own(project)
-        source = yield from self.definition(owner, name, self.dialect.for_update)
+        source = yield from self._definition(owner, name, self.dialect.for_update)
         target = yield from self._begun(source)
         if target is not None and (anew or target.created_at < source.created_at):
             yield from self._delete(target)  # or a replaced one that nobody has cleaned up
             target = None
         if target is None:
             form = (dimension, source.metric, model, source.half, source.index_type)
-            target = yield from self.made(owner, name, form, replaces=source.id, deferred=True)
+            target = yield from self._made(owner, name, form, replaces=source.id, deferred=True)
             assert target is not None
         if (target.model, target.dimension) != (model, dimension):
             raise StateError(
@@ -128,8 +128,8 @@ class Replacing(Items[M]):
     @writing
     def index_replacement(self, work: Replacement) -> Operation[None]:
         """Make the target's index, if it has none: quicker once the vectors are there."""
-        if self.dialect.is_postgres and not (yield from self.has_index(work.target.storage)):
-            yield from self.index_made(work.target)
+        if self.dialect.is_postgres and not (yield from self._has_index(work.target.storage)):
+            yield from self._index_made(work.target)
 
     @writing
     def finish_replacement(self, work: Replacement, *, without_text: bool = False) -> Operation[int]:
@@ -142,7 +142,7 @@ class Replacing(Items[M]):
         Returns:
             How many vectors are missing; 0 when it was done.
         """
-        found = yield from self.definition(work.source.project_id, work.source.name, self.dialect.for_update)
+        found = yield from self._definition(work.source.project_id, work.source.name, self.dialect.for_update)
         if found.id != work.source.id:
             raise StateError(
                 f"The collection {found.name!r} was replaced meanwhile.",
@@ -190,7 +190,7 @@ class Replacing(Items[M]):
             "DELETE FROM vector_collections WHERE project_id = :project AND id = :id",
             {"project": collection.project_id, "id": collection.id},
         )
-        yield from self.drop_storage(collection.storage)
+        yield from self._drop_storage(collection.storage)
 
     def _progress(self, source: Collection, target: Collection) -> Operation[Replacement]:
         work = Replacement(source, target, 0, 0, 0)

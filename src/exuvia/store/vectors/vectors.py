@@ -70,7 +70,7 @@ class Vectors(Replacing[M]):
         """
         given = (kind, type, since, until, filter)
         ask = partial(
-            self.search_near, collection, given=given, limit=limit, project=project, within=within, exact=exact
+            self._search_near, collection, given=given, limit=limit, project=project, within=within, exact=exact
         )
         if not isinstance(query, str):
             hits: tuple[Hit, ...] = yield Ask(partial(ask, query))
@@ -79,23 +79,23 @@ class Vectors(Replacing[M]):
             raise InvalidValueError(
                 "A text was given to search for, and no embedder.", hint="Pass embedder=….", code="embedder"
             )
-        yield Ask(partial(self.check_model, collection, embedder.model, project=project))
+        yield Ask(partial(self._check_model, collection, embedder.model, project=project))
         vectors = yield Outside(partial(embedded, embedder, [query]))
         hits = yield Ask(partial(ask, vectors[0], model=embedder.model))
         return hits
 
     @reading
-    def check_model(self, collection: str, model: str, *, project: str | None = None) -> Operation[None]:
+    def _check_model(self, collection: str, model: str, *, project: str | None = None) -> Operation[None]:
         """Make sure that a collection's vectors are of a model.
 
         Raises:
             StateError: They are of another.
         """
-        for each in (yield from self.alike(collection, project)):
+        for each in (yield from self._alike(collection, project)):
             check_model(each, model)
 
     @reading
-    def search_near(
+    def _search_near(
         self,
         collection: str,
         query: Vector,
@@ -109,7 +109,7 @@ class Vectors(Replacing[M]):
     ) -> Operation[tuple[Hit, ...]]:
         """Search for a vector: see ``search``; ``given`` are its filters."""
         check_limit(limit)
-        found = yield from self.alike(collection, project)
+        found = yield from self._alike(collection, project)
         check_model(found[0], model)
         vector = checked_vector(query, found[0], what="query")
         hits: list[Hit] = []
@@ -154,12 +154,12 @@ class Vectors(Replacing[M]):
             How many were embedded.
         """
         owner = self.scope.own(project)
-        yield Ask(lambda: self.check_model(collection, embedder.model, project=owner))
+        yield Ask(lambda: self._check_model(collection, embedder.model, project=owner))
         done = 0
         last: tuple[str, str] | None = None
         while limit is None or done < limit:
             size = BATCH if limit is None else min(BATCH, limit - done)
-            entries: list[Entry] = yield Ask(partial(self.entries_to_embed, collection, kinds, owner, last, size))
+            entries: list[Entry] = yield Ask(partial(self._entries_to_embed, collection, kinds, owner, last, size))
             if not entries:
                 break
             vectors = yield Outside(partial(embedded, embedder, [entry.text for entry in entries]))
@@ -170,11 +170,11 @@ class Vectors(Replacing[M]):
         return done
 
     @reading
-    def entries_to_embed(
+    def _entries_to_embed(
         self, collection: str, kinds: Sequence[str] | None, owner: str, after: tuple[str, str] | None, limit: int
     ) -> Operation[list[Entry]]:
         """Return entries that the collection has no vector of, or one of another text, by kind and id."""
-        found = yield from self.definition(owner, collection)
+        found = yield from self._definition(owner, collection)
         text = """CASE WHEN title = '' THEN body WHEN body = '' THEN title
           ELSE title || CAST(:newline AS text) || body END"""
         where = Where().equal("entry.project_id", owner)
