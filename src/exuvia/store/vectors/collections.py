@@ -172,7 +172,7 @@ class Collections(Subsystem[M]):
         Args:
             name: The collection.
             lists: IVFFlat's lists; one for each 1,000 vectors if None.
-            memory: Megabytes that the server may take; HNSW is made several times quicker where all vectors fit into them.
+            memory: Megabytes that the server may take; HNSW is made several times quicker where all vectors fit in.
             project: The project; not needed in a bound store.
         """
         found = yield from self._definition(self.scope.own(project), name)
