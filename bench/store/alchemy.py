@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table, event, insert, select
@@ -13,6 +14,7 @@ from bench.store.questions import PAGE
 from exuvia.store import NewEvent
 from exuvia.store.core.values import time_text
 
+POOL = 60
 _JSON = JSON().with_variant(JSONB(), "postgresql")
 EVENTS = Table(
     "events",
@@ -76,6 +78,16 @@ class Alchemy:
         }
 
 
+@asynccontextmanager
+async def closing_engine(url: str) -> AsyncIterator[Alchemy]:
+    """Yield SQLAlchemy on a file or database, and close its connections afterwards."""
+    alchemy = Alchemy(url)
+    try:
+        yield alchemy
+    finally:
+        await alchemy.engine.dispose()
+
+
 def _of_file(url: str) -> AsyncEngine:
     engine = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"))
 
@@ -89,4 +101,4 @@ def _of_file(url: str) -> AsyncEngine:
 def _of_server(url: str) -> AsyncEngine:
     options = {"options": "-csearch_path=plain,public"}
     address = url.replace("postgresql:", "postgresql+psycopg:")
-    return create_async_engine(address, connect_args=options, pool_size=20, max_overflow=40)
+    return create_async_engine(address, connect_args=options, pool_size=POOL, max_overflow=0)

@@ -9,13 +9,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from bench.store.alchemy import Alchemy
+from bench.store.alchemy import Alchemy, closing_engine
 from bench.store.events import LARGEST, PROJECTS
 from bench.store.loading import Loaded
 from bench.store.timing import AsyncQuestion
-from exuvia.store import AsyncStore
+from exuvia.store import AsyncStore, open_store
 
 CLIENTS = 100
+_READS = "get and first page"
+_BOTH = "70 % get, 15 % first page, 15 % insert"
 Act = Callable[[random.Random], Awaitable[object]]
 Mix = Sequence[tuple[Act, int]]
 """What clients do, each with its weight."""
@@ -72,15 +74,24 @@ async def _work(found: Crowd, mix: Mix, clients: int, seconds: float) -> None:
     await asyncio.gather(*(client(number) for number in range(clients)))
 
 
-async def crowds(store: AsyncStore, alchemy: Alchemy, loaded: Loaded, clients: int, seconds: float) -> list[Crowd]:
-    """Measure simple queries, and reads with writes, by the store and by SQLAlchemy."""
-    ours, theirs = _by_store(store, loaded), _by_alchemy(alchemy, loaded)
-    reads, both = "get and first page", "70 % get, 15 % first page, 15 % insert"
-    found = []
-    for what, weights in ((reads, (80, 20, 0)), (both, (70, 15, 15))):
-        for who, acts in (("the store", ours), ("SQLAlchemy", theirs)):
-            found.append(await crowd(what, who, list(zip(acts, weights, strict=True)), clients, seconds))
-    return found
+async def crowds(urls: tuple[str, str], loaded: Loaded, clients: int, seconds: float) -> list[Crowd]:
+    """Measure simple queries, and reads with writes, by the store and then by SQLAlchemy.
+
+    One pool at a time: two would be more connections than a server takes by its stock settings.
+    """
+    async with open_store(urls[0]) as store:
+        found = await _mixed("the store", _by_store(store, loaded), clients, seconds)
+    async with closing_engine(urls[1]) as alchemy:
+        found += await _mixed("SQLAlchemy", _by_alchemy(alchemy, loaded), clients, seconds)
+    return sorted(found, key=lambda one: one.what != _READS)
+
+
+async def _mixed(who: str, acts: tuple[Act, ...], clients: int, seconds: float) -> list[Crowd]:
+    mixes = {_READS: (80, 20, 0), _BOTH: (70, 15, 15)}
+    return [
+        await crowd(what, who, list(zip(acts, weights, strict=True)), clients, seconds)
+        for what, weights in mixes.items()
+    ]
 
 
 def _by_store(store: AsyncStore, loaded: Loaded) -> tuple[Act, ...]:

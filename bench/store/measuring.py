@@ -14,7 +14,7 @@ import psycopg
 
 from bench.data import CACHE
 from bench.server import serving
-from bench.store.alchemy import Alchemy
+from bench.store.alchemy import closing_engine
 from bench.store.bare import Bare, BareFile, BareServer
 from bench.store.crowd import CLIENTS, Crowd, async_questions, crowds, storm
 from bench.store.events import LARGEST
@@ -164,12 +164,10 @@ def _asked(question: Question, haste: Haste) -> Answer:
 
 
 async def _from_tasks(urls: tuple[str, str], loaded: Loaded, haste: Haste) -> tuple[list[Answer], list[Crowd]]:
-    alchemy = Alchemy(urls[1])
-    async with open_store(urls[0]) as store:
+    async with open_store(urls[0]) as store, closing_engine(urls[1]) as alchemy:
         asked = async_questions(store, alchemy, loaded, haste.many)
         answers = [await compared_async(question, haste.patience) for question in asked]
-        found = await crowds(store, alchemy, loaded, haste.clients, haste.crowd)
+        storms = []
         if not store.dialect.is_postgres:
-            found += await storm(store, alchemy, loaded, haste.clients, haste.writes)
-        await alchemy.engine.dispose()
-    return answers, found
+            storms = await storm(store, alchemy, loaded, haste.clients, haste.writes)
+    return answers, await crowds(urls, loaded, haste.clients, haste.crowd) + storms

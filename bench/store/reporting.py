@@ -27,7 +27,7 @@ marked. Both sides take turns, call by call. A figure is the median in milliseco
 store's median divided by the other. *Allowed* is what the requirements allow with a million events on PostgreSQL.
 
 **SQLAlchemy** is its asynchronous engine and expression language (psycopg, aiosqlite) on the same tables made by hand,
-with the store's size of pool on PostgreSQL (20 + 40) and its own default on SQLite.
+with a pool of 60 connections on PostgreSQL, as many as the store's has at most, and its own default on SQLite.
 
 **Clients**: {CLIENTS} tasks of one process over one pool, each asking again as soon as it is answered. So the median is
 about {CLIENTS} times what a call takes when nobody is idle; clients that pause see less. Pages have 20 events. Allowed
