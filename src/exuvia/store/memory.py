@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from exuvia.store.chat import Chat
+from exuvia.store.checkpoints import Checkpoints, GraphStates
 from exuvia.store.core.driving import undo
 from exuvia.store.core.operations import Async, Kind, M, Runner, Subsystem, Sync, reading
 from exuvia.store.core.requests import Operation, Statement
@@ -44,6 +45,8 @@ class Memory(Subsystem[M]):
         self.workflows: Workflows[M] = Workflows(runner)
         self.runs: Runs[M] = Runs(runner)
         self.chat: Chat[M] = Chat(runner)
+        self.checkpoints: Checkpoints[M] = Checkpoints(runner)
+        self.graph_states: GraphStates[M] = GraphStates(runner)
 
     def project(self, id: str) -> Self:
         """Return the same store, bound to one project: it sees and writes no other's rows.

@@ -100,7 +100,7 @@ class Confinement:
             if sql is request.sql:
                 return request
             if isinstance(request, Statement):
-                return Statement(sql, {**request.parameters, **own}, request.prepared)
+                return request._replace(sql=sql, parameters={**request.parameters, **own})
             return Many(sql, [{**one, **own} for one in request.sets])
 
         return hold

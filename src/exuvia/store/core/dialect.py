@@ -58,6 +58,14 @@ class Dialect:
             return f'strpos(lower({expression} COLLATE "C"), lower(CAST(:{parameter} AS text) COLLATE "C")) > 0'
         return f"instr(lower({expression}), lower(:{parameter})) > 0"
 
+    def pairs(self, column: str) -> str:
+        """Return a JSON object's keys and texts as a table ``pair (key, value)``, to stand in FROM after its own."""
+        return f"jsonb_each_text({column}) AS pair" if self.is_postgres else f"json_each({column}) AS pair"
+
+    def together(self, first: str, second: str) -> tuple[str, ...]:
+        """Return two writing statements that do not read what the other writes, as one where the engine can."""
+        return (f"WITH first AS ({first}) {second}",) if self.is_postgres else (first, second)
+
     def table(self, columns: Mapping[str, str], rows: Sequence[Sequence[str | None]]) -> tuple[str, dict[str, Value]]:
         """Make a table of rows that are sent with the statement, to stand after FROM.
 

@@ -34,6 +34,7 @@ class Kind(Enum):
     READ = "read"
     WRITE = "write"
     WRITE_ONCE = "write once"
+    WRITE_TOGETHER = "write together"
 
 
 class Runner(Protocol):
@@ -134,6 +135,12 @@ def writing(steps: Callable[Concatenate[Any, P], Operation[T]]) -> operation[P, 
 def writing_once(steps: Callable[Concatenate[Any, P], Operation[T]]) -> operation[P, T]:
     """Make a method that writes by a single statement, which needs no transaction around it."""
     return operation(steps, Kind.WRITE_ONCE)
+
+
+def writing_together(steps: Callable[Concatenate[Any, P], Operation[T]]) -> operation[P, T]:
+    """Make a method that writes what may be written twice without harm, by ``Dialect.together``: one statement on
+    PostgreSQL, which needs no transaction around it, and on SQLite a transaction, which costs no round trips."""
+    return operation(steps, Kind.WRITE_TOGETHER, idempotent=True)
 
 
 def idempotent(steps: Callable[Concatenate[Any, P], Operation[T]]) -> operation[P, T]:

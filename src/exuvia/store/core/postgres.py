@@ -87,7 +87,8 @@ class PostgresConnection:
             if isinstance(request, Statement):
                 given = request.parameters
                 if names:
-                    cursor.execute(text, [given[name] for name in names], prepare=None if request.prepared else False)
+                    values = [given[name] for name in names]
+                    cursor.execute(text, values, prepare=None if request.prepared else False, binary=request.binary)
                 else:
                     cursor.execute(text, prepare=False)  # several statements in one message cannot be prepared
                 return cursor.fetchall() if (found := cursor.pgresult) and found.nfields else []

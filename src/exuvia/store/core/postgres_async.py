@@ -53,7 +53,8 @@ class AsyncPostgresConnection:
                 given = request.parameters
                 if names:
                     values = [given[name] for name in names]
-                    await cursor.execute(text, values, prepare=None if request.prepared else False)
+                    prepare = None if request.prepared else False
+                    await cursor.execute(text, values, prepare=prepare, binary=request.binary)
                 else:
                     await cursor.execute(text, prepare=False)  # as in PostgresConnection.perform
                 return await cursor.fetchall() if (found := cursor.pgresult) and found.nfields else []

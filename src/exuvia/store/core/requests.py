@@ -19,12 +19,14 @@ class Statement(NamedTuple):
     """One SQL statement with ``:name`` parameters; answered by its rows.
 
     One whose best plan depends on its parameters, such as how common a word is, is not ``prepared``: PostgreSQL plans
-    it anew each time.
+    it anew each time. ``binary`` asks PostgreSQL for rows in binary form, which large binary values come faster in;
+    JSON has to be cast to text then.
     """
 
     sql: str
     parameters: Mapping[str, Value] = NOTHING
     prepared: bool = True
+    binary: bool = False
 
 
 class Many(NamedTuple):

@@ -138,7 +138,7 @@ class PoolRunner(Generic[P]):
         begin = self.context.manners.begin(kind, self.scope)
         if begin is not None:
             return transact(operation, begin)
-        return _alone(operation) if kind is Kind.WRITE_ONCE else operation
+        return operation if kind is Kind.READ else _alone(operation)
 
 
 class SyncRunner(PoolRunner[Pool]):
