@@ -94,7 +94,7 @@ def make(path: Path, gigabytes: float) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.executescript(
             f"""
-            PRAGMA page_size = 4096; PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;
+            PRAGMA page_size = 4096; PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;
             CREATE TABLE session(id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL);
             CREATE TABLE message(
                 id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES session(id), role TEXT, body TEXT, at REAL
@@ -109,7 +109,7 @@ def make(path: Path, gigabytes: float) -> None:
             INSERT INTO message
             SELECT i, i % 997 + 1, 'user', i || printf('%.*c', {_ROW_BYTES - 20}, char(97 + i % 26)), i * 0.5 FROM n;
             COMMIT;
-            PRAGMA wal_checkpoint(TRUNCATE);
+            PRAGMA journal_mode = WAL;
             """
         )
 

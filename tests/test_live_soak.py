@@ -1,4 +1,4 @@
-"""Writers, a follower and a server that are killed and restarted at random, through a cut-over: nothing is lost.
+"""Writers, a follower and a server, killed at random through a cut-over and a roll-back: nothing is lost or doubled.
 
 ``EXUVIA_SOAK_MINUTES`` sets how long the long form takes (30 if not said), ``EXUVIA_SOAK_SEED`` what happens in it.
 """
@@ -29,7 +29,18 @@ from following import command, connect, is_following, until
 from soaking_model import SCHEMA, TABLES, Row, replayed
 
 _RATE = 40.0
-_AWAY = ("is starting up", "is shutting down", "connection", "No server", "refused", "followed into schema")
+_AWAY = (
+    "is starting up",
+    "is shutting down",
+    "No server listens there",
+    "The server or the network went away",
+    "The server is starting, stopping or recovering",
+    "the connection was lost",
+    "The connection was lost",
+    "No connection to",
+    "is followed into schema",
+    "Another move into schema",
+)
 _DONE = ("first copy", "rolled back")
 
 
