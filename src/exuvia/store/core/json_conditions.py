@@ -17,6 +17,7 @@ from exuvia.store.filters import And, Compare, Contains, Equal, Exists, Filter, 
 LARGEST: Final = 500  # conditions; SQLite nests expressions at most 1,000 deep
 DEEPEST: Final = 50
 _EXACT: Final = 2**53  # beyond it a double no longer tells integers apart
+_TYPES: Final = ("array", "boolean", "null", "number", "object", "string")
 _MIRRORED: Final[dict[str, str]] = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -136,9 +137,9 @@ class _Postgres(_Writer):
         place = self._at(path)
         if isinstance(value, str):
             text = f'({self._text(path)} COLLATE "C") {operator} CAST({self._bind(value)} AS text)'
-            return f"(jsonb_typeof({place}) = 'string' AND {text})"
+            return f"({_is('string', place)} AND {text})"
         # jsonb's own order of numbers is numeric's, and an index on the expression has it
-        return f"({place} {operator} {self._json(value)} AND jsonb_typeof({place}) = 'number')"
+        return f"({place} {operator} {self._json(value)} AND {_is('number', place)})"
 
     def _has(self, path: Path, value: Json) -> str:
         found = self._holds(path, [value])
@@ -186,6 +187,13 @@ class _Postgres(_Writer):
 
     def _json(self, value: Json) -> str:
         return f"CAST({self._bind(encode_json(value))} AS jsonb)"
+
+
+def _is(type: str, place: str) -> str:
+    """Say on PostgreSQL that a place has a type, by the types that it has not: the planner takes equality with an
+    expression to be rare (0.5 %), and would rather sort all rows than walk an index in its order."""
+    others = ", ".join(f"'{other}'" for other in _TYPES if other != type)
+    return f"jsonb_typeof({place}) NOT IN ({others})"
 
 
 @dataclass(frozen=True, slots=True)

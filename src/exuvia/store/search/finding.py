@@ -83,6 +83,9 @@ class Candidate:
     id: str
     at: datetime
 
+    def __hash__(self) -> int:
+        return self.entry
+
     @property
     def key(self) -> Key:
         """What tells it from all others."""
@@ -232,7 +235,7 @@ def _postgres(query: Node, where: Where, most: int) -> Statement:
     if has_phrase(query):
         where.also(condition(query, lambda term: f"strpos(e.folded, CAST(:{named(term)} AS text)) > 0"))
     counts = [_count(field, named(term)) for term in terms(query) for field in _FIELDS]
-    length = f"(octet_length({_FIELDS[2]}) - octet_length(replace({_FIELDS[2]}, '  ', ''))) / 2 - 1"
+    length = f"(octet_length({_FIELDS[2]}) - octet_length(translate({_FIELDS[2]}, ' ', ''))) / 2 - 1"
     return Statement(
         f"""
         SELECT entry, project_id, kind, id, at, array_to_string(ARRAY[{", ".join([*counts, length])}], ',')
