@@ -56,7 +56,6 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
-@pytest.mark.usefixtures("monkeypatch")
 def test_a_server_is_asked_in_batches_with_the_key_of_the_environment(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
