@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from exuvia.store.chat import Chat
-from exuvia.store.checkpoints import Checkpoints, GraphStates
+from exuvia.store.checkpoints import Checkpoints, GraphItems, GraphStates
 from exuvia.store.core.driving import undo
 from exuvia.store.core.operations import Async, Kind, M, Runner, Subsystem, Sync, reading
 from exuvia.store.core.requests import Operation, Statement
@@ -47,6 +47,7 @@ class Memory(Subsystem[M]):
         self.chat: Chat[M] = Chat(runner)
         self.checkpoints: Checkpoints[M] = Checkpoints(runner)
         self.graph_states: GraphStates[M] = GraphStates(runner)
+        self.graph_items: GraphItems[M] = GraphItems(runner)
 
     def project(self, id: str) -> Self:
         """Return the same store, bound to one project: it sees and writes no other's rows.

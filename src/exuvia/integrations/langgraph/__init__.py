@@ -8,6 +8,7 @@
         graph = builder.compile(checkpointer=saver)
 """
 
+from exuvia.integrations.langgraph.memory import ExuviaMemory
 from exuvia.integrations.langgraph.saver import ExuviaSaver
 
-__all__ = ["ExuviaSaver"]
+__all__ = ["ExuviaMemory", "ExuviaSaver"]
