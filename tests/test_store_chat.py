@@ -153,7 +153,7 @@ def test_a_changed_item_keeps_its_place(bound: Store) -> None:
 
 
 def test_threads_may_have_items_of_the_same_id(bound: Store) -> None:
-    bound.chat.items.add("other", [say("there", id="m")], begin=True, owner="ada")
+    bound.chat.items.add("other", [say("there", id="m")], begin="chat", owner="ada")
     bound.chat.items.add("t", [say("here", id="m")])
     with pytest.raises(ConflictError):
         bound.chat.items.add("t", [say("fine"), say("again", id="m")])
@@ -163,7 +163,7 @@ def test_threads_may_have_items_of_the_same_id(bound: Store) -> None:
 
 def test_what_was_said_is_found_and_follows_its_item(bound: Store) -> None:
     bound.chat.items.add("t", [say("plant tulips", id="a"), say("tulips need sun", "assistant", "b"), NewItem("end")])
-    bound.chat.items.add("mine", [say("tulips elsewhere")], begin=True)
+    bound.chat.items.add("mine", [say("tulips elsewhere")], begin="chat")
     assert bound.chat.search("tulips").total == 3
     (hit,) = bound.chat.search("tulips", thread="t", role="assistant").items
     assert (hit.entry.kind, hit.entry.data) == ("message", {"thread_id": "t", "item_id": "b", "owner": "ada"})
@@ -205,7 +205,7 @@ def test_attachments_keep_bytes_beside_what_is_known_of_them(bound: Store) -> No
 
 def test_projects_are_apart(shared_store: Store, bound: Store) -> None:
     other = shared_store.project(shared_store.projects.put(new_id()).id)
-    other.chat.items.add("t", [say("ours")], begin=True, owner="bob")
+    other.chat.items.add("t", [say("ours")], begin="chat", owner="bob")
     bound.chat.items.add("t", [say("theirs")])
     assert [item.text for item in other.chat.items.list("t").items] == ["ours"]
     assert other.chat.threads.list().total == 1
@@ -218,7 +218,7 @@ def test_projects_are_apart(shared_store: Store, bound: Store) -> None:
     ("mistake", "error"),
     [
         (lambda chat: chat.items.add("nowhere", [say("x")]), NotFoundError),
-        (lambda chat: chat.items.add("t", [say("x")], begin=True), ConflictError),
+        (lambda chat: chat.items.add("t", [say("x")], begin="chat"), ConflictError),
         (lambda chat: chat.items.get("t", "nowhere"), NotFoundError),
         (lambda chat: chat.items.list("t", after_id="nowhere"), NotFoundError),
         (lambda chat: chat.items.list("t", order="text"), InvalidValueError),

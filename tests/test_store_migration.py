@@ -46,7 +46,7 @@ def fill(store: Store) -> None:
     store.vectors.create("notes", dimension=3)
     store.vectors.put("notes", [1, 0.5, 0], kind="frame", entry_id="task", id="of an entry")
     store.vectors.put("notes", [0, 0.5, 1], id="alone", data={"n": 1})
-    store.chat.items.add("t", [NewItem("message", {"n": n}, "user", f"zebra {n}") for n in range(3)], begin=True)
+    store.chat.items.add("t", [NewItem("message", {"n": n}, "user", f"zebra {n}") for n in range(3)], begin="chat")
     store.chat.attachments.put("a.bin", "x/y", thread="t", id="f")
     store.chat.attachments.fill("f", bytes(range(256)))
 

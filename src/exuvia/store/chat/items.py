@@ -29,7 +29,7 @@ class Items(Subsystem[M]):
         thread: str,
         items: Iterable[NewItem],
         *,
-        begin: bool = False,
+        begin: str | None = None,
         owner: str | None = None,
         project: str | None = None,
     ) -> Operation[tuple[Item, ...]]:
@@ -38,13 +38,14 @@ class Items(Subsystem[M]):
         Args:
             thread: The thread.
             items: The items.
-            begin: Begin the thread if it is not there.
+            begin: Begin the thread if it is not there, as one of this kind, such as chat.
             owner: The user whose the thread is, or will be.
             project: The project; not needed in a bound store.
 
         Raises:
             NotFoundError: There is no such thread.
-            ConflictError: The thread has an item with one of the ids; or it is to be begun, and is another owner's.
+            ConflictError: The thread has an item with one of the ids; or it is to be begun, and is there as another
+                owner's or of another kind.
         """
         key, added, now = (self.scope.own(project), checked_id(thread, what="thread")), list(items), self.now()
         last = yield from self._reserve(key, len(added), now, begin=begin, owner=checked_owner(owner))
@@ -210,20 +211,28 @@ class Items(Subsystem[M]):
         return bool(rows)
 
     def _reserve(
-        self, key: tuple[str, str], count: int, now: datetime, *, begin: bool, owner: str | None
+        self, key: tuple[str, str], count: int, now: datetime, *, begin: str | None, owner: str | None
     ) -> Operation[int]:
         """Take the next places of a thread; return the last of them."""
-        if begin:
+        if begin is not None:
             rows = yield Statement(
                 """
-                INSERT INTO chat_threads (project_id, id, owner, data, last_seq, created_at, updated_at)
-                VALUES (:project, :thread, :owner, :data, :count, :now, :now)
+                INSERT INTO chat_threads (project_id, id, kind, owner, data, last_seq, created_at, updated_at)
+                VALUES (:project, :thread, :kind, :owner, :data, :count, :now, :now)
                 ON CONFLICT (project_id, id) DO UPDATE
                   SET last_seq = chat_threads.last_seq + excluded.last_seq, updated_at = excluded.updated_at
-                  WHERE chat_threads.owner IS NOT DISTINCT FROM excluded.owner
+                  WHERE chat_threads.owner IS NOT DISTINCT FROM excluded.owner AND chat_threads.kind = excluded.kind
                 RETURNING last_seq
                 """,
-                {"project": key[0], "thread": key[1], "count": count, "now": now, "owner": owner, "data": "{}"},
+                {
+                    "project": key[0],
+                    "thread": key[1],
+                    "kind": checked_text(begin, what="kind", longest=64),
+                    "owner": owner,
+                    "data": "{}",
+                    "count": count,
+                    "now": now,
+                },
             )
         else:
             where = _thread(key, owner)
@@ -234,7 +243,7 @@ class Items(Subsystem[M]):
                 where.parameters | {"count": count, "now": now},
             )
         if not rows:
-            raise others_thread(key[1]) if begin else missing_thread(key[1])
+            raise others_thread(key[1]) if begin is not None else missing_thread(key[1])
         last: int = rows[0][0]
         return last
 

@@ -17,6 +17,7 @@ class Thread:
     Args:
         project_id: The project.
         id: Its id.
+        kind: Whose items it has, such as chat, chatkit or openai-agents.
         owner: The user whose it is; None where threads are nobody's.
         title: What people call it.
         data: Anything else.
@@ -26,6 +27,7 @@ class Thread:
 
     project_id: str
     id: str
+    kind: str
     owner: str | None
     title: str | None
     data: Json

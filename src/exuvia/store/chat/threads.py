@@ -27,6 +27,7 @@ class Threads(Subsystem[M]):
         id: str | None = None,
         *,
         owner: str | None = None,
+        kind: str = "chat",
         title: str | None = None,
         data: Json = None,
         created_at: datetime | None = None,
@@ -37,29 +38,31 @@ class Threads(Subsystem[M]):
         Args:
             id: The caller's own id; a new UUID if None.
             owner: The user whose it is; a thread does not change hands.
+            kind: Whose items it has, such as chat; it does not change, either.
             title: What people call it.
             data: A JSON document.
             created_at: When it was begun; now if None. Only a new thread takes it.
             project: The project; not needed in a bound store.
 
         Raises:
-            ConflictError: There is a thread with this id of another owner.
+            ConflictError: There is a thread with this id of another owner or kind.
             MissingReferenceError: There is no such project.
         """
         key = new_id() if id is None else checked_id(id)
         now = self.now()
         rows = yield Statement(
             f"""
-            INSERT INTO chat_threads (project_id, id, owner, title, data, created_at, updated_at)
-            VALUES (:project, :id, :owner, :title, :data, :created, :now)
+            INSERT INTO chat_threads (project_id, id, kind, owner, title, data, created_at, updated_at)
+            VALUES (:project, :id, :kind, :owner, :title, :data, :created, :now)
             ON CONFLICT (project_id, id) DO UPDATE
               SET title = excluded.title, data = excluded.data, updated_at = excluded.updated_at
-              WHERE chat_threads.owner IS NOT DISTINCT FROM excluded.owner
+              WHERE chat_threads.owner IS NOT DISTINCT FROM excluded.owner AND chat_threads.kind = excluded.kind
             RETURNING {THREAD.columns()}
             """,
             {
                 "project": self.scope.own(project),
                 "id": key,
+                "kind": checked_text(kind, what="kind", longest=64),
                 "owner": checked_owner(owner),
                 "title": None if title is None else checked_text(title, what="title"),
                 "data": encode_json({} if data is None else data),
@@ -89,6 +92,7 @@ class Threads(Subsystem[M]):
         self,
         *,
         owner: str | None = None,
+        kind: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         filter: Filter | None = None,
@@ -103,6 +107,7 @@ class Threads(Subsystem[M]):
 
         Args:
             owner: The user whose they are.
+            kind: Whose items they have, such as chat.
             since: Begun then or later.
             until: Begun then or earlier.
             filter: About ``data``.
@@ -119,7 +124,7 @@ class Threads(Subsystem[M]):
         if order not in _ORDERS:
             raise InvalidValueError(f"{order!r} is not an order.", hint=f"Choose {' or '.join(_ORDERS)}.", code="order")
         where = Where().equal("project_id", self.scope.among(project)).equal("owner", owner)
-        where.during("created_at", since, until).json("data", filter, self.dialect)
+        where.equal("kind", kind).during("created_at", since, until).json("data", filter, self.dialect)
         if after_id is not None:
             last = yield from Threads.get.steps(self, after_id, owner=owner, project=project)
             where.also(
@@ -156,4 +161,4 @@ def missing_thread(id: str) -> NotFoundError:
 
 def others_thread(id: str) -> ConflictError:
     """Return the error for a thread of another owner."""
-    return ConflictError(f"There is a thread {id!r} of another owner.", hint="Choose another id.", code="owner")
+    return ConflictError(f"There is a thread {id!r} of another owner or kind.", hint="Choose another id.", code="owner")

@@ -1,6 +1,7 @@
 CREATE TABLE chat_threads (
   project_id text COLLATE "C" NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
   id text COLLATE "C" NOT NULL CHECK (length(id) BETWEEN 1 AND 255),
+  kind text COLLATE "C" NOT NULL CHECK (length(kind) BETWEEN 1 AND 64),
   owner text COLLATE "C" CHECK (length(owner) BETWEEN 1 AND 255),
   title text COLLATE "C",
   data jsonb NOT NULL,
@@ -9,9 +10,9 @@ CREATE TABLE chat_threads (
   updated_at timestamptz NOT NULL,
   PRIMARY KEY (project_id, id)
 );
-CREATE INDEX chat_threads_by_owner ON chat_threads (project_id, owner, created_at, id);
+CREATE INDEX chat_threads_by_owner ON chat_threads (project_id, owner, kind, created_at, id);
 CREATE INDEX chat_threads_by_time ON chat_threads (project_id, created_at, id);
-CREATE INDEX chat_threads_by_use ON chat_threads (project_id, owner, updated_at, id);
+CREATE INDEX chat_threads_by_use ON chat_threads (project_id, owner, kind, updated_at, id);
 
 CREATE TABLE chat_items (
   project_id text COLLATE "C" NOT NULL,
@@ -50,8 +51,8 @@ CREATE INDEX chat_attachments_by_time ON chat_attachments (project_id, created_a
 
 CREATE FUNCTION chat_threads_search_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
   BEGIN
-  INSERT INTO search_entries (project_id, kind, id, at, title, data)
-    SELECT project_id, 'thread', id, created_at, coalesce(title, ''), data FROM added;
+  INSERT INTO search_entries (project_id, kind, id, type, at, title, data)
+    SELECT project_id, 'thread', id, kind, created_at, coalesce(title, ''), data FROM added;
   RETURN NULL;
   END
   $$;
@@ -73,7 +74,8 @@ CREATE TRIGGER chat_threads_search_changed AFTER UPDATE OF title, data ON chat_t
 CREATE FUNCTION chat_threads_search_removed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
   BEGIN
   DELETE FROM search_entries USING removed
-    WHERE search_entries.project_id = removed.project_id AND kind = 'thread' AND search_entries.id = removed.id;
+    WHERE search_entries.project_id = removed.project_id AND search_entries.kind = 'thread'
+      AND search_entries.id = removed.id;
   RETURN NULL;
   END
   $$;
@@ -101,7 +103,7 @@ CREATE TRIGGER chat_items_search_added AFTER INSERT ON chat_items
 CREATE FUNCTION chat_items_search_removed() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
   BEGIN
   DELETE FROM search_entries USING removed
-    WHERE search_entries.project_id = removed.project_id AND kind = 'message'
+    WHERE search_entries.project_id = removed.project_id AND search_entries.kind = 'message'
       AND search_entries.id = removed.thread_id || '/' || removed.id;
   RETURN NULL;
   END

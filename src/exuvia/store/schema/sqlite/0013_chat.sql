@@ -1,6 +1,7 @@
 CREATE TABLE chat_threads (
   project_id text NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
   id text NOT NULL CHECK (length(id) BETWEEN 1 AND 255),
+  kind text NOT NULL CHECK (length(kind) BETWEEN 1 AND 64),
   owner text CHECK (length(owner) BETWEEN 1 AND 255),
   title text,
   data text NOT NULL CHECK (json_valid(data)),
@@ -9,9 +10,9 @@ CREATE TABLE chat_threads (
   updated_at text NOT NULL,
   PRIMARY KEY (project_id, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX chat_threads_by_owner ON chat_threads (project_id, owner, created_at, id);
+CREATE INDEX chat_threads_by_owner ON chat_threads (project_id, owner, kind, created_at, id);
 CREATE INDEX chat_threads_by_time ON chat_threads (project_id, created_at, id);
-CREATE INDEX chat_threads_by_use ON chat_threads (project_id, owner, updated_at, id);
+CREATE INDEX chat_threads_by_use ON chat_threads (project_id, owner, kind, updated_at, id);
 
 CREATE TABLE chat_items (
   project_id text NOT NULL,
@@ -49,8 +50,8 @@ CREATE INDEX chat_attachments_by_thread ON chat_attachments (project_id, thread_
 CREATE INDEX chat_attachments_by_time ON chat_attachments (project_id, created_at, id);
 
 CREATE TRIGGER chat_threads_search_added AFTER INSERT ON chat_threads BEGIN
-  INSERT INTO search_entries (project_id, kind, id, at, title, data)
-    VALUES (new.project_id, 'thread', new.id, new.created_at, coalesce(new.title, ''), new.data);
+  INSERT INTO search_entries (project_id, kind, id, type, at, title, data)
+    VALUES (new.project_id, 'thread', new.id, new.kind, new.created_at, coalesce(new.title, ''), new.data);
   END;
 
 CREATE TRIGGER chat_threads_search_changed AFTER UPDATE OF title, data ON chat_threads BEGIN
