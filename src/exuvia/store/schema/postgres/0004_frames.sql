@@ -18,8 +18,8 @@ CREATE TABLE frames (
   FOREIGN KEY (project_id, parent_id) REFERENCES frames (project_id, id) ON DELETE CASCADE,
   CHECK ((state = 'closed') = (closed_at IS NOT NULL))
 );
-CREATE INDEX frames_by_parent ON frames (project_id, parent_id);
-CREATE INDEX frames_by_run ON frames (project_id, run_id, depth, created_at, id);
+CREATE INDEX frames_by_parent ON frames (project_id, parent_id, created_at, id);
+CREATE INDEX frames_by_run ON frames (project_id, run_id, created_at, id);
 CREATE INDEX frames_by_time ON frames (project_id, created_at, id);
 CREATE INDEX frames_open ON frames (project_id, run_id, depth, created_at, id) WHERE state = 'open';
 
@@ -48,8 +48,8 @@ CREATE TABLE anchors (
   PRIMARY KEY (project_id, id),
   FOREIGN KEY (project_id, frame_id) REFERENCES frames (project_id, id) ON DELETE CASCADE
 );
-CREATE INDEX anchors_by_frame ON anchors (project_id, frame_id);
-CREATE INDEX anchors_by_priority ON anchors (project_id, priority DESC, created_at DESC, id);
+CREATE INDEX anchors_by_frame ON anchors (project_id, frame_id, priority, created_at, id);
+CREATE INDEX anchors_by_priority ON anchors (project_id, priority, created_at, id);
 
 CREATE FUNCTION frames_search_added() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
   BEGIN

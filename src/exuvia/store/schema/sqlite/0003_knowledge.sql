@@ -41,7 +41,7 @@ CREATE INDEX sessions_by_project ON sessions (project_id, started_at, id);
 
 CREATE INDEX sessions_by_time ON sessions (started_at, project_id, id);
 
-CREATE INDEX sessions_by_plan ON sessions (project_id, plan_id) WHERE plan_id IS NOT NULL;
+CREATE INDEX sessions_by_plan ON sessions (project_id, plan_id, started_at, id) WHERE plan_id IS NOT NULL;
 
 CREATE TABLE events (
   project_id text NOT NULL REFERENCES projects ON DELETE CASCADE,

@@ -54,7 +54,8 @@ CREATE INDEX workflow_runs_by_workflow ON workflow_runs (project_id, workflow_id
 CREATE INDEX workflow_runs_by_version ON workflow_runs (project_id, workflow_id, version);
 CREATE INDEX workflow_runs_by_time ON workflow_runs (project_id, created_at, id);
 CREATE INDEX workflow_runs_by_state ON workflow_runs (project_id, state, created_at, id);
-CREATE INDEX workflow_runs_by_trace ON workflow_runs (project_id, trace_id) WHERE trace_id IS NOT NULL;
+CREATE INDEX workflow_runs_by_trace ON workflow_runs (project_id, trace_id, created_at, id)
+  WHERE trace_id IS NOT NULL;
 
 CREATE TABLE run_steps (
   project_id text NOT NULL,
