@@ -63,8 +63,10 @@ def main(given: list[str]) -> int:
     compile_exuvia()
     command = " ".join(["python -m bench", *given])
     if options.store:
-        results = list(store_measuring.measure(options.scale, large=options.large))
-        _publish("STORE.md", store_reporting.report(command, results))
+        results = []
+        for measured in store_measuring.measure(options.scale, large=options.large):
+            results.append(measured)
+            _publish("STORE.md", store_reporting.report(command, results))
         return 0
     with serving(options.server, options.url) as server:
         facts = machine_facts(server, command)

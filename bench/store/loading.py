@@ -14,7 +14,7 @@ from exuvia.store import Store
 from exuvia.store.vectors.records import NewVector
 
 COLLECTION = "events"
-MOST_VECTORS = 100_000
+MOST_VECTORS = 50_000
 _KEYS = 2_000
 
 
@@ -45,7 +45,7 @@ class Loaded:
 
 def load(store: Store, events: int) -> Loaded:
     """Fill an empty store: projects, a session for each 200 events, and a vector for each event of the largest
-    project, up to 100,000."""
+    project, up to 50,000."""
     agents = Agents()
     every = max(1, events // _KEYS)
     keys: list[tuple[str, str]] = []

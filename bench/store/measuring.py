@@ -43,7 +43,7 @@ class Haste:
 
     patience: Patience = field(default_factory=Patience)
     clients: int = CLIENTS
-    crowd: float = 8
+    crowd: float = 5
     writes: int = 20
     many: int = 1_000
 
@@ -86,12 +86,9 @@ def measure(scale: float, *, large: bool) -> Iterator[Measured]:
     """
     events = int(EVENTS * scale)
     yield on_file(events)
-    for name, shown in SERVERS.items():
-        sizes = (events, int(LARGE * scale)) if large and name == "pip" else (events,)
-        with serving(name, None) as server:
-            for size in sizes:
-                with server.database() as url:
-                    yield on_server(url, f"{shown} {server.version}", size)
+    for name, size in [("pip", events), ("debian", events), *([("pip", int(LARGE * scale))] if large else [])]:
+        with serving(name, None) as server, server.database() as url:
+            yield on_server(url, f"{SERVERS[name]} {server.version}", size)
 
 
 def on_file(events: int, haste: Haste = Haste()) -> Measured:

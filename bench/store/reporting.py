@@ -17,7 +17,7 @@ _METHOD = f"""\
 Events come from a seed ({len(PROJECTS)} projects of which the n-th has 1/n of the first one's events, 200 events a
 session, seven kinds, 100 to 3,000 bytes of JSON with words of which few are frequent), and are appended by
 `store.events.append`, 200 a call; those of the largest project get a vector of {DIMENSION} numbers each, at most
-100,000. Everything is asked of this largest project unless the line says otherwise, and every page has 100 events.
+50,000. Everything is asked of this largest project unless the line says otherwise, and every page has 100 events.
 
 **By hand** is what a user would write instead: one table with the same indexes, FTS5 or a generated tsvector with GIN,
 pgvector's HNSW (sqlite-vec's function on SQLite, NumPy on a server without pgvector), filled with the same events, and

@@ -62,7 +62,7 @@ class Patience:
         most: Calls at most.
     """
 
-    seconds: float = 4
+    seconds: float = 2
     least: int = 10
     most: int = 400
 
