@@ -19,6 +19,7 @@ from chatkit.server import ChatKitServer, NonStreamingResult, StreamingResult
 from chatkit.store import NotFoundError
 from chatkit.types import (
     AssistantMessageContent,
+    AssistantMessageContentPartTextDelta,
     AssistantMessageItem,
     AttachmentCreateParams,
     ClientToolCallItem,
@@ -27,8 +28,10 @@ from chatkit.types import (
     ImageAttachment,
     InferenceOptions,
     ThreadItem,
+    ThreadItemAddedEvent,
     ThreadItemDoneEvent,
     ThreadItemReplacedEvent,
+    ThreadItemUpdatedEvent,
     ThreadMetadata,
     ThreadStreamEvent,
     UserMessageItem,
@@ -348,6 +351,43 @@ def test_a_server_keeps_a_conversation(run: Callable[[Work], None]) -> None:
         assert len((await store.load_thread_items(key, None, 20, "asc", context)).data) == 4
         await ask(server, context, "threads.delete", thread_id=key)
         assert (await ask(server, context, "threads.list"))["data"] == []
+
+    run(work)
+
+
+class Slow(ChatKitServer[Request]):
+    """Begins an answer and never ends it."""
+
+    async def respond(
+        self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Request
+    ) -> AsyncIterator[ThreadStreamEvent]:
+        begun = AssistantMessageItem(id="a", thread_id=thread.id, created_at=datetime.now(), content=[])  # noqa: DTZ005
+        yield ThreadItemAddedEvent(item=begun)
+        part = AssistantMessageContentPartTextDelta(content_index=0, delta="Half a")
+        yield ThreadItemUpdatedEvent(item_id="a", update=part)
+        await asyncio.Event().wait()
+
+
+def test_what_was_said_before_a_cancellation_is_kept(run: Callable[[Work], None]) -> None:
+    async def work(store: ExuviaStore[Request], context: Request) -> None:
+        half_said = asyncio.Event()
+
+        async def listen() -> None:
+            request = {"type": "threads.create", "params": {"input": typed("tulips")}}
+            answer = await Slow(store).process(json.dumps(request), context)
+            assert isinstance(answer, StreamingResult)
+            async for event in answer:
+                if b"Half a" in event:
+                    half_said.set()
+
+        listening = asyncio.create_task(listen())
+        await half_said.wait()
+        listening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listening
+        (begun,) = (await store.load_threads(9, None, "desc", context)).data
+        items = (await store.load_thread_items(begun.id, None, 9, "asc", context)).data
+        assert [item.type for item in items] == ["user_message", "assistant_message", "sdk_hidden_context"]
 
     run(work)
 

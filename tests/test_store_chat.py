@@ -219,6 +219,7 @@ def test_projects_are_apart(shared_store: Store, bound: Store) -> None:
     [
         (lambda chat: chat.items.add("nowhere", [say("x")]), NotFoundError),
         (lambda chat: chat.items.add("t", [say("x")], begin="chat"), ConflictError),
+        (lambda chat: chat.items.add("t", iter([say("x")])), InvalidValueError),
         (lambda chat: chat.items.get("t", "nowhere"), NotFoundError),
         (lambda chat: chat.items.list("t", after_id="nowhere"), NotFoundError),
         (lambda chat: chat.items.list("t", order="text"), InvalidValueError),

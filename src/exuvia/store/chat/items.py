@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -27,7 +27,7 @@ class Items(Subsystem[M]):
     def add(
         self,
         thread: str,
-        items: Iterable[NewItem],
+        items: Sequence[NewItem],
         *,
         begin: str | None = None,
         owner: str | None = None,
@@ -44,13 +44,16 @@ class Items(Subsystem[M]):
 
         Raises:
             NotFoundError: There is no such thread.
+            InvalidValueError: An item cannot be stored, or the items are an iterator, which a second try finds empty.
             ConflictError: The thread has an item with one of the ids; or it is to be begun, and is there as another
                 owner's or of another kind.
         """
-        key, added, now = (self.scope.own(project), checked_id(thread, what="thread")), list(items), self.now()
-        last = yield from self._reserve(key, len(added), now, begin=begin, owner=checked_owner(owner))
-        first = last - len(added) + 1
-        sets = [_row(key, item, seq, now) for seq, item in enumerate(added, first)]
+        if not isinstance(items, Sequence):
+            raise InvalidValueError(f"{repr(items)[:60]} cannot be the items.", hint="Pass a list.", code="items")
+        key, now = (self.scope.own(project), checked_id(thread, what="thread")), self.now()
+        last = yield from self._reserve(key, len(items), now, begin=begin, owner=checked_owner(owner))
+        first = last - len(items) + 1
+        sets = [_row(key, item, seq, now) for seq, item in enumerate(items, first)]
         yield Many(
             """
             INSERT INTO chat_items
