@@ -49,6 +49,10 @@ def arguments() -> argparse.ArgumentParser:
         help=f"measure search by vectors instead; beside Chroma if {vectors.CHROMA} names a Python that has it",
     )
     parser.add_argument("--rows", type=int, default=100_000, metavar="N", help="with --vectors: how many")
+    parser.add_argument("--langgraph", action="store_true", help="measure LangGraph's checkpointers instead")
+    parser.add_argument(
+        "--checkpoints", type=int, default=1000, metavar="N", help="with --langgraph: of a thread (default: 1000)"
+    )
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
     parser.add_argument("--store-overhead", action="store_true", help="measure the store beside the driver instead")
     parser.add_argument(
@@ -79,6 +83,11 @@ def main(given: list[str]) -> int:
             _publish("LIVE.md", live.report(facts, live.measure(server, options.gigabytes or [1, 5])))
         elif options.store_overhead:
             _publish("OVERHEAD.md", overhead.report(facts, overhead.measure(server)))
+        elif options.langgraph:
+            from bench import langgraph
+
+            found = langgraph.measure(server, options.runs, options.checkpoints)
+            _publish("LANGGRAPH.md", langgraph.report(facts, found))
         elif options.ways:
             _publish("WAYS.md", ways.report(facts, ways.measure(server, options.runs)))
         else:

@@ -20,6 +20,7 @@ from exuvia.cli import (
     pg,
     portable,
     store,
+    store_langgraph,
     store_markdown,
     store_reembed,
     store_search,
@@ -73,6 +74,8 @@ app.add_typer(live.app, name="live")
 app.add_typer(pg.app, name="pg")
 store.app.command("import-markdown", epilog=store_markdown.IMPORT_EXAMPLES)(store_markdown.import_)
 store.app.command("export-markdown", epilog=store_markdown.EXPORT_EXAMPLES)(store_markdown.export)
+store.app.command("import-langgraph", epilog=store_langgraph.IMPORT_EXAMPLES)(store_langgraph.import_)
+store.app.command("convert-langgraph", epilog=store_langgraph.CONVERT_EXAMPLES)(store_langgraph.convert)
 store.app.command("reembed", epilog=store_reembed.EXAMPLES)(store_reembed.reembed)
 store.app.command("search", epilog=store_search.EXAMPLES)(store_search.search)
 app.add_typer(store.app, name="store")
