@@ -1,0 +1,1 @@
+"""A small application as people write them: FastAPI, SQLAlchemy's models, Alembic's migrations, on both engines."""
