@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from exuvia.store import Page, Store
 from exuvia.store.chat import Item, NewItem
@@ -141,6 +143,45 @@ def test_pages_of_items_lose_and_repeat_nothing_whatever_the_times(bound: Store)
     first = bound.chat.items.list("t", limit=1).next
     with pytest.raises(PageTokenError):
         bound.chat.items.list("t", limit=1, after=first, role="user")
+
+
+IDS = st.sampled_from(["a", "b", "c"])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.lists(IDS, max_size=3, unique=True)),
+        st.tuples(st.sampled_from(["put", "delete"]), IDS),
+        st.tuples(st.just("pop"), st.none()),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS)
+def test_items_are_as_a_list_would_have_them(bound: Store, steps: list[tuple[str, list[str] | str | None]]) -> None:
+    thread, items, model = new_id(), bound.chat.items, dict[str, str]()
+    bound.chat.threads.put(thread)
+    for number, (step, about) in enumerate(steps):
+        text = f"word{number}"
+        if step == "add" and isinstance(about, list):
+            if model.keys() & about:
+                with pytest.raises(ConflictError):
+                    items.add(thread, [say(text, id=key) for key in about])
+            else:
+                items.add(thread, [say(text, id=key) for key in about])
+                model |= dict.fromkeys(about, text)
+        elif step == "put" and isinstance(about, str):
+            items.put(thread, say(text, id=about))
+            model[about] = text
+        elif step == "delete" and isinstance(about, str):
+            assert items.delete(thread, about) == (model.pop(about, None) is not None)
+        elif step == "pop":
+            taken = items.pop(thread)
+            assert (taken and (taken.id, taken.text)) == (model.popitem() if model else None)
+        found = items.list(thread)
+        assert [(item.id, item.text) for item in found.items] == list(model.items())
+        assert len({item.seq for item in found.items}) == len(model)
+        assert bound.chat.search(text, thread=thread).total == list(model.values()).count(text)
 
 
 def test_a_changed_item_keeps_its_place(bound: Store) -> None:
