@@ -35,6 +35,7 @@ ON CONFLICT (project_id, thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET
   parent_id = excluded.parent_id, run_id = excluded.run_id, incremental = excluded.incremental,
   versions = excluded.versions, metadata = excluded.metadata, encoding = excluded.encoding, body = excluded.body
 """
+_OF_NAMESPACE: Final = "project_id = :project AND thread_id = :thread AND checkpoint_ns = :ns"
 _WRITE_COLUMNS: Final = (
     "project_id, thread_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path, channel, encoding, value"
 )
@@ -144,8 +145,7 @@ class GraphStates(Subsystem[M]):
     ) -> Operation[GraphState | None]:
         """Return a checkpoint, the latest if no id is given; None where there is none."""
         owner = self.scope.own(project)
-        where = Where().equal("project_id", owner).equal("thread_id", thread)
-        where.equal("checkpoint_ns", namespace).equal("checkpoint_id", id)
+        where = Where().also(_OF_NAMESPACE, project=owner, thread=thread, ns=namespace).equal("checkpoint_id", id)
         found = yield from read_states(self.dialect, where, owner, 1)
         return found[0] if found else None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -40,6 +41,11 @@ FROM chosen JOIN langgraph_writes AS w USING (project_id, thread_id, checkpoint_
 """
 # SQLite has no round trips, and goes through a compound SELECT several times as slowly as through its parts.
 _SQLITE_CHECKPOINTS: Final = _CHOSEN.replace("project_id, thread_id", "thread_id", 1).replace("{versions}", "versions")
+_SQLITE_WRITES_OF_ONE: Final = """
+SELECT thread_id, checkpoint_ns, checkpoint_id, task_path, task_id, idx, channel, encoding, value
+FROM langgraph_writes
+WHERE project_id = :owner AND thread_id = :thread AND checkpoint_ns = :ns AND checkpoint_id = :id
+"""
 _SQLITE_WRITES: Final = """
 SELECT w.thread_id, w.checkpoint_ns, w.checkpoint_id, w.task_path, w.task_id, w.idx, w.channel, w.encoding, w.value
 FROM json_each(:wanted) AS wanted CROSS JOIN langgraph_writes AS w
@@ -65,20 +71,31 @@ def read_states(dialect: Dialect, where: Where, project: str, limit: int) -> Ope
     """
     parameters = where.parameters | {"page": limit}
     if dialect.is_postgres:
-        return _of_kinds((yield Statement(_POSTGRES.format(where=where), parameters, binary=True)))
+        return _of_kinds((yield Statement(_filled(_POSTGRES, str(where)), parameters, binary=True)))
     yield Statement("SAVEPOINT one_moment")
-    rows = yield Statement(_SQLITE_CHECKPOINTS.format(where=where), parameters)
+    rows = yield Statement(_filled(_SQLITE_CHECKPOINTS, str(where)), parameters)
     states = {row[:3]: _state(row, Encoded(*row[6:])) for row in rows}
     if states:
-        for *key, path, task, idx, channel, encoding, value in (
-            yield Statement(_SQLITE_WRITES, {"owner": project, "wanted": _json(states)})
-        ):
-            states[tuple(key)].writes.append(StoredWrite(path, task, idx, channel, Encoded(encoding, value)))
+        for thread, ns, key, path, task, idx, channel, encoding, value in (yield _writes_of(states, project)):
+            states[thread, ns, key].writes.append(StoredWrite(path, task, idx, channel, Encoded(encoding, value)))
     if wanted := _wanted(states.values()):
         rows = yield Statement(_SQLITE_VALUES, {"owner": project, "wanted": _json(wanted)})
         _give_values(states.values(), {row[:4]: Encoded(*row[4:]) for row in rows})
     yield Statement("RELEASE one_moment")
     return _in_order(states.values())
+
+
+@lru_cache(maxsize=64)
+def _filled(sql: str, where: str) -> str:
+    return sql.format(where=where)
+
+
+def _writes_of(keys: Collection[tuple[str, str, str]], project: str) -> Statement:
+    """Ask SQLite for the writes of checkpoints; one, which is most common, is found without going through JSON."""
+    if len(keys) > 1:
+        return Statement(_SQLITE_WRITES, {"owner": project, "wanted": _json(keys)})
+    thread, ns, key = next(iter(keys))
+    return Statement(_SQLITE_WRITES_OF_ONE, {"owner": project, "thread": thread, "ns": ns, "id": key})
 
 
 def _of_kinds(rows: Sequence[Row]) -> list[GraphState]:
