@@ -53,9 +53,9 @@ class Crowd:
 
 
 async def crowd(what: str, who: str, mix: Mix, clients: int, seconds: float) -> Crowd:
-    """Let clients work for some seconds, each without a pause, after a tenth of that to warm up."""
+    """Let clients work for some seconds, each without a pause, after a third of that to open connections."""
     warming, found = Crowd(what, who), Crowd(what, who)
-    await _work(warming, mix, clients, seconds / 10)
+    await _work(warming, mix, clients, seconds / 3)
     begun = time.perf_counter()
     await _work(found, mix, clients, seconds)
     found.seconds = time.perf_counter() - begun

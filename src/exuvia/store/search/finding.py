@@ -110,7 +110,7 @@ def newest(query: Node, within: Within, most: int, dialect: Dialect) -> Statemen
         A statement whose rows end in the counts of the query's terms, for ``ranking.numbers``.
     """
     if dialect.is_postgres:
-        return _postgres(query, within.where(dialect), most)
+        return _postgres(query, within.where(dialect), _last(within, dialect), most)
     return _sqlite(query, within, most, dialect)
 
 
@@ -136,11 +136,16 @@ def like(words: Sequence[Sequence[Piece]], within: Within, most: int, dialect: D
         f"""
         SELECT e.entry, e.project_id, e.kind, e.id, e.at, e.title
         FROM search_entries AS e WHERE {where}
-        ORDER BY e.entry DESC LIMIT :most
+        ORDER BY {_last(within, dialect)} DESC LIMIT :most
         """,
         where.parameters | {"most": most},
         prepared=False,
     )
+
+
+def _last(within: Within, dialect: Dialect) -> str:
+    """Return what entries are ordered by; PostgreSQL has an index for all projects that is of an expression."""
+    return "e.entry + 0" if dialect.is_postgres and within.project is None else "e.entry"
 
 
 def _like_in_postgres(where: Where, pieces: Sequence[Piece], number: int) -> None:
@@ -221,7 +226,7 @@ def _scope_word(mark: str, value: str) -> str:
     return f'"{mark}{value.encode().hex()}"'
 
 
-def _postgres(query: Node, where: Where, most: int) -> Statement:
+def _postgres(query: Node, where: Where, order: str, most: int) -> Statement:
     where.also("e.words @@ CAST(:match AS tsquery)", match=tsquery(query))
     asked: dict[Term, str] = {}
     values: dict[str, Value] = {}
@@ -242,7 +247,7 @@ def _postgres(query: Node, where: Where, most: int) -> Statement:
         FROM (
           SELECT e.entry, e.project_id, e.kind, e.id, e.at, e.folded
           FROM search_entries AS e WHERE {where}
-          ORDER BY e.entry DESC LIMIT :most
+          ORDER BY {order} DESC LIMIT :most
         ) AS found
         ORDER BY entry DESC
         """,
