@@ -303,6 +303,7 @@ def test_a_callback_that_fails_harms_no_statement(file_url: str, caplog: pytest.
         ("SELECT * FROM t WHERE a IN (1, 2)", "SELECT * FROM t WHERE a IN (%(a_1)s, %(a_2)s, %(a_3)s)"),
         ("INSERT INTO t VALUES (?, ?)", "INSERT INTO t VALUES (1, 'x'), (2, 'y'), (-3e5, NULL)".replace("NULL", "4")),
         ("SELECT a FROM t WHERE b = :b", "SELECT a FROM t WHERE b = $1"),
+        ("SELECT 'cut off", "SELECT 'somewhere else"),
     ],
 )
 def test_statements_that_differ_in_values_only_have_one_fingerprint(same: tuple[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
@@ -33,7 +34,8 @@ def parameters(
     if pgbouncer:
         return given | {"prepare_threshold": None}
     settings = f"-c statement_timeout={_ms(statement_timeout)} -c lock_timeout={_ms(lock_timeout)}"
-    return given | {"options": f"{settings} {given.get('options', '')}".strip()}
+    own = given.get("options", os.environ.get("PGOPTIONS", ""))
+    return given | {"options": f"{settings} {own}".strip()}
 
 
 def set_in_transactions(engine: Engine, *, statement_timeout: float, lock_timeout: float) -> None:
