@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Annotated, Any, TypedDict
 
+from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
@@ -46,3 +48,23 @@ def review_graph(saver: Any) -> Any:
 def ask(state: Question) -> Question:
     """Wait for an answer."""
     return {"answer": interrupt("ok?")}
+
+
+def joined(items: list[Any], writes: Sequence[list[Any]]) -> list[Any]:
+    """Add the writes of a step to a list."""
+    return [*items, *(item for write in writes for item in write)]
+
+
+class Log(TypedDict):
+    """A list of which only the changes are stored, with a snapshot now and then."""
+
+    items: Annotated[list[Any], DeltaChannel(joined, snapshot_frequency=3)]
+
+
+def log_graph(saver: Any) -> Any:
+    """Return a graph that adds to a log how long it is."""
+    builder = StateGraph(Log)
+    builder.add_node("count", lambda state: {"items": [len(state["items"])]})
+    builder.add_edge(START, "count")
+    builder.add_edge("count", END)
+    return builder.compile(checkpointer=saver)

@@ -18,7 +18,7 @@ from exuvia.integrations.langgraph import ExuviaSaver
 from exuvia.store import Store
 from exuvia.store.core.values import new_id
 from exuvia.store.errors import InvalidValueError, StateError
-from graphs import review_graph
+from graphs import log_graph, review_graph
 
 CHECKPOINT: Any = {
     "v": 4,
@@ -143,6 +143,17 @@ def test_pruned_threads_go_on(saver: ExuviaSaver, config: RunnableConfig) -> Non
     saver.prune([config["configurable"]["thread_id"]])
     assert len(list(graph.get_state_history(config))) == 1
     assert graph.invoke(Command(resume="yes"), config)["steps"][-1] == "end:yes"
+
+
+def test_channels_of_changes_are_rebuilt_as_in_memory(saver: ExuviaSaver, config: RunnableConfig) -> None:
+    memory = InMemorySaver()
+    for number in range(5):
+        for graph in (log_graph(saver), log_graph(memory)):
+            graph.invoke({"items": [f"x{number}"]}, config)
+    found, expected = ([state.values for state in log_graph(one).get_state_history(config)] for one in (saver, memory))
+    assert found == expected
+    with pytest.raises(StateError, match="older checkpoints"):
+        saver.prune([config["configurable"]["thread_id"]])
 
 
 def test_a_list_of_many_checkpoints_comes_in_order_and_whole(saver: ExuviaSaver, config: RunnableConfig) -> None:

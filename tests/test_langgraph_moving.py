@@ -18,7 +18,8 @@ from exuvia.errors import SourceError
 from exuvia.integrations.langgraph import ExuviaSaver
 from exuvia.integrations.langgraph.moving import Moved, import_file
 from exuvia.store import Store, open_store
-from graphs import review_graph
+from exuvia.store.errors import StateError
+from graphs import log_graph, review_graph
 
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "t"}}
 
@@ -52,6 +53,19 @@ def test_a_thread_goes_on_in_the_store(file: Path, shared_store: Store, project:
     saver = ExuviaSaver(shared_store, project=project)
     assert history(saver) == expected(file)
     assert review_graph(saver).invoke(Command(resume="yes"), CONFIG)["steps"] == ["left", "right", "end:yes"]
+
+
+def test_a_channel_of_changes_goes_on_in_the_store(tmp_path: Path, shared_store: Store, project: str) -> None:
+    path = tmp_path / "log.sqlite"
+    with SqliteSaver.from_conn_string(str(path)) as own:
+        for number in range(4):
+            log_graph(own).invoke({"items": [f"x{number}"]}, CONFIG)
+        states = [state.values for state in log_graph(own).get_state_history(CONFIG)]
+    import_file(path, shared_store, project=project)
+    saver = ExuviaSaver(shared_store, project=project)
+    assert [state.values for state in log_graph(saver).get_state_history(CONFIG)] == states
+    with pytest.raises(StateError, match="older checkpoints"):
+        saver.prune(["t"])
 
 
 def test_the_command_brings_a_file_into_a_store(file: Path, tmp_path: Path) -> None:

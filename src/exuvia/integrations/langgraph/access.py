@@ -11,13 +11,13 @@ from exuvia.store.errors import NotFoundError, StateError
 
 
 class Access:
-    """One store, or two on the same database, for synchronous and for asynchronous callers.
+    """A store for synchronous and for asynchronous callers.
 
     A synchronous caller of an ``AsyncStore`` waits in its own thread for the store's event loop; an asynchronous caller
     of a ``Store`` has a thread of its own.
 
     Args:
-        store: The store that both use; or the one for the kind of caller that it is for.
+        store: The store.
         project: The project; not needed in a bound store.
 
     Raises:

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import ormsgpack
+from langgraph.checkpoint.serde.jsonplus import EXT_DELTA_SNAPSHOT
 
 from exuvia.errors import ConfigError, SourceError
 from exuvia.store import Store
@@ -53,6 +54,13 @@ class Moved:
     writes: int
 
 
+class _Extension(NamedTuple):
+    """An extension of MessagePack, as it was."""
+
+    tag: int
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
     """A checkpoint of a file, its values apart; MessagePack's extensions are as they were."""
@@ -68,6 +76,12 @@ class _Checkpoint:
     def versions(self) -> dict[str, str]:
         """The version of each channel, as a text."""
         return {channel: str(version) for channel, version in self.body["channel_versions"].items()}
+
+    @property
+    def snapshots(self) -> list[str]:
+        """The channels whose value is a snapshot of a DeltaChannel."""
+        values = self.body["channel_values"].items()
+        return [name for name, value in values if isinstance(value, _Extension) and value.tag == EXT_DELTA_SNAPSHOT]
 
 
 def import_file(path: Path, store: Store, *, project: str | None = None) -> Moved:
@@ -162,7 +176,7 @@ def _checkpoints(source: sqlite3.Connection) -> Iterator[_Checkpoint]:
                 hint="Open the thread with a current LangGraph and save its state anew, or delete the thread.",
                 code="encoding",
             )
-        body = ormsgpack.unpackb(written, ext_hook=ormsgpack.Ext, option=_OPTIONS)
+        body = ormsgpack.unpackb(written, ext_hook=_Extension, option=_OPTIONS)
         known = orjson.loads(metadata) if metadata else {}
         known.pop("writes", None)  # as get_serializable_checkpoint_metadata does
         yield _Checkpoint(thread, ns, id_, parent, body, known)
@@ -191,17 +205,18 @@ def _for_store(found: _Checkpoint) -> tuple[GraphCheckpoint, list[ChannelValue]]
         found.id,
         found.parent,
         None if run is None else str(run),
-        "counters_since_delta_snapshot" in found.metadata,
+        "counters_since_delta_snapshot" in found.metadata or bool(found.snapshots),
         apart,
         found.metadata,
-        Encoded("msgpack", ormsgpack.packb(body, option=_OPTIONS)),
+        Encoded("msgpack", _packed(body)),
     )
     return stored, values
 
 
 def _convert(found: _Checkpoint, made: sqlite3.Connection) -> None:
     inside, _, values = _parted(found)
-    body = {**found.body, "channel_values": inside}
+    # LangGraph's saver marks the channels that have a snapshot
+    body = {**found.body, "channel_values": inside | dict.fromkeys(found.snapshots, True)}
     body.pop("pending_sends", None)
     made.execute(
         "INSERT INTO checkpoints VALUES (?, ?, ?, ?, NULL, ?, ?)",
@@ -235,7 +250,15 @@ def _is_plain(value: Any) -> bool:
 
 
 def _encoded(value: Any) -> tuple[str, bytes]:
-    return ("bytes", value) if isinstance(value, bytes) else ("msgpack", ormsgpack.packb(value, option=_OPTIONS))
+    return ("bytes", value) if isinstance(value, bytes) else ("msgpack", _packed(value))
+
+
+def _packed(value: Any) -> bytes:
+    return ormsgpack.packb(value, default=_extended, option=_OPTIONS | ormsgpack.OPT_PASSTHROUGH_TUPLE)
+
+
+def _extended(value: _Extension) -> ormsgpack.Ext:
+    return ormsgpack.Ext(*value)
 
 
 def _json(document: Mapping[str, Any]) -> str:
