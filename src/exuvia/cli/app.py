@@ -20,6 +20,7 @@ from exuvia.cli import (
     pg,
     portable,
     store,
+    store_dual,
     store_langgraph,
     store_markdown,
     store_reembed,
@@ -78,6 +79,7 @@ store.app.command("import-langgraph", epilog=store_langgraph.IMPORT_EXAMPLES)(st
 store.app.command("convert-langgraph", epilog=store_langgraph.CONVERT_EXAMPLES)(store_langgraph.convert)
 store.app.command("reembed", epilog=store_reembed.EXAMPLES)(store_reembed.reembed)
 store.app.command("search", epilog=store_search.EXAMPLES)(store_search.search)
+store.app.add_typer(store_dual.app, name="dual")
 app.add_typer(store.app, name="store")
 app.add_typer(guard.app, name="guard")
 

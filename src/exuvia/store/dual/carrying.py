@@ -45,9 +45,9 @@ class Carriage:
 
         Raises:
             StoreError: One of the databases cannot be reached, or refuses.
-            StateError: The target is no secondary.
+            StateError: The source is no primary, or the target no secondary, any more.
         """
-        if self.source.run(outbox.is_empty()):
+        if self.source.run(_nothing_to_do()):
             return 0
         try:
             batch = self.target.transact(self._carry())
@@ -65,14 +65,15 @@ class Carriage:
         return len(batch.numbers)
 
     def drain(self, patience: float) -> None:
-        """Carry over all there is.
+        """Carry over all that waits now; what is added meanwhile may be left.
 
         Raises:
             BusyError: Somebody else is at it, and did not end in time.
             StoreError: One of the databases cannot be reached, or refuses.
         """
         deadline = time.monotonic() + patience
-        while not self.source.run(outbox.is_empty()):
+        last = self.source.run(outbox.last())
+        while self.source.run(outbox.has_any(last)):
             moved = self.round()
             if not moved:
                 if time.monotonic() > deadline:
@@ -98,3 +99,13 @@ class Carriage:
             yield from self.carrier.apply(batch.keys, self.source.run)
             self.source.sync()
         return batch
+
+
+def _nothing_to_do() -> Operation[bool]:
+    if (yield Statement("SELECT role FROM dual_role")) == [("secondary",)]:
+        raise StateError(
+            "The other database was made the primary.",
+            hint="Open both again: which is the primary is seen then.",
+            code="promoted",
+        )
+    return (yield from outbox.is_empty())

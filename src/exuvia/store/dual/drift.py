@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -18,7 +17,7 @@ from exuvia.store.dual.side import Side
 Fault = Literal["missing", "extra", "different"]
 
 _CHUNK: Final = 1000
-_SETTLING: Final = 0.05
+_LOOKS: Final = 20  # at a row that is written all the time
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Drift:
 
     Args:
         tables: Every table that was compared.
-        differences: The rows that differ, and that nothing in the outbox explains.
+        differences: The rows that differ, and that nothing that was still to be carried over explains.
         excluded: Tables that are not carried over, with the reason.
     """
 
@@ -93,15 +92,7 @@ def compare(carriage: Carriage, patience: float) -> Drift:
         digest, found = _compare_table(carriage, table.name)
         digests.append(digest)
         suspects += found
-    deadline = time.monotonic() + patience
-    confirmed: list[Difference] = []
-    while suspects:
-        carriage.drain(patience)
-        again, pending = _look_again(carriage, suspects)
-        confirmed += [each for each in again if (each.table, each.key) not in pending]
-        suspects = [each for each in again if (each.table, each.key) in pending and time.monotonic() < deadline]
-        if suspects:
-            time.sleep(_SETTLING)
+    confirmed = _confirmed(carriage, suspects, patience)
     return Drift(tuple(digests), tuple(sorted(confirmed, key=_order)), tuple(sorted(carriage.excluded.items())))
 
 
@@ -169,22 +160,36 @@ class _Stream:
             after = found[-1][0]
 
 
-def _look_again(carriage: Carriage, suspects: list[Difference]) -> tuple[list[Difference], set[tuple[str, Key]]]:
-    """Read suspicious rows anew; return those that still differ, and all that wait in the outbox after that."""
-    still: list[Difference] = []
+def _confirmed(carriage: Carriage, suspects: list[Difference], patience: float) -> list[Difference]:
+    """Look again at rows that differ, until they do not, or have stayed as they are while all that waited was carried
+    over: a row that has not changed before and after that has no excuse."""
+    before: dict[tuple[str, Key], str] = {}
+    confirmed: list[Difference] = []
+    for _ in range(_LOOKS):
+        if not suspects:
+            break
+        now = _look(carriage, suspects)
+        confirmed += [each for each in now if before.get((each.table, each.key)) == now[each]]
+        suspects = [each for each in now if before.get((each.table, each.key)) != now[each]]
+        before = {(each.table, each.key): state for each, state in now.items()}
+        carriage.drain(patience)
+    return confirmed
+
+
+def _look(carriage: Carriage, suspects: list[Difference]) -> dict[Difference, str]:
+    """Read rows anew; return those that still differ, with a digest of what both have."""
+    found: dict[Difference, str] = {}
     for name in dict.fromkeys(each.table for each in suspects):
         keys = [each.key for each in suspects if each.table == name]
         for start in range(0, len(keys), _CHUNK):
             some = keys[start : start + _CHUNK]
             there = carriage.target.run(carriage.carrier.target[name].read(some))
             mine = carriage.source.run(carriage.carrier.source[name].read(some))
-            still += [
-                Difference(name, key, _fault(mine.get(key), there.get(key)))
-                for key in some
-                if mine.get(key) != there.get(key)
-            ]
-    waiting = carriage.source.run(outbox.take(1_000_000)).keys if still else {}
-    return still, {(name, key) for name, keys in waiting.items() for key in keys}
+            for key in some:
+                pair = (mine.get(key), there.get(key))
+                if pair[0] != pair[1]:
+                    found[Difference(name, key, _fault(*pair))] = xxhash.xxh3_128_hexdigest(repr(pair).encode())
+    return found
 
 
 def _fault(mine: NeutralRow | None, there: NeutralRow | None) -> Fault:

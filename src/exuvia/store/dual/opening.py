@@ -34,6 +34,12 @@ class DualOpening(Opening):
     def __init__(self, primary: Location, secondary: Location, options: StoreOptions, *, fallback: bool) -> None:
         super().__init__(primary, replace(options, pool_wait=min(options.pool_wait, _SOON)) if fallback else options)
         Opening(secondary, options)
+        if options.pgbouncer:
+            raise ConfigError(
+                "What is written cannot be carried over through PgBouncer in transaction mode.",
+                hint="Name the server itself, without pgbouncer=True.",
+                code="pgbouncer",
+            )
         if primary == secondary:
             raise ConfigError(
                 "The primary and the secondary are the same.", hint="Name another one.", code="same_store"

@@ -36,6 +36,17 @@ def is_empty() -> Operation[bool]:
     return not (yield Statement("SELECT 1 FROM outbox LIMIT 1"))
 
 
+def last() -> Operation[int]:
+    """Return the number of the last entry."""
+    ((number,),) = yield Statement("SELECT coalesce(max(seq), 0) FROM outbox")
+    return int(number)
+
+
+def has_any(last: int) -> Operation[bool]:
+    """Tell whether any entry up to this one waits."""
+    return bool((yield Statement("SELECT 1 FROM outbox WHERE seq <= :last LIMIT 1", {"last": last})))
+
+
 def pending() -> Operation[tuple[int, datetime | None]]:
     """Count what waits, and tell since when."""
     ((count, since),) = yield Statement("SELECT count(*), min(at) FROM outbox")

@@ -35,6 +35,7 @@ class DualStatus:
         primary: Where the primary is, without secrets.
         secondary: Where the secondary is.
         swapped: The one that was named as the secondary is the primary: it was promoted.
+        promoting: A promotion is under way, or was cut off: nobody may write until one of the two is the primary.
         pending: How many changes are still to be carried over.
         lag: Seconds since the oldest of them; 0 where there is none.
         error: Why nothing is carried over at the moment; None where all is well.
@@ -45,6 +46,7 @@ class DualStatus:
     primary: str
     secondary: str
     swapped: bool
+    promoting: bool
     pending: int
     lag: float
     error: StoreError | None
@@ -66,8 +68,10 @@ class Pair:
         self.options = options
         self.primary = 0
         self.fallback_reads = 0
+        self.promoting = False
         self._met = False
         self._begun = False
+        self._away: StoreError | None = None
         self._sides: list[Side] = []
         self.worker = self._new_worker()
 
@@ -86,13 +90,49 @@ class Pair:
             first.connect()
             try:
                 second.connect()
+                self._meet(first, second)
             except pairing.AWAY as error:
                 pairing.LOG.warning("The secondary cannot be reached, changes wait for it: %s", error.message)
                 pairing.begin_alone(first, str(second.location))
-            else:
-                self._meet(first, second)
         self._begun = True
         self.worker.start()
+
+    def find(self) -> None:
+        """Find out which of the two is the primary, and change nothing.
+
+        Raises:
+            StateError: They are not a pair.
+            StoreError: None of them can be reached.
+        """
+        with self._connected() as sides:
+            found: list[Role | None] = []
+            for side in sides:
+                try:
+                    side.connect()
+                    found.append(roles.read(side))
+                except pairing.AWAY as error:
+                    if self._away is not None:
+                        raise
+                    self._away = error
+                    found.append(None)
+        if self._away is not None:
+            self.primary = int(found[1] is not None)
+            if not any(found):
+                raise roles.strangers("The one that can be reached belongs to none")
+            return
+        course, swapped = roles.compare(*found)
+        if course is Course.NEW:
+            raise roles.strangers("They have never been opened together")
+        self.primary = int(swapped)
+
+    def begin(self) -> None:
+        """Make the two a pair, if they are none yet, and carry over all there is.
+
+        Raises:
+            StoreError: One of them cannot be reached, or they do not belong together.
+        """
+        with self._carriage() as carriage:
+            carriage.drain(_UNHURRIED)
 
     def status(self) -> DualStatus:
         """Tell how the two stand.
@@ -102,6 +142,7 @@ class Pair:
         """
         with self._connected() as sides:
             count, since = sides[self.primary].run(outbox.pending())
+            role = roles.read(sides[self.primary])
         lag = 0.0 if since is None else max(0.0, (datetime.now(UTC) - since).total_seconds())
         carriage = self.worker.carriage
         excluded = tuple(sorted(carriage.excluded.items())) if carriage else ()
@@ -109,9 +150,10 @@ class Pair:
             str(self.locations[self.primary]),
             str(self.locations[self.secondary]),
             self.primary == 1,
+            role is not None and role.name != "primary",
             count,
             lag,
-            self.worker.error,
+            self.worker.error or self._away,
             self.fallback_reads,
             excluded,
         )
@@ -134,7 +176,7 @@ class Pair:
             carriage.drain(patience)
 
     def promote(self, *, verify: bool) -> None:
-        """Make the secondary the primary.
+        """Make the secondary the primary; a promotion that was cut off before is ended, and is enough.
 
         Raises:
             ConflictError: ``verify``, and the two differ: nothing was changed.
@@ -142,19 +184,23 @@ class Pair:
             StoreError: One of the databases cannot be reached. The primary is what it was, or the next opening of the
                 two ends what was begun.
         """
-        with self._carriage() as carriage:
-            old, new = carriage.source, carriage.target
-            carriage.drain(_UNHURRIED)
-            if verify and not (found := drifting.compare(carriage, _UNHURRIED)).is_clean:
-                raise _differ(found)
-            mine, other = roles.read(old), roles.read(new)
-            if mine is None or other is None or roles.compare(mine, other) != (Course.RIGHT, False):
-                raise StateError("The roles have changed.", hint="Open both again.", code="roles")
-            leaving = replace(mine, name="leaving", epoch=max(mine.epoch, other.epoch) + 1)
-            roles.write(old, leaving)
-            self._hand_over(carriage, leaving, other)
-        self.primary = self.secondary
-        self._restart()
+        wanted = self.secondary
+        self.promoting = True
+        try:
+            with self._carriage() as carriage:
+                if self.primary != wanted:
+                    self._promote(carriage, verify=verify)
+                    self.primary = wanted
+        finally:
+            self.promoting = False
+        if self._begun:
+            self._restart()
+
+    def is_handed_over(self, number: int) -> bool | None:
+        """Tell whether one of the two is the primary no more; None while that is being decided."""
+        if self.primary != number:
+            return True
+        return None if self.promoting else False
 
     def force(self) -> None:
         """Make the secondary the primary although the primary is lost, with what was not carried over.
@@ -176,16 +222,47 @@ class Pair:
         finally:
             side.close()
 
-    def dissolve(self) -> None:
-        """Let each be a store of its own again, what can be reached of them: no triggers, no outbox, no roles."""
-        self.worker.stop()
+    def dissolve(self, *, force: bool) -> tuple[str, ...]:
+        """Let each be a store of its own again: without triggers, outbox and role.
+
+        Args:
+            force: Drop what was not carried over, and leave out what cannot be reached.
+
+        Returns:
+            The locations of those that were left out.
+
+        Raises:
+            StoreError: One of them cannot be reached, and ``force`` was not given.
+        """
+        if not force:
+            self.flush(_UNHURRIED)
+        left_out = []
         with self._connected() as sides:
             for side in sides:
-                triggers.remove(side)
+                try:
+                    triggers.remove(side)
+                except pairing.AWAY:
+                    if not force:
+                        raise
+                    left_out.append(str(side.location))
+        return tuple(left_out)
 
     def close(self) -> None:
         """End the worker."""
-        self.worker.stop()
+        if self._begun:
+            self.worker.stop()
+
+    def _promote(self, carriage: Carriage, *, verify: bool) -> None:
+        old, new = carriage.source, carriage.target
+        carriage.drain(_UNHURRIED)
+        if verify and not (found := drifting.compare(carriage, _UNHURRIED)).is_clean:
+            raise _differ(found)
+        mine, other = roles.read(old), roles.read(new)
+        if mine is None or other is None or roles.compare(mine, other) != (Course.RIGHT, False):
+            raise StateError("The roles have changed.", hint="Open both again.", code="roles")
+        leaving = replace(mine, name="leaving", epoch=max(mine.epoch, other.epoch) + 1)
+        roles.write(old, leaving)
+        self._hand_over(carriage, leaving, other)
 
     def _hand_over(self, carriage: Carriage, leaving: Role, other: Role) -> None:
         """Give the role over from the one that is leaving; or take that back, unless it cannot be told any more."""

@@ -97,9 +97,9 @@ def compare(first: Role | None, second: Role | None) -> tuple[Course, bool]:
         known = first or second
         if known is None or (known is first and known.name == "primary"):
             return Course.NEW, False
-        raise _strangers(f"One of them has been the {known.name} of {known.peer}, the other belongs to none")
+        raise strangers(f"One of them has been the {known.name} of {known.peer}, the other belongs to none")
     if first.pair != second.pair:
-        raise _strangers(f"They belong to other ones: {first.peer} and {second.peer}")
+        raise strangers(f"They belong to other ones: {first.peer} and {second.peer}")
     names = (first.name, second.name)
     if names == ("primary", "secondary"):
         return Course.RIGHT, False
@@ -112,7 +112,7 @@ def compare(first: Role | None, second: Role | None) -> tuple[Course, bool]:
         return (Course.FINISH if other.epoch < leaving.epoch else Course.CANCEL), leaving is second
     if names == ("primary", "primary") and first.epoch != second.epoch:
         return Course.SETTLE, second.epoch > first.epoch
-    raise _strangers(f"Both say that they are the {first.name}")
+    raise strangers(f"Both say that they are the {first.name}")
 
 
 def _one(sql: str) -> Operation[list[tuple[RoleName, str, int, str]]]:
@@ -155,7 +155,8 @@ def _advance_identities(side: Side) -> Operation[None]:
         )
 
 
-def _strangers(why: str) -> StateError:
+def strangers(why: str) -> StateError:
+    """Return the error for two databases that are no pair."""
     return StateError(
         f"The two databases are not the primary and the secondary of each other. {why}.",
         hint="Name the two that belong together; or end what one of them is: exuvia store dual off.",

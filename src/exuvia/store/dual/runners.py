@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -17,13 +18,14 @@ from exuvia.store.core.runners import AsyncRunner, Context, SyncRunner
 from exuvia.store.core.scope import Scope
 from exuvia.store.dual.pair import LAST_READ, Pair
 from exuvia.store.dual.pairing import LOG
-from exuvia.store.errors import UnavailableError
+from exuvia.store.errors import DemotedError, UnavailableError
 
 T = TypeVar("T")
 R = TypeVar("R", SyncRunner, AsyncRunner)
 
 # Which of the two an operation runs on, while one of its steps does; None stands for the primary
 _ON: Final[ContextVar[int | None]] = ContextVar("exuvia_dual_on", default=None)
+_PAUSE: Final = 0.01
 _AWAY_FOR: Final = 1.0  # seconds for which a primary that could not be reached is not asked for reads
 
 
@@ -167,6 +169,12 @@ class SyncDualRunner(DualRunner[SyncRunner]):
         if not away:
             try:
                 result = self._run_on(number, make, kind, idempotent=idempotent)
+            except DemotedError:
+                while (handed_over := faces.pair.is_handed_over(number)) is None:
+                    time.sleep(_PAUSE)
+                if not handed_over:
+                    raise
+                result = self._run_on(1 - number, make, kind, idempotent=idempotent)
             except UnavailableError:
                 if not faces.falls_back(kind):
                     raise
@@ -194,6 +202,12 @@ class AsyncDualRunner(DualRunner[AsyncRunner]):
         if not away:
             try:
                 result = await self._run_on(number, make, kind, idempotent=idempotent)
+            except DemotedError:
+                while (handed_over := faces.pair.is_handed_over(number)) is None:
+                    await asyncio.sleep(_PAUSE)
+                if not handed_over:
+                    raise
+                result = await self._run_on(1 - number, make, kind, idempotent=idempotent)
             except UnavailableError:
                 if not faces.falls_back(kind):
                     raise
