@@ -235,7 +235,7 @@ class Cutover:
         while True:
             let_on(witness)
             self.catch_up(follower)
-            keep_off(witness, (table.target for table in follower.following.staged))
+            keep_off(witness, follower.places)
             try:
                 with held():
                     return self._pause(follower, ready, witness)

@@ -13,6 +13,7 @@ import orjson
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from exuvia.catalog.names import qualify
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.aside import Aside
 from exuvia.engines.postgres.live.state import Advance, Request, State
@@ -139,6 +140,11 @@ class Follower:
         To see that, they are read. Arguments and errors as in ``round``.
         """
         return self.round(anew=self._stale())
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The staged tables, as SQL names them."""
+        return tuple(qualify(table.target.schema, table.target.name) for table in self.following.staged)
 
     @property
     def unlogged(self) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class Preparation:
         follower = self.follower
         with follower.source.moment() as snapshot:
             numbers = largest(snapshot.connection, identities(follower.following))
-        keep_off(follower.connection, (table.target for table in follower.following.staged))
+        keep_off(follower.connection, follower.places)
         let_on(follower.connection)
         watch = Stopwatch(self.options.max_pause)
         with follower.connection.transaction(force_rollback=True), watch.step("publish"):

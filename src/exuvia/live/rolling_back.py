@@ -18,11 +18,13 @@ import apsw
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from exuvia.catalog.names import qualify
 from exuvia.engines.postgres.capture.fence import fence
 from exuvia.engines.postgres.capture.locks import LockedError, lock_tables
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.state import Phase, State, Warmth
+from exuvia.engines.postgres.live.vacuum import keep_off, let_on
 from exuvia.engines.sqlite.capture.install import drop_everything
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.errors import HookError, SourceError, TargetError
@@ -180,6 +182,8 @@ class _Rollback:
         self.tell("waiting for the locks of PostgreSQL's tables")
         while True:
             self._catch_up(warm)
+            keep_off(connection, (qualify(self._schema, name) for name in warm.names))
+            let_on(connection)  # autovacuum has ended, and does not begin again within the moment that follows
             try:
                 with held():
                     return self._pause(connection, observer, warm, found)

@@ -160,7 +160,7 @@ class _Together:
             let_on(witness)
             for leg in legs:
                 leg.work.catch_up(leg.follower)
-            keep_off(witness, (table.target for leg in legs for table in leg.follower.following.staged))
+            keep_off(witness, (place for leg in legs for place in leg.follower.places))
             try:
                 with held():
                     return self._pause(legs, main, witness)

@@ -11,21 +11,18 @@ from collections.abc import Iterable
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from exuvia.catalog.names import qualify
-from exuvia.catalog.target import TargetTable
-
 _PATIENCE = "5s"  # more than deadlock_timeout
 
 
-def keep_off(connection: psycopg.Connection, tables: Iterable[TargetTable]) -> None:
+def keep_off(connection: psycopg.Connection, tables: Iterable[str]) -> None:
     """Begin a transaction in which autovacuum leaves tables alone, once it is ended where it is at them; others may
     read and write them. Where something else holds such a lock for longer the transaction is not begun.
 
     Args:
         connection: A connection in autocommit mode, outside a transaction.
-        tables: The tables.
+        tables: The tables, as SQL names them.
     """
-    names = ", ".join(qualify(table.schema, table.name) for table in tables)
+    names = ", ".join(sorted(tables))
     if not names:
         return
     connection.execute("BEGIN")
