@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import correctness, live, memory, overhead, speed, vectors, ways
+from bench import correctness, live, memory, overhead, speed, transitions, vectors, ways
 from bench.contenders import compile_exuvia
 from bench.data import DATASETS
 from bench.facts import machine_facts
@@ -53,6 +53,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--checkpoints", type=int, default=1000, metavar="N", help="with --langgraph: of a thread (default: 1000)"
     )
+    parser.add_argument("--transitions", action="store_true", help="measure runs' transitions by 100 workers instead")
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
     parser.add_argument("--store-overhead", action="store_true", help="measure the store beside the driver instead")
     parser.add_argument(
@@ -83,6 +84,8 @@ def main(given: list[str]) -> int:
             _publish("LIVE.md", live.report(facts, live.measure(server, options.gigabytes or [1, 5])))
         elif options.store_overhead:
             _publish("OVERHEAD.md", overhead.report(facts, overhead.measure(server)))
+        elif options.transitions:
+            _publish("TRANSITIONS.md", transitions.report(facts, transitions.measure(server)))
         elif options.langgraph:
             from bench import langgraph
 
