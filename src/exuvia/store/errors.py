@@ -117,3 +117,13 @@ class EmbedderError(StoreError):
     """A text could not be embedded: the model is not installed, its server is away, or it gave something else."""
 
     family = "store.embedder"
+
+
+class TokenError(StoreError):
+    """A service token is refused: ``invalid``, ``expired``, ``revoked``, without the ``scope``, or asked for too soon.
+
+    ``retry_after`` is how many seconds to wait where the code is ``store.token.slow_down``; else None.
+    """
+
+    family = "store.token"
+    retry_after: float | None = None

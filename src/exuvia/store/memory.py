@@ -20,6 +20,7 @@ from exuvia.store.inventory import Info, take_stock
 from exuvia.store.knowledge import Events, Plans, Sessions
 from exuvia.store.projects import Projects
 from exuvia.store.search import Search
+from exuvia.store.tokens import Tokens
 from exuvia.store.vectors import Vectors
 from exuvia.store.workflows import Runs, Workflows
 
@@ -44,6 +45,7 @@ class Memory(Subsystem[M]):
         self.vectors: Vectors[M] = Vectors(runner)
         self.workflows: Workflows[M] = Workflows(runner)
         self.runs: Runs[M] = Runs(runner)
+        self.tokens: Tokens[M] = Tokens(runner)
         self.chat: Chat[M] = Chat(runner)
         self.checkpoints: Checkpoints[M] = Checkpoints(runner)
         self.graph_states: GraphStates[M] = GraphStates(runner)
