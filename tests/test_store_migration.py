@@ -49,6 +49,17 @@ def fill(store: Store) -> None:
     store.chat.items.add("t", [NewItem("message", {"n": n}, "user", f"zebra {n}") for n in range(3)], begin="chat")
     store.chat.attachments.put("a.bin", "x/y", thread="t", id="f")
     store.chat.attachments.fill("f", bytes(range(256)))
+    fill_documents(store)
+
+
+def fill_documents(store: Store) -> None:
+    """Put a resource into a nested collection, cite it and annotate it."""
+    store.documents.resources.create("Zebras", id="d", creators=["é"], content="striped", quality=0.25, data={"n": 1})
+    store.documents.collections.create("Shelf", id="shelf")
+    store.documents.collections.create("Board", id="board", parent="shelf")
+    store.documents.collections.add("board", ["d"])
+    store.documents.citations.add("d", to="d", url="https://example.org", position=3)
+    store.documents.annotations.create("d", start=0, end=7, note="zebra stripes", shared=True)
 
 
 def everything(store: Store) -> list[object]:
@@ -62,6 +73,9 @@ def everything(store: Store) -> list[object]:
         found += [own.runs.history(one.id) for one in own.runs.list().items]
         found += [own.chat.threads.list(), own.chat.items.list("t"), own.chat.attachments.list()]
         found += [own.chat.attachments.content("f")]
+        documents = own.documents
+        found += [documents.resources.list(content=True), documents.collections.subtree("shelf")]
+        found += [documents.collections.resources("board"), documents.citations.list(), documents.annotations.list()]
         found += [[(hit.entry.kind, hit.entry.id) for hit in own.search(words).items] for words in ("zebra*", "quokka")]
     return found
 

@@ -14,6 +14,7 @@ from exuvia.store.core.operations import Async, Kind, M, Runner, Subsystem, Sync
 from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.runners import AsyncOpenRunner, AsyncRunner, Course, SyncOpenRunner, SyncRunner
 from exuvia.store.core.values import checked_id
+from exuvia.store.documents import Documents
 from exuvia.store.errors import TenantError
 from exuvia.store.frames import Frames
 from exuvia.store.inventory import Info, take_stock
@@ -46,6 +47,7 @@ class Memory(Subsystem[M]):
         self.workflows: Workflows[M] = Workflows(runner)
         self.runs: Runs[M] = Runs(runner)
         self.tokens: Tokens[M] = Tokens(runner)
+        self.documents: Documents[M] = Documents(runner)
         self.chat: Chat[M] = Chat(runner)
         self.checkpoints: Checkpoints[M] = Checkpoints(runner)
         self.graph_states: GraphStates[M] = GraphStates(runner)

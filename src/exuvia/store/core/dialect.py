@@ -21,6 +21,7 @@ class Dialect:
         engine: Whose it is.
         begin: Opens a transaction that will write.
         for_update: Ends a SELECT whose rows are to be locked; SQLite's writer has locked everything already.
+        for_change: The same, but others may still add rows that refer to these.
         for_share: Ends a SELECT whose rows must not change before the transaction ends.
         json: The type of a JSON document in a CAST.
     """
@@ -28,6 +29,7 @@ class Dialect:
     engine: Engine
     begin: str
     for_update: str
+    for_change: str
     for_share: str
     json: str
 
@@ -87,5 +89,12 @@ class Dialect:
         return f"(SELECT {parts} FROM json_each(:rows)) AS given", {"rows": orjson.dumps(rows).decode()}
 
 
-SQLITE: Final = Dialect("sqlite", begin="BEGIN IMMEDIATE", for_update="", for_share="", json="text")
-POSTGRES: Final = Dialect("postgresql", begin="BEGIN", for_update=" FOR UPDATE", for_share=" FOR SHARE", json="jsonb")
+SQLITE: Final = Dialect("sqlite", begin="BEGIN IMMEDIATE", for_update="", for_change="", for_share="", json="text")
+POSTGRES: Final = Dialect(
+    "postgresql",
+    begin="BEGIN",
+    for_update=" FOR UPDATE",
+    for_change=" FOR NO KEY UPDATE",
+    for_share=" FOR SHARE",
+    json="jsonb",
+)
