@@ -21,6 +21,7 @@ from exuvia.store import filters as f
 from exuvia.store.core.values import Json
 from exuvia.store.errors import StoreError
 from exuvia.store.frames import NewFrameEvent
+from exuvia.store.graph import NewEdge, NewNode
 from exuvia.store.knowledge.records import NewEvent
 from exuvia.store.workflows import NewStep
 
@@ -38,6 +39,7 @@ JSON: st.SearchStrategy[Json] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
     max_leaves=6,
 )
+OBJECTS = st.dictionaries(st.sampled_from("abc"), JSON, max_size=3)
 FIELDS = st.sampled_from(["data.a", "data.b.c", "data", "data.a[0]"]).map(f.field)
 FILTERS = st.none() | st.one_of(
     st.tuples(FIELDS, LEAVES).map(lambda pair: pair[0] == pair[1]),
@@ -181,6 +183,28 @@ class Machine(RuleBasedStateMachine):
     def prune(self, **given: Any) -> None:
         self.both(lambda store: store.runs.prune(**given))
         self.both(lambda store: every(store.runs.list))
+
+    @rule(id=IDS, name=st.none() | WORDS, namespace=PARENTS, data=OBJECTS, mode=st.sampled_from(["merge", "replace"]))
+    def put_node(self, mode: Any, **given: Any) -> None:
+        self.both(lambda store: store.graph.put_nodes([NewNode(**given)], mode=mode))
+
+    @rule(ends=st.lists(st.tuples(IDS, st.sampled_from(["to", "of"]), IDS), max_size=4), data=OBJECTS)
+    def put_edges(self, ends: list[tuple[str, str, str]], data: Json) -> None:
+        self.both(lambda store: store.graph.put_edges([NewEdge(*edge, data) for edge in ends]))
+
+    @rule(id=IDS, to=IDS, direction=st.sampled_from(["out", "in", "both"]), filter=FILTERS)
+    def walk_the_graph(self, id: str, to: str, direction: Any, filter: f.Filter | None) -> None:  # noqa: A002
+        self.both(lambda store: store.graph.neighbours(id, direction=direction, filter=filter).items)
+        self.both(lambda store: every(lambda **page: store.graph.within(id, 2, direction=direction, **page)))
+        self.both(lambda store: store.graph.paths(id, to, direction=direction))
+
+    @rule(ids=st.none() | st.lists(IDS, max_size=2), source=IDS, goal=IDS)
+    def promote(self, ids: Any, source: str, goal: str) -> None:
+        def promoted(store: Store) -> object:
+            return [(line.node_id, line.at) for line in store.graph.promote(ids, source=source, target=goal)]
+
+        self.both(promoted)
+        self.both(lambda store: store.graph.export().document())
 
     @rule(query=QUERIES, filter=FILTERS)
     def search(self, query: str, **given: Any) -> None:

@@ -17,6 +17,7 @@ from exuvia.store.core.values import checked_id
 from exuvia.store.documents import Documents
 from exuvia.store.errors import TenantError
 from exuvia.store.frames import Frames
+from exuvia.store.graph import Graph
 from exuvia.store.inventory import Info, take_stock
 from exuvia.store.knowledge import Events, Plans, Sessions
 from exuvia.store.projects import Projects
@@ -50,6 +51,7 @@ class Memory(Subsystem[M]):
         self.documents: Documents[M] = Documents(runner)
         self.chat: Chat[M] = Chat(runner)
         self.checkpoints: Checkpoints[M] = Checkpoints(runner)
+        self.graph: Graph[M] = Graph(runner)
         self.graph_states: GraphStates[M] = GraphStates(runner)
         self.graph_items: GraphItems[M] = GraphItems(runner)
 
