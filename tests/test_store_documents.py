@@ -84,6 +84,17 @@ def test_what_changes_nothing_is_not_written(bound: Store) -> None:
     assert bound.documents.resources.edit("a", lambda found: replace(found, title="A")) == made
 
 
+def test_a_document_that_a_function_changes_in_place_is_written(bound: Store) -> None:
+    bound.documents.resources.create("A", id="a", data={"pages": 1})
+
+    def turn(found: Resource) -> Resource:
+        found.data["pages"] += 1
+        return found
+
+    assert bound.documents.resources.edit("a", turn).version == 2
+    assert bound.documents.resources.get("a").data == {"pages": 2}
+
+
 def eight_times(work: Callable[[int], object], rounds: int = 3) -> list[object]:
     """Do work in eight threads at once."""
     with ThreadPoolExecutor(8) as threads:

@@ -47,6 +47,8 @@ FILTERS = st.none() | st.one_of(
     st.tuples(FIELDS, JSON).map(lambda pair: pair[0].contains(pair[1])),
     FIELDS.map(lambda one: ~one.exists()),
 )
+QUALITIES = st.none() | st.sampled_from([0, 0.1, 1 / 3, 1, 2])
+CODES = st.none() | st.sampled_from(["5", "51", "510.1", "é"])
 TIMES = st.none() | st.integers(0, 40).map(lambda seconds: START + timedelta(seconds=seconds))
 QUERIES = st.sampled_from(
     ["fox", "red OR naïve", '"red fox"', "fo*", "fox -red", "strasse", "日本語", "-red", '"', "a_b"]
@@ -205,6 +207,51 @@ class Machine(RuleBasedStateMachine):
 
         self.both(promoted)
         self.both(lambda store: store.graph.export().document())
+
+    @rule(id=IDS, title=WORDS, tags=TOPICS, data=JSON, quality=QUALITIES, classification=CODES)
+    def create_resource(self, **given: Any) -> None:
+        self.both(lambda store: store.documents.resources.create(**given))
+
+    @rule(id=IDS, version=st.integers(0, 3), title=WORDS, data=JSON, quality=QUALITIES)
+    def update_resource(self, id: str, **given: Any) -> None:  # noqa: A002
+        self.both(lambda store: store.documents.resources.update(id, **given))
+
+    @rule(
+        classified_under=CODES,
+        min_quality=QUALITIES,
+        filter=FILTERS,
+        collection=PARENTS,
+        nested=st.booleans(),
+        order=st.sampled_from(["newest", "changed", "title", "quality"]),
+    )
+    def list_resources(self, **given: Any) -> None:
+        self.both(lambda store: every(lambda **page: store.documents.resources.list(**given, **page)))
+
+    @rule(id=IDS, parent=PARENTS)
+    def nest_collections(self, id: str, parent: str | None) -> None:  # noqa: A002
+        self.both(lambda store: store.documents.collections.create("c", id=id, parent=parent))
+        self.both(lambda store: store.documents.collections.move(id, parent))
+        self.both(lambda store: store.documents.collections.subtree(id))
+
+    @rule(id=IDS, resources=st.lists(IDS, max_size=3), before=PARENTS)
+    def collect(self, id: str, resources: list[str], before: str | None) -> None:  # noqa: A002
+        self.both(lambda store: store.documents.collections.add(id, resources, before=before))
+        self.both(lambda store: every(lambda **page: store.documents.collections.resources(id, **page)))
+
+    @rule(resource=IDS, to=PARENTS, url=st.none() | WORDS, position=st.none() | st.integers(-1, 3), id=IDS)
+    def cite(self, resource: str, to: str | None, **given: Any) -> None:
+        self.both(lambda store: store.documents.citations.add(resource, to=to, **given))
+        self.both(lambda store: every(lambda **page: store.documents.citations.list(resource=resource, **page)))
+        self.both(lambda store: store.documents.citations.counts(resource))
+
+    @rule(resource=IDS, note=WORDS, start=st.none() | st.integers(0, 3), shared=st.booleans(), id=IDS)
+    def annotate(self, resource: str, start: int | None, **given: Any) -> None:
+        self.both(lambda store: store.documents.annotations.create(resource, start=start, end=start, **given))
+        self.both(lambda store: every(lambda **page: store.documents.annotations.list(resource=resource, **page)))
+
+    @rule(id=IDS, of=st.sampled_from(["resources", "collections", "citations", "annotations"]))
+    def delete_document(self, id: str, of: str) -> None:  # noqa: A002
+        self.both(lambda store: getattr(store.documents, of).delete(id))
 
     @rule(query=QUERIES, filter=FILTERS)
     def search(self, query: str, **given: Any) -> None:

@@ -18,6 +18,14 @@ from exuvia.store.errors import InvalidValueError, NotFoundError, StateError
 from exuvia.store.filters import Filter
 
 _WITHOUT_CONTENT: Final = ", ".join("NULL" if name == "content" else f"r.{name}" for name in RESOURCE.names)
+BELOW: Final = """
+WITH RECURSIVE below (project_id, id) AS (
+  SELECT project_id, id FROM collections WHERE project_id = :owner AND id = :collection
+  UNION ALL
+  SELECT child.project_id, child.id FROM below
+  JOIN collections AS child ON child.project_id = below.project_id AND child.parent_id = below.id
+)
+"""
 _MEMBERS: Final = """
 collection_members AS m JOIN resources AS r ON r.project_id = m.project_id AND r.id = m.resource_id
 """
@@ -193,17 +201,12 @@ class Collections(Subsystem[M]):
         owner = self.scope.own(project)
         rows = yield Statement(
             f"""
-            WITH RECURSIVE below (project_id, id) AS (
-              SELECT project_id, id FROM collections WHERE project_id = :project AND id = :id
-              UNION ALL
-              SELECT child.project_id, child.id FROM below
-              JOIN collections AS child ON child.project_id = below.project_id AND child.parent_id = below.id
-            )
+            {BELOW}
             SELECT {COLLECTION.columns("c")} FROM below
             JOIN collections AS c ON c.project_id = below.project_id AND c.id = below.id
             ORDER BY c.created_at, c.id
             """,
-            {"project": owner, "id": checked_id(id)},
+            {"owner": owner, "collection": checked_id(id)},
         )
         if not rows:
             raise COLLECTIONS.missing(owner, id)

@@ -82,7 +82,7 @@ class Table(Generic[D]):
                 code="version",
             )
         named = {name: value for name, value in changes.items() if not isinstance(value, EllipsisType)}
-        return (yield from self._write(found, replace(found, **named), now))
+        return (yield from self._write(_row(found), replace(found, **named), now))
 
     def edit(self, owner: str, id: str, change: Callable[[D], D], *, lock: str, now: datetime) -> Operation[D]:
         """Lock a record, and write what a function makes of it.
@@ -92,6 +92,7 @@ class Table(Generic[D]):
             InvalidValueError: The function gives something else, or changes what is fixed.
         """
         found = yield from self.get(owner, id, lock)
+        before = _row(found)  # the function may change the JSON document in place
         made = change(found)
         if not isinstance(made, type(found)):
             raise InvalidValueError(
@@ -99,7 +100,7 @@ class Table(Generic[D]):
                 hint="Return dataclasses.replace(given, …).",
                 code="edit",
             )
-        return (yield from self._write(found, made, now))
+        return (yield from self._write(before, made, now))
 
     def delete(self, owner: str, id: str) -> Operation[bool]:
         """Delete a record with what belongs to it; return whether it was there."""
@@ -117,14 +118,15 @@ class Table(Generic[D]):
             code=self.noun,
         )
 
-    def _write(self, found: D, made: D, now: datetime) -> Operation[D]:
-        before, after = _row(found), _row(self.check(made))
+    def _write(self, before: Mapping[str, Any], made: D, now: datetime) -> Operation[D]:
+        checked = self.check(made)
+        after = _row(checked)
         changed = [name for name in self.shape.names if name not in _OWN and before[name] != after[name]]
         if not changed:
-            return found
+            return replace(checked, **{name: before[name] for name in _OWN})
         if held := [name for name in changed if name in self.fixed]:
             raise InvalidValueError(
-                f"The {held[0]} of the {self.noun} {found.id!r} cannot be edited.",
+                f"The {held[0]} of the {self.noun} {before['id']!r} cannot be edited.",
                 hint="A collection is moved by move(); anything else is made anew.",
                 code="fixed",
             )
@@ -132,7 +134,8 @@ class Table(Generic[D]):
         rows = yield Statement(
             f"UPDATE {self.name} SET {columns}version = version + 1, updated_at = :now"
             f" WHERE project_id = :project_id AND id = :id RETURNING {self.shape.columns()}",
-            {name: after[name] for name in changed} | {"project_id": found.project_id, "id": found.id, "now": now},
+            {name: after[name] for name in changed}
+            | {"project_id": before["project_id"], "id": before["id"], "now": now},
         )
         return self.shape.read(rows[0])
 

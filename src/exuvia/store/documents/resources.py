@@ -12,6 +12,7 @@ from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Operation, Statement
 from exuvia.store.core.values import Json, checked_id, checked_text, new_id
+from exuvia.store.documents.collections import BELOW
 from exuvia.store.documents.editing import Table, optional, texts
 from exuvia.store.documents.records import READ_STATUSES, RESOURCE, ReadStatus, Resource
 from exuvia.store.errors import InvalidValueError
@@ -28,18 +29,16 @@ _ORDERS: Final[dict[str, Key]] = {
 }
 _LAST: Final = "\U0010ffff"
 _WITHOUT_CONTENT: Final = ", ".join("NULL" if name == "content" else name for name in RESOURCE.names)
-_BELOW: Final = """
+_NESTED: Final = f"""
 id IN (
-  WITH RECURSIVE below (project_id, id) AS (
-    SELECT project_id, id FROM collections WHERE project_id = :owner AND id = :collection
-    UNION ALL
-    SELECT child.project_id, child.id FROM below
-    JOIN collections AS child ON child.project_id = below.project_id AND child.parent_id = below.id
-  )
+  {BELOW}
   SELECT member.resource_id FROM below
   JOIN collection_members AS member
     ON member.project_id = below.project_id AND member.collection_id = below.id
 )
+"""
+_WITHIN: Final = """
+id IN (SELECT resource_id FROM collection_members WHERE project_id = :owner AND collection_id = :collection)
 """
 
 
@@ -272,9 +271,7 @@ class Resources(Subsystem[M]):
         if tag is not None:
             where.also(self.dialect.has_element("tags", "tag"), tag=tag)
         if collection is not None:
-            where.also(
-                _BELOW if nested else _within(), owner=self.scope.own(project), collection=checked_id(collection)
-            )
+            where.also(_NESTED if nested else _WITHIN, owner=self.scope.own(project), collection=checked_id(collection))
         where.json(("data", "tags", "creators"), filter, self.dialect)
         columns = "" if content else _WITHOUT_CONTENT
         listing = Listing(RESOURCE, "resources", where, _keys(order), columns=columns)
@@ -346,12 +343,6 @@ def _status(given: object) -> ReadStatus:
 
 def _asked_status(given: object) -> ReadStatus | None:
     return None if given is None else _status(given)
-
-
-def _within() -> str:
-    return (
-        "id IN (SELECT resource_id FROM collection_members WHERE project_id = :owner AND collection_id = :collection)"
-    )
 
 
 def _keys(order: str) -> tuple[Key, ...]:
