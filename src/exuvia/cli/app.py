@@ -20,6 +20,7 @@ from exuvia.cli import (
     pg,
     portable,
     store,
+    store_audit,
     store_dual,
     store_langgraph,
     store_markdown,
@@ -80,6 +81,7 @@ store.app.command("convert-langgraph", epilog=store_langgraph.CONVERT_EXAMPLES)(
 store.app.command("reembed", epilog=store_reembed.EXAMPLES)(store_reembed.reembed)
 store.app.command("search", epilog=store_search.EXAMPLES)(store_search.search)
 store.app.add_typer(store_dual.app, name="dual")
+store.app.add_typer(store_audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(guard.app, name="guard")
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
+from exuvia.store.audit import Audit
 from exuvia.store.chat import Chat
 from exuvia.store.checkpoints import Checkpoints, GraphItems, GraphStates
 from exuvia.store.core.driving import undo
@@ -49,6 +50,7 @@ class Memory(Subsystem[M]):
         self.runs: Runs[M] = Runs(runner)
         self.tokens: Tokens[M] = Tokens(runner)
         self.documents: Documents[M] = Documents(runner)
+        self.audit: Audit[M] = Audit(runner)
         self.chat: Chat[M] = Chat(runner)
         self.checkpoints: Checkpoints[M] = Checkpoints(runner)
         self.graph: Graph[M] = Graph(runner)
