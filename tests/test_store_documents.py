@@ -313,6 +313,27 @@ def test_citations_of_an_address_become_those_of_a_resource(bound: Store) -> Non
     assert citations.list(resource="a").items == (made,)
 
 
+def test_a_citation_with_an_address_outlives_what_it_cites_even_in_a_race(bound: Store) -> None:
+    add(bound, "from")
+    citations = bound.documents.citations
+
+    def cite(number: int) -> bool:
+        if number == 12:
+            return not bound.documents.resources.delete("to")
+        try:
+            citations.add("from", to="to", url="https://outside")
+        except MissingReferenceError:
+            return False
+        return True
+
+    for _ in range(3):
+        add(bound, "to")
+        before = citations.counts("from").cites
+        made = sum(map(bool, eight_times(cite)))
+        assert citations.counts("from").cites - before == made
+    assert citations.counts("from").outside == citations.counts("from").cites
+
+
 def test_annotations_come_in_the_order_of_the_text(bound: Store) -> None:
     add(bound, "a", "b")
     annotations = bound.documents.annotations

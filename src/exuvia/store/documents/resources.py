@@ -287,9 +287,16 @@ class Resources(Subsystem[M]):
             Whether it was there.
         """
         owner = self.scope.own(project)
+        # locked, so that no citation comes between the two statements that follow
+        found = yield Statement(
+            f"SELECT id FROM resources WHERE project_id = :project AND id = :id{self.dialect.for_update}",
+            {"project": owner, "id": checked_id(id)},
+        )
+        if not found:
+            return False
         yield Statement(
             "UPDATE citations SET target_id = NULL WHERE project_id = :project AND target_id = :id AND url IS NOT NULL",
-            {"project": owner, "id": checked_id(id)},
+            {"project": owner, "id": id},
         )
         return (yield from RESOURCES.delete(owner, id))
 
