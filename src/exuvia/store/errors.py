@@ -127,3 +127,9 @@ class TokenError(StoreError):
 
     family = "store.token"
     retry_after: float | None = None
+
+
+class EncryptionError(StoreError):
+    """A value cannot be decrypted: its key is not there, it was changed, or it belongs to another place."""
+
+    family = "store.encryption"

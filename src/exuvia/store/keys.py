@@ -30,7 +30,9 @@ class KeyRing:
     keys: Mapping[str, bytes] = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not self.keys or any(not name or len(key) != KEY_BYTES for name, key in self.keys.items()):
+        if not self.keys or any(
+            not name or set(name) & set(":,\n") or len(key) != KEY_BYTES for name, key in self.keys.items()
+        ):
             raise ConfigError(f"A key ring needs keys of {KEY_BYTES} bytes, with ids.", hint=_FORM, code="keys")
 
     @property

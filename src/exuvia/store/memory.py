@@ -23,6 +23,7 @@ from exuvia.store.inventory import Info, take_stock
 from exuvia.store.knowledge import Events, Plans, Sessions
 from exuvia.store.projects import Projects
 from exuvia.store.search import Search
+from exuvia.store.secrets import Secrets
 from exuvia.store.tokens import Tokens
 from exuvia.store.vectors import Vectors
 from exuvia.store.workflows import Runs, Workflows
@@ -51,6 +52,7 @@ class Memory(Subsystem[M]):
         self.tokens: Tokens[M] = Tokens(runner)
         self.documents: Documents[M] = Documents(runner)
         self.audit: Audit[M] = Audit(runner)
+        self.secrets: Secrets[M] = Secrets(runner)
         self.chat: Chat[M] = Chat(runner)
         self.checkpoints: Checkpoints[M] = Checkpoints(runner)
         self.graph: Graph[M] = Graph(runner)
