@@ -17,7 +17,10 @@ from exuvia.store import Store, open_store
 from exuvia.store.chat import NewItem
 from exuvia.store.errors import SchemaError
 from exuvia.store.frames import NewFrameEvent
+from exuvia.store.keys import KeyRing, new_key
 from exuvia.store.workflows import NewStep
+
+TOKEN_KEYS, SECRET_KEYS = KeyRing.parse(f"a:{new_key()}"), KeyRing.parse(f"b:{new_key()}")
 
 
 @pytest.fixture
@@ -49,6 +52,9 @@ def fill(store: Store) -> None:
     store.chat.items.add("t", [NewItem("message", {"n": n}, "user", f"zebra {n}") for n in range(3)], begin="chat")
     store.chat.attachments.put("a.bin", "x/y", thread="t", id="f")
     store.chat.attachments.fill("f", bytes(range(256)))
+    store.tokens.using(TOKEN_KEYS).create("deploy", scopes=["read"], id="token")
+    store.audit.record("vectors.put", actor="ada", subject="vectors", row_id="alone", data={"n": -0.5, "é": 1e22})
+    store.secrets.using(SECRET_KEYS).put("smtp", "hunter2")
     fill_documents(store)
 
 
@@ -73,6 +79,8 @@ def everything(store: Store) -> list[object]:
         found += [own.runs.history(one.id) for one in own.runs.list().items]
         found += [own.chat.threads.list(), own.chat.items.list("t"), own.chat.attachments.list()]
         found += [own.chat.attachments.content("f")]
+        found += [own.tokens.list(), own.tokens.secrets("token"), own.audit.list(), own.audit.verify()]
+        found += [own.secrets.using(SECRET_KEYS).get("smtp")]
         documents = own.documents
         found += [documents.resources.list(content=True), documents.collections.subtree("shelf")]
         found += [documents.collections.resources("board"), documents.citations.list(), documents.annotations.list()]
