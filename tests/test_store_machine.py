@@ -23,6 +23,7 @@ from exuvia.store.errors import StoreError
 from exuvia.store.frames import NewFrameEvent
 from exuvia.store.graph import NewEdge, NewNode
 from exuvia.store.knowledge.records import NewEvent
+from exuvia.store.operations import LogLine, ToolExecution
 from exuvia.store.workflows import NewStep
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -252,6 +253,38 @@ class Machine(RuleBasedStateMachine):
     @rule(id=IDS, of=st.sampled_from(["resources", "collections", "citations", "annotations"]))
     def delete_document(self, id: str, of: str) -> None:  # noqa: A002
         self.both(lambda store: getattr(store.documents, of).delete(id))
+
+    @rule(id=IDS, title=WORDS, parent=PARENTS, session=PARENTS, data=JSON)
+    def create_task(self, **given: Any) -> None:
+        self.both(lambda store: store.tasks.create(**given))
+
+    @rule(id=IDS, step=st.sampled_from(["start", "succeed", "cancel"]), filter=FILTERS)
+    def take_a_task_on(self, id: str, step: str, filter: f.Filter | None) -> None:  # noqa: A002
+        self.both(lambda store: getattr(store.tasks, step)(id))
+        self.both(lambda store: (store.tasks.counts(), every(lambda **page: store.tasks.list(filter=filter, **page))))
+
+    @rule(
+        data=st.lists(JSON, max_size=3),
+        level=st.sampled_from(["info", "error", "loud"]),
+        id=IDS,
+        task=PARENTS,
+        at=TIMES.filter(bool),
+    )
+    def log(self, data: list[Json], level: Any, id: str, task: str | None, at: datetime) -> None:  # noqa: A002
+        lines = [LogLine(level=level, id=f"{id}{n}", task_id=task, data=one, at=at) for n, one in enumerate(data)]
+        self.both(lambda store: store.logs.append(lines))
+        self.both(lambda store: (store.logs.per_hour(), every(store.logs.list)))
+        self.both(lambda store: every(lambda **page: store.tasks.timeline(id, **page)))
+
+    @rule(seconds=st.sampled_from([None, 1.5, 2]), tool=IDS, succeeded=st.booleans())
+    def call_a_tool(self, **given: Any) -> None:
+        calls = [ToolExecution(id=f"call {self.moment}", **given)]
+        self.both(lambda store: store.tool_executions.append(calls))
+        self.both(lambda store: [(use.tool, use.failures, use.p95_seconds) for use in store.tool_executions.use()])
+
+    @rule(before=TIMES.filter(bool))
+    def prune_tasks(self, before: datetime) -> None:
+        self.both(lambda store: store.tasks.prune(before=before))
 
     @rule(query=QUERIES, filter=FILTERS)
     def search(self, query: str, **given: Any) -> None:

@@ -21,6 +21,16 @@ from exuvia.store.frames import Frames
 from exuvia.store.graph import Graph
 from exuvia.store.inventory import Info, take_stock
 from exuvia.store.knowledge import Events, Plans, Sessions
+from exuvia.store.operations import (
+    AgentMessages,
+    ConversationSummaries,
+    Deviations,
+    Logs,
+    RecoveryAttempts,
+    Tasks,
+    TaskSteps,
+    ToolExecutions,
+)
 from exuvia.store.projects import Projects
 from exuvia.store.search import Search
 from exuvia.store.secrets import Secrets
@@ -55,6 +65,14 @@ class Memory(Subsystem[M]):
         self.secrets: Secrets[M] = Secrets(runner)
         self.chat: Chat[M] = Chat(runner)
         self.checkpoints: Checkpoints[M] = Checkpoints(runner)
+        self.tasks: Tasks[M] = Tasks(runner)
+        self.task_steps: TaskSteps[M] = TaskSteps(runner)
+        self.tool_executions: ToolExecutions[M] = ToolExecutions(runner)
+        self.agent_messages: AgentMessages[M] = AgentMessages(runner)
+        self.recovery_attempts: RecoveryAttempts[M] = RecoveryAttempts(runner)
+        self.conversation_summaries: ConversationSummaries[M] = ConversationSummaries(runner)
+        self.deviations: Deviations[M] = Deviations(runner)
+        self.logs: Logs[M] = Logs(runner)
         self.graph: Graph[M] = Graph(runner)
         self.graph_states: GraphStates[M] = GraphStates(runner)
         self.graph_items: GraphItems[M] = GraphItems(runner)

@@ -64,6 +64,12 @@ class Dialect:
         """Return a JSON object's keys and texts as a table ``pair (key, value)``, to stand in FROM after its own."""
         return f"jsonb_each_text({column}) AS pair" if self.is_postgres else f"json_each({column}) AS pair"
 
+    def hour(self, column: str) -> str:
+        """Return the beginning of the hour, in UTC, that a column's time is in."""
+        if self.is_postgres:
+            return f"date_trunc('hour', {column}, 'UTC')"
+        return f"substr({column}, 1, 13) || ':00:00.000000Z'"
+
     def together(self, first: str, second: str) -> tuple[str, ...]:
         """Return two writing statements that do not read what the other writes, as one where the engine can."""
         return (f"WITH first AS ({first}) {second}",) if self.is_postgres else (first, second)
