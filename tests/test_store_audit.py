@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import orjson
 import pytest
 
-from commands import exuvia
+import exuvia
+import servers
+from commands import exuvia as run_command
 from exuvia.store import Store, open_store
 from exuvia.store.audit import BrokenLink
 from exuvia.store.errors import InvalidValueError, NotFoundError, StoreError
@@ -160,10 +164,10 @@ def test_the_command_says_what_is_broken(store_url: str) -> None:
         store.projects.put("p")
         store.audit.record("work", actor="ada", project="p")
         head = store.audit.head(project="p")
-    fine = exuvia("store", "audit", "verify", store_url)
+    fine = run_command("store", "audit", "verify", store_url)
     assert fine.returncode == 0
     assert f"p: 1 entries are as they were written, up to 1:{head.hash}" in fine.stdout
-    found = exuvia("store", "audit", "verify", store_url, "--json", "--project", "p", "--anchor", f"1:{'0' * 64}")
+    found = run_command("store", "audit", "verify", store_url, "--json", "--project", "p", "--anchor", f"1:{'0' * 64}")
     assert found.returncode == 6
     (chain,) = orjson.loads(found.stdout)
     assert chain["broken"] == {"seq": 1, "what": "the entry is another one than the anchor's"}
@@ -179,3 +183,16 @@ def test_entries_are_added_and_checked_asynchronously(shared_store_url: str) -> 
             assert chain.broken is None
 
     asyncio.run(run())
+
+
+def test_the_audit_of_a_pair_is_whole_in_both(server_url: Callable[[str], str], tmp_path: Path) -> None:
+    with servers.fresh_database(server_url("pip")) as url:
+        with exuvia.open(primary=f"sqlite:///{tmp_path}/memory.db", secondary=url) as store:
+            store.projects.put("p")
+            store.audit.record("work", actor="ada", project="p")
+            assert store.audit.prune(before=datetime.now(UTC) + timedelta(seconds=1), actor="cleaner", project="p") == 1
+            head = store.audit.head(project="p")
+            store.dual.flush()
+            assert store.dual.drift().is_clean
+        with open_store(url) as other:
+            assert [(chain.head, chain.broken) for chain in other.audit.verify()] == [(head, None)]
