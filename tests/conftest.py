@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,6 +32,12 @@ SERVER_FIXTURES = {
 # The machines that run this differ in speed by far more than an example's time could tell.
 settings.register_profile("exuvia", deadline=None, print_blob=True)
 settings.load_profile("exuvia")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what tests interrupt, where the run itself was started in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
