@@ -17,7 +17,9 @@ from exuvia.store import Store, open_store
 from exuvia.store.chat import NewItem
 from exuvia.store.errors import SchemaError
 from exuvia.store.frames import NewFrameEvent
+from exuvia.store.graph import NewEdge, NewNode
 from exuvia.store.keys import KeyRing, new_key
+from exuvia.store.operations import LogLine, ToolExecution
 from exuvia.store.workflows import NewStep
 
 TOKEN_KEYS, SECRET_KEYS = KeyRing.parse(f"a:{new_key()}"), KeyRing.parse(f"b:{new_key()}")
@@ -56,6 +58,7 @@ def fill(store: Store) -> None:
     store.audit.record("vectors.put", actor="ada", subject="vectors", row_id="alone", data={"n": -0.5, "é": 1e22})
     store.secrets.using(SECRET_KEYS).put("smtp", "hunter2")
     fill_documents(store)
+    fill_work(store)
 
 
 def fill_documents(store: Store) -> None:
@@ -66,6 +69,17 @@ def fill_documents(store: Store) -> None:
     store.documents.collections.add("board", ["d"])
     store.documents.citations.add("d", to="d", url="https://example.org", position=3)
     store.documents.annotations.create("d", start=0, end=7, note="zebra stripes", shared=True)
+
+
+def fill_work(store: Store) -> None:
+    """Put a graph, and a task with what happened in it."""
+    store.graph.put_nodes([NewNode("n", name="Zebra", namespace="s", data={"n": 1e22}), NewNode("m")])
+    store.graph.put_edges([NewEdge("n", "knows", "m", {"since": 2020})])
+    store.graph.promote(["n"], source="s", target="default", reason="true")
+    store.tasks.create("Count zebras", id="job", session="s")
+    store.tasks.start("job")
+    store.tool_executions.append([ToolExecution(task_id="job", tool="eyes", succeeded=False, seconds=0.25)])
+    store.logs.append([LogLine(task_id="job", level="error", message="é")])
 
 
 def everything(store: Store) -> list[object]:
@@ -81,6 +95,8 @@ def everything(store: Store) -> list[object]:
         found += [own.chat.attachments.content("f")]
         found += [own.tokens.list(), own.tokens.secrets("token"), own.audit.list(), own.audit.verify()]
         found += [own.secrets.using(SECRET_KEYS).get("smtp")]
+        found += [own.graph.export(), own.graph.promotions(), own.graph.paths("n", "m")]
+        found += [own.tasks.list(), own.tasks.timeline("job"), own.tool_executions.list(), own.logs.list()]
         documents = own.documents
         found += [documents.resources.list(content=True), documents.collections.subtree("shelf")]
         found += [documents.collections.resources("board"), documents.citations.list(), documents.annotations.list()]
