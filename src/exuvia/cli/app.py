@@ -16,6 +16,7 @@ from exuvia.cli import (
     commands,
     guard,
     live,
+    mcp,
     moves,
     pg,
     portable,
@@ -84,6 +85,7 @@ store.app.add_typer(store_dual.app, name="dual")
 store.app.add_typer(store_audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(guard.app, name="guard")
+app.add_typer(mcp.app, name="mcp")
 
 
 def _print_version(wanted: bool) -> None:

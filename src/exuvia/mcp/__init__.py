@@ -1,0 +1,1 @@
+"""The catalogue of tools over the Model Context Protocol, by its official SDK."""

@@ -1,0 +1,104 @@
+"""The databases behind a server, opened when a tool first needs them, so that a server starts while they are away."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from exuvia.errors import ConfigError
+from exuvia.tools.frame import SwitchedOffError
+
+if TYPE_CHECKING:
+    from exuvia.guard import AsyncSession, Policy
+    from exuvia.location import Location
+    from exuvia.settings import Settings
+    from exuvia.store import AsyncStore
+
+
+class ServedDatabases:
+    """A database, a store, or both. What could not be opened is tried again by the next call that needs it.
+
+    Args:
+        settings: How to open them, and what SQL may do.
+        location: The database that SQL runs in; None for none.
+        store: The URL of the store; None for none.
+
+    Raises:
+        ConfigError: Neither is named.
+    """
+
+    def __init__(self, settings: Settings, *, location: Location | None, store: str | None) -> None:
+        if location is None and store is None:
+            raise ConfigError(
+                "There is nothing to serve: no database and no store is named.",
+                hint="Name one: exuvia mcp --database app.db, or --store sqlite:///memory.db; or both.",
+                code="nothing_to_serve",
+            )
+        self._settings = settings
+        self._location = location
+        self._store_url = store
+        self._opened_database: AsyncSession | None = None
+        self._opened_store: AsyncStore | None = None
+        self._opening = asyncio.Lock()
+
+    @property
+    def location(self) -> Location | None:
+        """Where the database is; None when only a store is served."""
+        return self._location
+
+    @property
+    def policy(self) -> Policy:
+        """What SQL may do in the database."""
+        return self._settings.guard_policy
+
+    @property
+    def has_store(self) -> bool:
+        """Whether a store is served."""
+        return self._store_url is not None
+
+    async def database(self) -> AsyncSession:
+        """Return the database under its policy.
+
+        Raises:
+            SwitchedOffError: No database is served.
+            TargetError: It cannot be reached.
+        """
+        from exuvia import guard
+
+        if self._location is None:
+            raise SwitchedOffError(
+                "This server serves no database.", hint="Start it with --database.", code="no_database"
+            )
+        async with self._opening:
+            if self._opened_database is None:
+                session = guard.open_async_session(self._location, self.policy, data_dir=self._settings.data_dir)
+                self._opened_database = await session.__aenter__()
+        return self._opened_database
+
+    async def store(self) -> AsyncStore:
+        """Return the store.
+
+        Raises:
+            SwitchedOffError: No store is served.
+            TargetError: It cannot be reached.
+        """
+        from exuvia.api import open as open_store
+
+        if self._store_url is None:
+            raise SwitchedOffError("This server serves no store.", hint="Start it with --store.", code="no_store")
+        async with self._opening:
+            if self._opened_store is None:
+                self._opened_store = await open_store(self._store_url, data_dir=self._settings.data_dir or "").wait()
+        return self._opened_store
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._opened_database is not None:
+            await self._opened_database.close()
+        if self._opened_store is not None:
+            await self._opened_store.close()

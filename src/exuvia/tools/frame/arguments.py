@@ -1,0 +1,76 @@
+"""What tools are asked: documents that are checked before anything runs, and say what is wrong by the argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, Final, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from exuvia.tools.frame.errors import ArgumentError
+from exuvia.tools.frame.schemas import slim
+
+DEFAULT_TOKENS: Final = 2_000
+
+
+class Arguments(BaseModel):
+    """The arguments of a tool. Unknown ones are refused, and a text is not taken for a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Self:
+        """Check what a caller passed.
+
+        Raises:
+            ArgumentError: About the first argument that is wrong.
+        """
+        try:
+            return cls.model_validate_json(orjson.dumps(given)) if given else cls.model_validate({})
+        except ValidationError as error:
+            raise _explained(cls, error) from None
+
+    @classmethod
+    def schema_for_callers(cls) -> dict[str, Any]:
+        """Return the JSON Schema of the arguments, without what says nothing to a reader."""
+        return slim(cls.model_json_schema())
+
+
+class Paged(Arguments):
+    """The arguments of a tool whose answer can be long."""
+
+    limit: int = Field(50, ge=1, le=1000, description="Rows at most.")
+    max_tokens: int = Field(DEFAULT_TOKENS, ge=200, le=100_000, description="About how long the answer may be.")
+    after: str | None = Field(None, description="`next` of the answer before.")
+
+
+def _explained(model: type[Arguments], error: ValidationError) -> ArgumentError:
+    first = error.errors(include_url=False, include_input=True)[0]
+    path = ".".join(str(part) for part in first["loc"] if not _is_branch(str(part))) or "arguments"
+    if first["type"] == "extra_forbidden":
+        return _unknown(path, str(first["loc"][-1]), model.model_fields)
+    if first["type"] == "missing":
+        return ArgumentError(path, f"The argument {path} is missing.", hint=_told(model, path), code="missing")
+    shown = repr(first["input"])
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    said = first["msg"][:1].lower() + first["msg"][1:]
+    return ArgumentError(path, f"The argument {path} cannot be {shown}: {said}.", hint=_told(model, path), code="wrong")
+
+
+def _is_branch(part: str) -> bool:
+    """Whether a part of an error's place names a branch of a union, which no caller has written."""
+    return part in {"str", "int", "float", "bool", "none"} or "[" in part
+
+
+def _unknown(path: str, name: str, fields: Iterable[str]) -> ArgumentError:
+    near = get_close_matches(name, list(fields), n=1, cutoff=0.6)
+    known = ", ".join(fields) or "none"
+    hint = f"Did you mean {near[0]}? " if near and "." not in path else ""
+    return ArgumentError(path, f"There is no argument {path}.", hint=f"{hint}It takes: {known}.", code="unknown")
+
+
+def _told(model: type[Arguments], path: str) -> str:
+    field = model.model_fields.get(path.partition(".")[0])
+    return f"{path.partition('.')[0]}: {field.description}" if field is not None and field.description else ""

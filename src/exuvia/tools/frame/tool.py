@@ -1,0 +1,131 @@
+"""A tool as a plain value, made from an async function, and the catalogue of all that are served."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal, get_type_hints
+
+from exuvia.tools.frame.arguments import Arguments
+from exuvia.tools.frame.call import Call, Scope
+from exuvia.tools.frame.errors import ArgumentError
+from exuvia.tools.frame.outputs import Output, Reply
+
+Effect = Literal["reads", "adds", "changes", "destroys"]
+Handler = Callable[[Call, Any], Awaitable[Output | Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something that an agent can do.
+
+    Args:
+        name: Its name in every protocol, with underscores.
+        toolset: The group it belongs to, such as ``plans``.
+        summary: What it does, in one sentence that begins with a verb.
+        details: What else a caller must know; often nothing.
+        effect: Whether it reads, adds, changes what is there, or may destroy it.
+        scope: What a caller must be allowed to do: ``read``, ``write`` or ``ddl``.
+        idempotent: Whether calling it twice does no more than calling it once.
+        example: Arguments of a right call.
+        words: Other words that people use for what it does, for finding it.
+        arguments: The model of its arguments.
+        output: The model of its answer; None when it answers what another tool answers.
+        run: Does it.
+    """
+
+    name: str
+    toolset: str
+    summary: str
+    details: str
+    effect: Effect
+    scope: Scope
+    idempotent: bool
+    example: Mapping[str, Any]
+    words: str
+    arguments: type[Arguments]
+    output: type[Output] | None
+    run: Handler
+
+    @property
+    def description(self) -> str:
+        """The summary and the details."""
+        return f"{self.summary} {self.details}".strip()
+
+
+def tool(
+    *,
+    toolset: str,
+    summary: str,
+    example: Mapping[str, Any],
+    details: str = "",
+    effect: Effect = "reads",
+    scope: Scope | None = None,
+    idempotent: bool = False,
+    words: str = "",
+) -> Callable[[Handler], Tool]:
+    """Make a tool of an async function ``name(call, given) -> Output``, whose annotations tell its models.
+
+    Args:
+        toolset: The group it belongs to.
+        summary: What it does, in one sentence that begins with a verb.
+        example: Arguments of a right call.
+        details: What else a caller must know.
+        effect: Whether it reads, adds, changes or may destroy.
+        scope: What a caller must be allowed to do; None for ``read`` or ``write`` by the effect.
+        idempotent: Whether calling it twice does no more than calling it once; reading never does.
+        words: Other words that people use for what it does.
+    """
+
+    def made(run: Handler) -> Tool:
+        hints = get_type_hints(run)
+        return Tool(
+            name=getattr(run, "__name__", ""),
+            toolset=toolset,
+            summary=summary,
+            details=details,
+            effect=effect,
+            scope=scope or ("read" if effect == "reads" else "write"),
+            idempotent=idempotent or effect == "reads",
+            example=example,
+            words=words,
+            arguments=hints["given"],
+            output=hints["return"] if issubclass(hints["return"], Output) else None,
+            run=run,
+        )
+
+    return made
+
+
+class Catalogue:
+    """Tools by their names, in order.
+
+    Args:
+        tools: The tools.
+    """
+
+    def __init__(self, tools: Iterable[Tool]) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+
+    def __iter__(self) -> Any:
+        return iter(self._tools.values())
+
+    def __len__(self) -> int:
+        return len(self._tools)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tools
+
+    def named(self, name: str) -> Tool:
+        """Return a tool.
+
+        Raises:
+            ArgumentError: There is none of that name.
+        """
+        found = self._tools.get(name)
+        if found is None:
+            near = get_close_matches(name, self._tools, n=3, cutoff=0.5)
+            hint = f"Did you mean {' or '.join(near)}?" if near else "search_tools finds tools by what they do."
+            raise ArgumentError("name", f"There is no tool {name[:80]!r}.", hint=hint, code="tool")
+        return found
