@@ -1,35 +1,29 @@
-"""Opening, filling, closing and walking frames."""
+"""Opening, closing and walking frames."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from exuvia.store.core.listing import Key, Listing, Page, Where
-from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
+from exuvia.store.core.operations import M, reading, writing
 from exuvia.store.core.requests import Many, Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, encode_json, new_id
-from exuvia.store.errors import InvalidValueError, NotFoundError, StateError
+from exuvia.store.core.values import Json, checked_id, checked_text, encode_json, new_id
+from exuvia.store.errors import StateError
 from exuvia.store.filters import Filter
+from exuvia.store.frames.anchors import Anchors
 from exuvia.store.frames.digest import digests
-from exuvia.store.frames.records import (
-    ANCHOR,
-    FRAME,
-    FRAME_EVENT,
-    Anchor,
-    Frame,
-    FrameEvent,
-    FrameState,
-    NewFrameEvent,
-)
+from exuvia.store.frames.events import FrameEvents
+from exuvia.store.frames.finding import closed, find, missing
+from exuvia.store.frames.records import FRAME, Frame, FrameState
 
 DEEPEST: Final = 1000
 
 
-class Frames(Subsystem[M]):
-    """Frames, their events and their anchors."""
+class Frames(FrameEvents[M], Anchors[M]):
+    """Open, close and walk frames, fill them with events, and pin facts to them."""
 
     @writing
     def open(
@@ -60,8 +54,9 @@ class Frames(Subsystem[M]):
             ConflictError: There is a frame with this id.
         """
         owner = self.scope.own(project)
-        above = None if parent is None else (yield from self._locked(owner, parent, self.dialect.for_share))
-        if above is not None:
+        above = None
+        if parent is not None:
+            above = yield from find(owner, checked_id(parent, what="frame"), self.dialect.for_share)
             _check_parent(above, run)
         run_id = checked_id(run, what="run") if run is not None else (above.run_id if above else new_id())
         rows = yield Statement(
@@ -108,9 +103,9 @@ class Frames(Subsystem[M]):
             StateError: It is closed already.
         """
         owner = self.scope.own(project)
-        frame = yield from self._locked(owner, id, self.dialect.for_update)
+        frame = yield from find(owner, checked_id(id, what="frame"), self.dialect.for_update)
         if frame.state == "closed":
-            raise _closed(frame)
+            raise closed(frame)
         ending = [frame]
         level: Sequence[Frame] = ending
         while level:
@@ -147,13 +142,7 @@ class Frames(Subsystem[M]):
             NotFoundError: There is none with this id.
         """
         owner = self.scope.own(project)
-        rows = yield Statement(
-            f"SELECT {FRAME.columns()} FROM frames WHERE project_id = :project AND id = :id",
-            {"project": owner, "id": checked_id(id)},
-        )
-        if not rows:
-            raise _missing(id)
-        return FRAME.read(rows[0])
+        return (yield from find(owner, checked_id(id)))
 
     @reading
     def list(
@@ -221,7 +210,7 @@ class Frames(Subsystem[M]):
             {"project": owner, "id": checked_id(id)},
         )
         if not rows:
-            raise _missing(id)
+            raise missing(id)
         return FRAME.read_all(rows)
 
     @reading
@@ -247,194 +236,8 @@ class Frames(Subsystem[M]):
             {"project": owner, "id": checked_id(id)},
         )
         if not rows:
-            raise _missing(id)
+            raise missing(id)
         return _depth_first(FRAME.read_all(rows), id)
-
-    @writing
-    def add_events(
-        self, frame: str, events: Iterable[NewFrameEvent], *, project: str | None = None
-    ) -> Operation[tuple[FrameEvent, ...]]:
-        """Add events to an open frame, in order, all or none.
-
-        Raises:
-            NotFoundError: There is no such frame.
-            StateError: The frame is closed.
-            ConflictError: There is an event with one of the ids.
-        """
-        owner = self.scope.own(project)
-        added = list(events)
-        rows = yield Statement(
-            """
-            UPDATE frames SET last_seq = last_seq + :count
-            WHERE project_id = :project AND id = :frame AND state = 'open'
-            RETURNING last_seq
-            """,
-            {"project": owner, "frame": checked_id(frame), "count": len(added)},
-        )
-        if not rows:
-            raise _closed((yield from Frames.get.steps(self, frame, project=owner)))
-        now, first = self.now(), rows[0][0] - len(added) + 1
-        sets = [
-            {
-                "project": owner,
-                "frame": frame,
-                "seq": first + place,
-                "id": new_id() if event.id is None else checked_id(event.id),
-                "type": checked_text(event.type, what="type", longest=64),
-                "data": encode_json(event.data),
-                "at": now if event.at is None else checked_time(event.at),
-            }
-            for place, event in enumerate(added)
-        ]
-        yield Many(
-            """
-            INSERT INTO frame_events (project_id, frame_id, seq, id, type, data, at)
-            VALUES (:project, :frame, :seq, :id, :type, :data, :at)
-            """,
-            sets,
-        )
-        rows = yield Statement(
-            f"""
-            SELECT {FRAME_EVENT.columns()} FROM frame_events
-            WHERE project_id = :project AND frame_id = :frame AND seq BETWEEN :first AND :last ORDER BY seq
-            """,
-            {"project": owner, "frame": frame, "first": first, "last": first + len(added) - 1},
-        )
-        return FRAME_EVENT.read_all(rows)
-
-    @reading
-    def events(
-        self,
-        frame: str,
-        *,
-        type: str | None = None,
-        filter: Filter | None = None,
-        newest_first: bool = False,
-        project: str | None = None,
-        limit: int = 100,
-        after: str | None = None,
-    ) -> Operation[Page[FrameEvent]]:
-        """List a frame's events in their order.
-
-        Args:
-            frame: The frame.
-            type: The type.
-            filter: About ``data``.
-            newest_first: Turn the order round.
-            project: The project; not needed in a bound store.
-            limit: Rows a page, 1 to 1,000.
-            after: The ``next`` of the page before.
-        """
-        where = Where().equal("project_id", self.scope.own(project)).equal("frame_id", checked_id(frame))
-        where.equal("type", type).json("data", filter, self.dialect)
-        order = (Key("seq", descending=newest_first),)
-        return (yield from Listing(FRAME_EVENT, "frame_events", where, order).page(limit, after))
-
-    @writing
-    def pin(
-        self,
-        frame: str,
-        text: str,
-        *,
-        type: str = "fact",
-        priority: int = 0,
-        data: Json = None,
-        id: str | None = None,
-        project: str | None = None,
-    ) -> Operation[Anchor]:
-        """Pin a fact to a frame, open or closed.
-
-        Args:
-            frame: The frame.
-            text: The fact.
-            type: Such as fact, decision, constraint, interface_contract, todo or risk.
-            priority: 0 to 10; the largest comes first.
-            data: A JSON document.
-            id: The caller's own id; a new UUID if None.
-            project: The project; not needed in a bound store.
-
-        Raises:
-            NotFoundError: There is no such frame.
-            InvalidValueError: The priority is out of range.
-            ConflictError: There is an anchor with this id.
-        """
-        owner = self.scope.own(project)
-        if not isinstance(priority, int) or isinstance(priority, bool) or not 0 <= priority <= 10:
-            raise InvalidValueError(f"{priority!r} cannot be a priority.", hint="It is 0 to 10.", code="priority")
-        yield from self._locked(owner, frame, self.dialect.for_share)
-        rows = yield Statement(
-            f"""
-            INSERT INTO anchors (project_id, id, frame_id, type, text, priority, data, created_at)
-            VALUES (:project, :id, :frame, :type, :text, :priority, :data, :now)
-            RETURNING {ANCHOR.columns()}
-            """,
-            {
-                "project": owner,
-                "id": new_id() if id is None else checked_id(id),
-                "frame": frame,
-                "type": checked_text(type, what="type", longest=64),
-                "text": checked_text(text, what="text"),
-                "priority": priority,
-                "data": encode_json({} if data is None else data),
-                "now": self.now(),
-            },
-        )
-        return ANCHOR.read(rows[0])
-
-    @writing_once
-    def unpin(self, id: str, *, project: str | None = None) -> Operation[bool]:
-        """Remove an anchor; return whether it was there."""
-        rows = yield Statement(
-            "DELETE FROM anchors WHERE project_id = :project AND id = :id RETURNING id",
-            {"project": self.scope.own(project), "id": checked_id(id)},
-        )
-        return bool(rows)
-
-    @reading
-    def anchors(
-        self,
-        *,
-        frame: str | None = None,
-        run: str | None = None,
-        type: str | None = None,
-        min_priority: int | None = None,
-        filter: Filter | None = None,
-        project: str | None = None,
-        limit: int = 100,
-        after: str | None = None,
-    ) -> Operation[Page[Anchor]]:
-        """List anchors, the most important first and of those the newest.
-
-        Args:
-            frame: The frame they are pinned to.
-            run: The run of that frame.
-            type: The type.
-            min_priority: This priority or a larger one.
-            filter: About ``data``.
-            project: The project; all of them if None.
-            limit: Rows a page, 1 to 1,000.
-            after: The ``next`` of the page before.
-        """
-        where = Where().equal("a.project_id", self.scope.among(project)).equal("a.frame_id", frame)
-        where.equal("a.type", type).between("a.priority", min_priority, None).json("a.data", filter, self.dialect)
-        if run is not None:
-            where.also(
-                "EXISTS (SELECT 1 FROM frames AS f"
-                " WHERE f.project_id = a.project_id AND f.id = a.frame_id AND f.run_id = :run)",
-                run=run,
-            )
-        keys = ("a.priority", "a.created_at", "a.project_id", "a.id")
-        order = tuple(Key(column, descending=True) for column in keys)
-        return (yield from Listing(ANCHOR, "anchors AS a", where, order, alias="a").page(limit, after))
-
-    def _locked(self, project: str, id: str, lock: str) -> Operation[Frame]:
-        rows = yield Statement(
-            f"SELECT {FRAME.columns()} FROM frames WHERE project_id = :project AND id = :id{lock}",
-            {"project": project, "id": checked_id(id, what="frame")},
-        )
-        if not rows:
-            raise _missing(id)
-        return FRAME.read(rows[0])
 
     def _open_children(self, project: str, parents: Sequence[Frame]) -> Operation[tuple[Frame, ...]]:
         rows = yield Statement(
@@ -473,7 +276,7 @@ class Frames(Subsystem[M]):
 
 def _check_parent(parent: Frame, run: str | None) -> None:
     if parent.state == "closed":
-        raise _closed(parent)
+        raise closed(parent)
     if run is not None and run != parent.run_id:
         raise StateError(
             f"The frame {parent.id!r} belongs to the run {parent.run_id!r}, not to {run!r}.",
@@ -497,13 +300,3 @@ def _depth_first(frames: Sequence[Frame], root: str) -> tuple[Frame, ...]:
         found.append(frame)
         waiting += reversed(children[frame.id])
     return tuple(found)
-
-
-def _missing(id: str) -> NotFoundError:
-    return NotFoundError(f"There is no frame {id!r}.", hint="Look it up: store.frames.list().", code="frame")
-
-
-def _closed(frame: Frame) -> StateError:
-    return StateError(
-        f"The frame {frame.id!r} ({frame.name}) is closed.", hint="Open another one.", code="frame_closed"
-    )
