@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 
 from exuvia.tools import dynamic
 from exuvia.tools.catalogue import served
-from exuvia.tools.frame import Call, Catalogue, Desk, Reply, Tool, invoke
+from exuvia.tools.frame import Call, Catalogue, Desk, Reply, Tool, ToolError, invoke
 
 _INSTRUCTIONS: Final = (
     "Memory and SQL for agents. Find a tool with search_tools, read its arguments with describe_tools, call it with "
@@ -55,10 +55,14 @@ def make_server(serving: Serving) -> Server[Any]:
     async def call_tool(
         _context: ServerRequestContext[Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        if params.name not in listed:
-            raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:80]}")
+        if params.name in catalogue and params.name not in listed:
+            raise MCPError(types.INVALID_PARAMS, f"{params.name} is called by execute_tool.")
+        try:
+            tool = listed.named(params.name)
+        except ToolError as error:
+            raise MCPError(types.INVALID_PARAMS, str(error)) from None
         call = Call(desk=serving.desk, catalogue=catalogue, project=serving.project)
-        return result(await invoke(call, listed.named(params.name), params.arguments or {}))
+        return result(await invoke(call, tool, params.arguments or {}))
 
     return Server(
         "exuvia",

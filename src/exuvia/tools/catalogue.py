@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from exuvia.tools import database, memory
 from exuvia.tools.frame import Catalogue, Desk, Tool
+
+EVERYTHING: Final = Catalogue((*database.TOOLS, *memory.TOOLS))
+
+_NO_DATABASE: Final = "A person has to start the server with --database."
+_NO_STORE: Final = "A person has to start the server with --store."
 
 
 def served(desk: Desk) -> Catalogue:
@@ -12,14 +19,19 @@ def served(desk: Desk) -> Catalogue:
     Args:
         desk: The databases.
     """
-    chosen: list[Tool] = []
-    if desk.location is not None:
-        chosen += [tool for tool in database.TOOLS if desk.policy.is_on(tool.scope)]
-    if desk.has_store:
-        chosen += memory.TOOLS
-    return Catalogue(chosen)
+    reasons = {tool: _database_lacks(tool, desk) for tool in database.TOOLS}
+    reasons |= dict.fromkeys(memory.TOOLS, "" if desk.has_store else _NO_STORE)
+    return Catalogue(
+        (tool for tool, reason in reasons.items() if not reason),
+        {tool: reason for tool, reason in reasons.items() if reason},
+    )
 
 
-def everything() -> Catalogue:
-    """Return all tools that there are."""
-    return Catalogue((*database.TOOLS, *memory.TOOLS))
+def _database_lacks(tool: Tool, desk: Desk) -> str:
+    """Return what a person has to do before a tool can be served; empty when it can."""
+    if desk.location is None:
+        return _NO_DATABASE
+    if desk.policy.is_on(tool.scope):
+        return ""
+    setting = f"guard_{tool.scope}"
+    return f"A person has to name the tables for it: {setting} in exuvia.toml, or EXUVIA_{setting.upper()}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import apsw
@@ -18,14 +19,14 @@ _FIND: Final = "SELECT rowid FROM tools WHERE tools MATCH ?1 ORDER BY bm25(tools
 
 
 class Finder:
-    """An index over a catalogue, in memory.
+    """An index over a catalogue, in memory; what is switched off is found, too.
 
     Args:
         catalogue: The tools.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._tools: Sequence[Tool] = tuple(catalogue)
+        self._tools: Sequence[Tool] = (*catalogue, *catalogue.off)
         self._index = apsw.Connection(":memory:")
         self._index.execute(_CREATE)
         self._index.executemany(
@@ -44,6 +45,12 @@ class Finder:
         if not words:
             return ()
         return tuple(self._tools[number] for (number,) in self._index.execute(_FIND, (words, limit)))
+
+
+@lru_cache(maxsize=8)
+def finder(catalogue: Catalogue) -> Finder:
+    """Return the index over a catalogue, which is made once."""
+    return Finder(catalogue)
 
 
 def _told(tool: Tool) -> tuple[str, str, str, str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field
 
-from exuvia.tools.dynamic.finding import Finder
+from exuvia.tools.dynamic.finding import finder
 from exuvia.tools.frame import Arguments, Call, Output, Reply, invoke, tool
+
+_LIKELY: Final = 3
 
 
 class Search(Arguments):
@@ -49,12 +51,13 @@ class Described(Output):
     example={"intent": "see which decisions were made last week"},
 )
 async def search_tools(call: Call, given: Search) -> Found:
-    finder = Finder(call.catalogue)
-    found = finder.find(given.intent, given.limit)
-    if found:
-        return Found(tools={one.name: one.summary for one in found})
+    found = finder(call.catalogue).find(given.intent, given.limit)
+    served = {one.name: one.summary for one in found if one.name in call.catalogue}
+    off = [one.name for one in found[:_LIKELY] if one.name not in call.catalogue]
+    if off:
+        return Found(tools=served, notice=f"Switched off here: {', '.join(off)}; describe_tools tells why.")
     sets = sorted({one.toolset for one in call.catalogue})
-    return Found(tools={}, notice=f"No tool matches these words. There are tools for: {', '.join(sets)}.")
+    return Found(tools=served, notice="" if served else f"No tool matches. There are tools for: {', '.join(sets)}.")
 
 
 @tool(

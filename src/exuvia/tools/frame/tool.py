@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, get_type_hints
 
 from exuvia.tools.frame.arguments import Arguments
 from exuvia.tools.frame.call import Call, Scope
-from exuvia.tools.frame.errors import ArgumentError
+from exuvia.tools.frame.errors import ArgumentError, SwitchedOffError
 from exuvia.tools.frame.outputs import Output, Reply
 
 Effect = Literal["reads", "adds", "changes", "destroys"]
 Handler = Callable[[Call, Any], Awaitable[Output | Reply]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Tool:
     """Something that an agent can do.
 
@@ -102,13 +102,15 @@ class Catalogue:
     """Tools by their names, in order.
 
     Args:
-        tools: The tools.
+        tools: Those that are served.
+        off: Those that are not, with what a person does to have them.
     """
 
-    def __init__(self, tools: Iterable[Tool]) -> None:
+    def __init__(self, tools: Iterable[Tool], off: Mapping[Tool, str] | None = None) -> None:
         self._tools = {tool.name: tool for tool in tools}
+        self._off = {tool.name: (tool, hint) for tool, hint in (off or {}).items()}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Tool]:
         return iter(self._tools.values())
 
     def __len__(self) -> int:
@@ -117,15 +119,22 @@ class Catalogue:
     def __contains__(self, name: object) -> bool:
         return name in self._tools
 
+    @property
+    def off(self) -> tuple[Tool, ...]:
+        """The tools that are not served here."""
+        return tuple(tool for tool, _ in self._off.values())
+
     def named(self, name: str) -> Tool:
         """Return a tool.
 
         Raises:
+            SwitchedOffError: It is not served here.
             ArgumentError: There is none of that name.
         """
-        found = self._tools.get(name)
-        if found is None:
-            near = get_close_matches(name, self._tools, n=3, cutoff=0.5)
-            hint = f"Did you mean {' or '.join(near)}?" if near else "search_tools finds tools by what they do."
-            raise ArgumentError("name", f"There is no tool {name[:80]!r}.", hint=hint, code="tool")
-        return found
+        if name in self._tools:
+            return self._tools[name]
+        if name in self._off:
+            raise SwitchedOffError(f"{name} is switched off here.", hint=self._off[name][1], code="tool")
+        near = get_close_matches(name, self._tools, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(near)}?" if near else "search_tools finds tools by what they do."
+        raise ArgumentError("name", f"There is no tool {name[:80]!r}.", hint=hint, code="tool")
