@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeVar
 
+from exuvia.store.core.lifecycle import LifeState
 from exuvia.store.core.shapes import Shape
 from exuvia.store.core.values import Json
 
 R = TypeVar("R")
 
-TaskState = Literal["pending", "running", "succeeded", "failed", "cancelled"]
+TaskState = LifeState
 Level = Literal["debug", "info", "warning", "error", "critical"]
-ENDED: Final = ("succeeded", "failed", "cancelled")
 NOW: Final = datetime.min.replace(tzinfo=UTC)
 """Stands for the time at which a record is appended."""
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
+from exuvia.store.core.lifecycle import BEFORE, checked_state, no_way
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Operation, Statement, Value
 from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, encode_json, new_id
-from exuvia.store.errors import InvalidValueError, NotFoundError, StateError
+from exuvia.store.errors import NotFoundError
 from exuvia.store.filters import Filter
 from exuvia.store.operations.kinds import FORMS
 from exuvia.store.operations.records import (
-    ENDED,
     STATE_COUNT,
     TASK,
     TIMELINE_ENTRY,
@@ -22,15 +21,6 @@ from exuvia.store.operations.records import (
     TaskState,
     TimelineEntry,
 )
-
-_BEFORE: Final[dict[TaskState, tuple[TaskState, ...]]] = {
-    "running": ("pending",),
-    "succeeded": ("running",),
-    "failed": ("running",),
-    "cancelled": ("pending", "running"),
-}
-"""The states from which a task can come into each."""
-_STATES: Final = ("pending", "running", *ENDED)
 
 
 class Tasks(Subsystem[M]):
@@ -165,12 +155,9 @@ class Tasks(Subsystem[M]):
             limit: Rows a page, 1 to 1,000.
             after: The ``next`` of the page before.
         """
-        if state is not None and state not in _STATES:
-            raise InvalidValueError(
-                f"{state!r} is no state of a task.", hint=f"Tasks are {', '.join(_STATES)}.", code="state"
-            )
         where = self._where(project, session, since, until).equal("parent_id", parent)
-        where.equal("state", state).equal("assignee", assignee).json(("data", "result"), filter, self.dialect)
+        where.equal("state", checked_state(state, "task")).equal("assignee", assignee)
+        where.json(("data", "result"), filter, self.dialect)
         order = tuple(Key(column, descending=True) for column in ("created_at", "project_id", "id"))
         return (yield from Listing(TASK, "agent_tasks", where, order).page(limit, after))
 
@@ -271,12 +258,8 @@ class Tasks(Subsystem[M]):
     ) -> Operation[Task]:
         owner, now = self.scope.own(project), self.now()
         found = yield from self._one(owner, id, self.dialect.for_change)
-        if found.state not in _BEFORE[state]:
-            raise StateError(
-                f"The task {id!r} is {found.state}, so it cannot become {state}.",
-                hint="It has ended." if found.state in ENDED else f"It has to be {' or '.join(_BEFORE[state])} first.",
-                code="transition",
-            )
+        if found.state not in BEFORE[state]:
+            raise no_way("task", id, found.state, state)
         started = now if state == "running" else found.started_at
         ended = state != "running"
         rows = yield Statement(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
+from exuvia.store.core.lifecycle import LifeState
 from exuvia.store.core.shapes import Shape
 from exuvia.store.core.values import Json
 
-RunState = Literal["pending", "running", "succeeded", "failed", "cancelled"]
-ENDED: Final = ("succeeded", "failed", "cancelled")
+RunState = LifeState
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
 
+from exuvia.store.core.lifecycle import BEFORE, checked_state, no_way
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing
 from exuvia.store.core.requests import Many, Operation, Statement
 from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, encode_json, new_id
-from exuvia.store.errors import InvalidValueError, NotFoundError, StateError
+from exuvia.store.errors import InvalidValueError, NotFoundError
 from exuvia.store.filters import Filter
-from exuvia.store.workflows.records import ENDED, RUN, RUN_STEP, NewStep, Run, RunState, RunStep
+from exuvia.store.workflows.records import RUN, RUN_STEP, NewStep, Run, RunState, RunStep
 from exuvia.store.workflows.workflows import Workflows
-
-_BEFORE: Final[dict[RunState, tuple[RunState, ...]]] = {
-    "running": ("pending",),
-    "succeeded": ("running",),
-    "failed": ("running",),
-    "cancelled": ("pending", "running"),
-}
-"""The states from which a run can come into each."""
 
 
 class Runs(Subsystem[M]):
@@ -157,7 +149,7 @@ class Runs(Subsystem[M]):
             after: The ``next`` of the page before.
         """
         where = Where().equal("project_id", self.scope.among(project)).equal("workflow_id", workflow)
-        where.equal("version", version).equal("state", _known(state)).equal("started_by", started_by)
+        where.equal("version", version).equal("state", checked_state(state, "run")).equal("started_by", started_by)
         where.equal("trace_id", trace_id).during("created_at", since, until)
         where.json(("inputs", "outputs"), filter, self.dialect)
         order = tuple(Key(column, descending=True) for column in ("created_at", "project_id", "id"))
@@ -290,16 +282,12 @@ class Runs(Subsystem[M]):
                 "outputs": None if outputs is None else encode_json(outputs, what="outputs"),
                 "error": None if error is None else checked_text(error, what="error"),
                 "now": self.now(),
-                "before": self.dialect.array(_BEFORE[state]),
+                "before": self.dialect.array(BEFORE[state]),
             },
         )
         if not rows:
             found = yield from self._one(owner, id)
-            raise StateError(
-                f"The run {id!r} is {found.state}, so it cannot become {state}.",
-                hint="It has ended." if found.state in ENDED else f"It has to be {' or '.join(_BEFORE[state])} first.",
-                code="transition",
-            )
+            raise no_way("run", id, found.state, state)
         return RUN.read(rows[0])
 
     def _one(self, project: str, id: str) -> Operation[Run]:
@@ -310,16 +298,6 @@ class Runs(Subsystem[M]):
         if not rows:
             raise _missing(id)
         return RUN.read(rows[0])
-
-
-def _known(state: str | None) -> str | None:
-    if state is not None and state not in ("pending", "running", *ENDED):
-        raise InvalidValueError(
-            f"{state!r} is no state of a run.",
-            hint=f"Runs are {', '.join(('pending', 'running', *ENDED))}.",
-            code="state",
-        )
-    return state
 
 
 def _missing(id: str) -> NotFoundError:
