@@ -54,6 +54,7 @@ def arguments() -> argparse.ArgumentParser:
         "--checkpoints", type=int, default=1000, metavar="N", help="with --langgraph: of a thread (default: 1000)"
     )
     parser.add_argument("--transitions", action="store_true", help="measure runs' transitions by 100 workers instead")
+    parser.add_argument("--calls", action="store_true", help="measure tools' calls beside the bare query instead")
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
     parser.add_argument("--store-overhead", action="store_true", help="measure the store beside the driver instead")
     parser.add_argument(
@@ -86,6 +87,10 @@ def main(given: list[str]) -> int:
             _publish("OVERHEAD.md", overhead.report(facts, overhead.measure(server)))
         elif options.transitions:
             _publish("TRANSITIONS.md", transitions.report(facts, transitions.measure(server)))
+        elif options.calls:
+            from bench import calls
+
+            _publish("CALLS.md", calls.report(facts, calls.measure(server)))
         elif options.langgraph:
             from bench import langgraph
 
