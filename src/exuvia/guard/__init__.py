@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from exuvia.guard.policy import LEVELS, Level, Policy, TablePattern, parse_pattern
     from exuvia.guard.postgres.judge import check
-    from exuvia.guard.result import Result
+    from exuvia.guard.result import Bounds, Result
     from exuvia.guard.roles import role_script
     from exuvia.guard.session import AsyncSession, Session, open_async_session, open_session
     from exuvia.guard.verdict import Denial, Verdict
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "exuvia.guard.policy": ("LEVELS", "Level", "Policy", "TablePattern", "parse_pattern"),
     "exuvia.guard.postgres.judge": ("check",),
-    "exuvia.guard.result": ("Result",),
+    "exuvia.guard.result": ("Bounds", "Result"),
     "exuvia.guard.roles": ("role_script",),
     "exuvia.guard.session": ("AsyncSession", "Session", "open_async_session", "open_session"),
     "exuvia.guard.verdict": ("Denial", "Verdict"),
@@ -31,6 +31,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "LEVELS",
     "AsyncSession",
+    "Bounds",
     "Denial",
     "Level",
     "Policy",

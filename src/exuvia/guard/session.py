@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import apsw
 import psycopg
@@ -22,10 +22,12 @@ from exuvia.guard.postgres import facts
 from exuvia.guard.postgres import judge as postgres_judge
 from exuvia.guard.postgres import run as postgres_run
 from exuvia.guard.postgres.facts import Facts, Memory
-from exuvia.guard.result import Json, Result
+from exuvia.guard.result import WHOLE, Bounds, Json, Result
 from exuvia.guard.sqlite import run as sqlite_run
 from exuvia.guard.verdict import Verdict
 from exuvia.location import Location, PostgresLocation, SqliteLocation
+
+T = TypeVar("T")
 
 _NAME: Final = "exuvia guard"
 _CONNECT_SECONDS: Final = 10
@@ -74,17 +76,18 @@ class Session:
         """
         raise NotImplementedError
 
-    def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
+    def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = (), bounds: Bounds = WHOLE) -> Result:
         """Judge one statement and run it.
 
         Args:
             text: The statement.
             level: What the caller means to do; reading is always possible, and runs as reading.
             values: Of its parameters: ``$1`` and so on in PostgreSQL, ``?1`` and so on in SQLite.
+            bounds: Which part of the answer is wanted, and how many rows have to be changed.
 
         Raises:
             DeniedError: The policy does not allow it.
-            TargetError: The database refuses it, or it takes too long.
+            TargetError: The database refuses it, it takes too long, or it changes another number of rows.
         """
         raise NotImplementedError
 
@@ -107,7 +110,9 @@ class AsyncSession:
         """Judge a statement and do not run it; see ``Session.check``."""
         raise NotImplementedError
 
-    async def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
+    async def run(
+        self, text: str, *, level: Level = "read", values: Sequence[Json] = (), bounds: Bounds = WHOLE
+    ) -> Result:
         """Judge one statement and run it; see ``Session.run``."""
         raise NotImplementedError
 
@@ -139,11 +144,13 @@ class PostgresSession(Session):
                 return verdict  # the server need not be asked
         return postgres_judge.check(text, self._policy, level, self._facts())
 
-    def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
+    def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = (), bounds: Bounds = WHOLE) -> Result:
         verdict = self.check(text, level)
         verdict.require()
         connection = self._connected()
-        return postgres_run.run(connection, text, self._policy, level=verdict.needs, values=values, judged=False)
+        return postgres_run.run(
+            connection, text, self._policy, level=verdict.needs, values=values, bounds=bounds, judged=False
+        )
 
     def close(self) -> None:
         if self._connection is not None:
@@ -195,10 +202,20 @@ class AsyncPostgresSession(AsyncSession):
                 return verdict  # the server need not be asked
         return postgres_judge.check(text, self._policy, level, await self._facts())
 
-    async def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
+    async def run(
+        self, text: str, *, level: Level = "read", values: Sequence[Json] = (), bounds: Bounds = WHOLE
+    ) -> Result:
         verdict = await self.check(text, level)
         verdict.require()
-        return await self._unjudged(text, self._policy, verdict.needs, values)
+        return await self._unjudged(text, self._policy, verdict.needs, values, bounds)
+
+    async def inspect(self, text: str, values: Sequence[Json] = ()) -> Result:
+        """Run a read of the program's own, never somebody else's text: nobody judges it, and its answer is whole.
+
+        Raises:
+            TargetError: The database refuses it, or it takes too long.
+        """
+        return await self._unjudged(text, facts.asking(self._policy), "read", values)
 
     async def _facts(self) -> Facts:
         if self._memory.is_fresh:
@@ -206,10 +223,14 @@ class AsyncPostgresSession(AsyncSession):
         asking, values = facts.asking(self._policy), [sorted(self._policy.functions)]
         return self._memory.keep(await self._unjudged(facts.QUERY, asking, "read", values))
 
-    async def _unjudged(self, text: str, policy: Policy, level: Level, values: Sequence[Json]) -> Result:
+    async def _unjudged(
+        self, text: str, policy: Policy, level: Level, values: Sequence[Json], bounds: Bounds = WHOLE
+    ) -> Result:
         try:
             async with self._pool.connection() as connection:
-                return await postgres_run.run_async(connection, text, policy, level=level, values=values, judged=False)
+                return await postgres_run.run_async(
+                    connection, text, policy, level=level, values=values, bounds=bounds, judged=False
+                )
         except PoolTimeout:
             raise TargetError(
                 f"No connection to {self._location} was free or could be made within {_CONNECT_SECONDS} seconds.",
@@ -235,12 +256,12 @@ class SqliteSession(Session):
         finally:
             self._connections.give("read", connection)
 
-    def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
+    def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = (), bounds: Bounds = WHOLE) -> Result:
         verdict = self.check(text, level)
         verdict.require()
         connection = self._connections.take(verdict.needs)
         try:
-            return sqlite_run.run(connection, text, self._policy, level=verdict.needs, values=values)
+            return sqlite_run.run(connection, text, self._policy, level=verdict.needs, values=values, bounds=bounds)
         finally:
             self._connections.give(verdict.needs, connection)
 
@@ -264,15 +285,32 @@ class AsyncSqliteSession(AsyncSession):
             finally:
                 self._connections.give("read", connection)
 
-    async def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = ()) -> Result:
+    async def run(
+        self, text: str, *, level: Level = "read", values: Sequence[Json] = (), bounds: Bounds = WHOLE
+    ) -> Result:
         verdict = await self.check(text, level)
         verdict.require()
         async with self._slots:
             connection = self._connections.take(verdict.needs)
             try:
-                return await sqlite_run.run_async(connection, text, self._policy, level=verdict.needs, values=values)
+                return await sqlite_run.run_async(
+                    connection, text, self._policy, level=verdict.needs, values=values, bounds=bounds
+                )
             finally:
                 self._connections.give(verdict.needs, connection)
+
+    async def inspect(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Let a piece of the program's own read the file: nobody judges what it asks.
+
+        Raises:
+            TargetError: SQLite refuses it, or it takes too long.
+        """
+        async with self._slots:
+            connection = self._connections.take("read")
+            try:
+                return await sqlite_run.inspect_async(connection, self._policy, work)
+            finally:
+                self._connections.give("read", connection)
 
     async def close(self) -> None:
         self._connections.close()

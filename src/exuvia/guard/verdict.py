@@ -18,11 +18,13 @@ class Denial:
         code: A stable name for programs, such as ``function``.
         reason: What is not allowed, in one sentence.
         hint: What to do instead.
+        position: The character of the text that it is about, from 1; None when that is not known.
     """
 
     code: str
     reason: str
     hint: str
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

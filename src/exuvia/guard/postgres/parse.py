@@ -65,7 +65,12 @@ def _parse(sql: str) -> list[Node]:
         trees: list[Node] = pgparse.parse(sql)
     except pgparse.PGQueryError as error:
         raise UnreadableError(
-            Denial("syntax", f"PostgreSQL cannot parse this: {error.message}.", "Correct the statement.")
+            Denial(
+                "syntax",
+                f"PostgreSQL cannot parse this: {error.message}.",
+                "Correct the statement.",
+                error.position or None,
+            )
         ) from None
     except RecursionError:
         raise UnreadableError(

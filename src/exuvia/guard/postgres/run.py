@@ -26,8 +26,8 @@ from exuvia.guard.policy import Level, Policy
 from exuvia.guard.postgres.facts import Facts
 from exuvia.guard.postgres.failures import explain, superuser
 from exuvia.guard.postgres.judge import NOTHING, check
-from exuvia.guard.postgres.values import CONTEXT, parameters, plain
-from exuvia.guard.result import Harvest, Json, Result
+from exuvia.guard.postgres.values import CONTEXT, has_list, parameters, plain
+from exuvia.guard.result import WHOLE, Bounds, Harvest, Json, Result, unexpected
 
 # The parser reads strings as with standard_conforming_strings = on; a server that did not would see another statement.
 _SESSION: Final = {
@@ -63,6 +63,7 @@ def run(
     *,
     level: Level = "read",
     values: Sequence[Json] = (),
+    bounds: Bounds = WHOLE,
     facts: Facts = NOTHING,
     judged: bool = True,
 ) -> Result:
@@ -75,6 +76,7 @@ def run(
         policy: What is allowed.
         level: What the statement is meant to do; reading is always possible.
         values: Of its parameters ``$1``, ``$2`` and so on.
+        bounds: Which part of the answer is wanted.
         facts: What the server's catalog told of views and functions.
         judged: False leaves the verdict out, and only the transaction, the role and the caps limit the statement.
 
@@ -84,7 +86,7 @@ def run(
     """
     if judged:
         check(text, policy, level, facts).require()
-    work = _Work(connection.pgconn, text, policy, level, values)
+    work = _Work(connection.pgconn, text, policy, level, values, bounds)
     try:
         with connection.lock:
             connection.wait(work.begin())
@@ -104,13 +106,14 @@ async def run_async(
     *,
     level: Level = "read",
     values: Sequence[Json] = (),
+    bounds: Bounds = WHOLE,
     facts: Facts = NOTHING,
     judged: bool = True,
 ) -> Result:
     """Judge one statement and run it, as ``run`` does. Cancelling the task cancels the statement on the server."""
     if judged:
         check(text, policy, level, facts).require()
-    work = _Work(connection.pgconn, text, policy, level, values)
+    work = _Work(connection.pgconn, text, policy, level, values, bounds)
     try:
         async with connection.lock:
             await connection.wait(work.begin())
@@ -157,13 +160,14 @@ class _Work:
     policy: Policy
     level: Level
     values: Sequence[Json]
+    bounds: Bounds
     started: float = field(default_factory=time.perf_counter)
     columns: tuple[str, ...] = ()
     affected: int | None = None
     harvest: Harvest = field(init=False)
 
     def __post_init__(self) -> None:
-        self.harvest = Harvest(self.policy, plain)
+        self.harvest = Harvest(self.policy, plain, self.bounds)
 
     @property
     def is_cut(self) -> bool:
@@ -182,7 +186,11 @@ class _Work:
 
     def statement(self) -> PQGen[None]:
         """Send the statement and take its rows, until there are enough of a read."""
-        self.pgconn.send_query_params(self.text.encode(), parameters(self.values))
+        if has_list(self.values):
+            types = yield from self._parameter_types()
+            self.pgconn.send_query_prepared(b"", parameters(self.values, types))
+        else:
+            self.pgconn.send_query_params(self.text.encode(), parameters(self.values))
         self.pgconn.set_single_row_mode()
         yield from send(self.pgconn)
         yield from self._take()
@@ -192,13 +200,26 @@ class _Work:
         if self.is_cut:
             while (yield from fetch(self.pgconn)) is not None:
                 pass
-        yield from self._finish("ROLLBACK" if self.level == "read" else "COMMIT")
+        wrong = unexpected(self.bounds, self.affected)
+        yield from self._finish("ROLLBACK" if self.level == "read" or wrong is not None else "COMMIT")
+        if wrong is not None:
+            raise wrong
 
     def result(self) -> Result:
         """Return what was taken."""
         seconds = time.perf_counter() - self.started
         rows, notice = tuple(self.harvest.rows), self.harvest.notice
-        return Result(self.columns, rows, bool(notice), notice, self.affected, seconds)
+        return Result(self.columns, rows, bool(notice), notice, self.affected, seconds, self.harvest.skipped)
+
+    def _parameter_types(self) -> PQGen[list[int]]:
+        """Let PostgreSQL find the types of the parameters: a list is an array for one, and JSON for another."""
+        self.pgconn.send_prepare(b"", self.text.encode())
+        for result in (yield from execute(self.pgconn)):
+            if result.status not in _DONE:
+                yield from self._fail(result)
+        self.pgconn.send_describe_prepared(b"")
+        (described,) = yield from execute(self.pgconn)
+        return [described.param_type(number) for number in range(described.nparams)]
 
     def _take(self) -> PQGen[None]:
         transformer = Transformer(CONTEXT)
@@ -213,6 +234,8 @@ class _Work:
             transformer.set_pgresult(result, set_loaders=first)
             first = False
             if result.status == pq.ExecStatus.SINGLE_TUPLE:
+                if self.harvest.skip():
+                    continue
                 if not self.harvest.add(transformer.load_row(0, tuple)) and self.level == "read":
                     return
             elif self.level != "read":

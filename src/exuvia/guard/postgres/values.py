@@ -18,6 +18,7 @@ from psycopg.types.string import TextLoader
 
 from exuvia.guard.result import Json, number
 
+_HOLD_JSON: Final = {postgres.types[name].oid for name in ("json", "jsonb", "text", "varchar")}
 _LONGEST_INTEGER: Final = 18  # digits that 64 bits hold, whatever they are
 
 
@@ -76,9 +77,36 @@ def plain(value: Any) -> Json:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-def parameters(values: Sequence[Json]) -> list[bytes | None]:
-    """Return the values of ``$1``, ``$2`` and so on as PostgreSQL reads them; it finds their types by itself."""
-    return [_parameter(value) for value in values]
+def has_list(values: Sequence[Json]) -> bool:
+    """Whether a value can be written in two ways, by the type of its parameter."""
+    return any(isinstance(value, list) for value in values)
+
+
+def parameters(values: Sequence[Json], types: Sequence[int] = ()) -> list[bytes | None]:
+    """Return the values of ``$1``, ``$2`` and so on as PostgreSQL reads them; it finds their types by itself.
+
+    Args:
+        values: The values.
+        types: The parameters' types by their oids, which lists are written for; without, they are JSON.
+    """
+    lists = [oid not in _HOLD_JSON for oid in types] + [False] * len(values)
+    return [
+        _array(value).encode() if isinstance(value, list) and as_array else _parameter(value)
+        for value, as_array in zip(values, lists, strict=False)
+    ]
+
+
+def _array(items: Sequence[Json]) -> str:
+    """Return an array as PostgreSQL spells it (https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO)."""
+    return "{" + ",".join(_array(item) if isinstance(item, list) else _element(item) for item in items) + "}"
+
+
+def _element(item: Json) -> str:
+    text = _parameter(item)
+    if text is None:
+        return "NULL"
+    escaped = text.decode().replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _parameter(value: Json) -> bytes | None:

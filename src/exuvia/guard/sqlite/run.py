@@ -9,21 +9,24 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apsw
+import orjson
 from apsw.ext import query_info
 
 from exuvia.errors import CancelledError, DeniedError, ExuviaError, TargetError
 from exuvia.guard.policy import Level, Policy
-from exuvia.guard.result import Harvest, Json, Result, number
+from exuvia.guard.result import WHOLE, Bounds, Harvest, Json, Result, number, unexpected
 from exuvia.guard.sqlite.watch import Facts, Watch
 from exuvia.guard.verdict import Denial, Verdict, unknown
+
+T = TypeVar("T")
 
 _LIMITS: Final = {
     apsw.SQLITE_LIMIT_ATTACHED: 0,
@@ -90,6 +93,7 @@ def run(
     *,
     level: Level = "read",
     values: Sequence[Json] = (),
+    bounds: Bounds = WHOLE,
     stop: threading.Event | None = None,
     judged: bool = True,
 ) -> Result:
@@ -100,7 +104,8 @@ def run(
         text: The statement.
         policy: What is allowed.
         level: What the statement is meant to do.
-        values: Of its parameters ``?1``, ``?2`` and so on.
+        values: Of its parameters ``?1``, ``?2`` and so on; lists and objects are passed as JSON.
+        bounds: Which part of the answer is wanted.
         stop: Ends the statement when it is set.
         judged: False leaves the verdict and the authorizer out, and only the connection limits the statement.
 
@@ -113,7 +118,7 @@ def run(
     if watch is not None:
         with _watched(connection, watch):
             _compile(connection, text, watch).require()
-    return _Work(connection, text, policy, level, values, stop or threading.Event()).run(watch)
+    return _Work(connection, text, policy, level, values, bounds, stop or threading.Event()).run(watch)
 
 
 async def run_async(
@@ -123,10 +128,38 @@ async def run_async(
     *,
     level: Level = "read",
     values: Sequence[Json] = (),
+    bounds: Bounds = WHOLE,
 ) -> Result:
     """Judge one statement and run it in a thread, as ``run`` does. Cancelling the task stops the statement."""
     stop = threading.Event()
-    work = partial(run, connection, text, policy, level=level, values=values, stop=stop)
+    return await _stoppable(
+        partial(run, connection, text, policy, level=level, values=values, bounds=bounds, stop=stop), stop
+    )
+
+
+async def inspect_async(connection: apsw.Connection, policy: Policy, work: Callable[[apsw.Connection], T]) -> T:
+    """Let a piece of the program's own read a file in a thread, from one snapshot and within the policy's time.
+
+    Args:
+        connection: Of ``connect`` for reading.
+        policy: Its time limit.
+        work: Reads, and keeps nothing of the connection.
+
+    Raises:
+        TargetError: SQLite refuses it, or it takes too long.
+        CancelledError: It was stopped.
+    """
+    stop = threading.Event()
+
+    def inspect() -> T:
+        with _limited(connection, policy, stop):
+            connection.execute("BEGIN")
+            return work(connection)
+
+    return await _stoppable(inspect, stop)
+
+
+async def _stoppable(work: Callable[[], T], stop: threading.Event) -> T:
     running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(running)
@@ -151,7 +184,8 @@ def _compile(connection: apsw.Connection, text: str, watch: Watch) -> Verdict:
         first = query_info(connection, text)
     except (apsw.Error, ValueError, TypeError, AssertionError) as error:
         if not watch.denials:
-            return unknown(Denial("syntax", f"SQLite cannot compile this: {error}.", "Correct the statement."))
+            reason = f"SQLite cannot compile this: {error}."
+            return unknown(Denial("syntax", reason, "Correct the statement.", _position(text, error)))
         return watch.verdict()
     if not first.has_vdbe:
         watch.deny("empty", "There is no statement before the first semicolon.", "Write one, such as SELECT 1.")
@@ -160,6 +194,12 @@ def _compile(connection: apsw.Connection, text: str, watch: Watch) -> Verdict:
     elif not watch.statements or (not first.is_readonly and not watch.levels - {"read"}):
         watch.deny("statement", "This is not among the statements that are allowed here.", "Leave it out.")
     return watch.verdict()
+
+
+def _position(text: str, error: Exception) -> int | None:
+    """Return the character that an error is about: SQLite counts the bytes before it."""
+    offset = getattr(error, "error_offset", -1)
+    return None if offset < 0 else len(text.encode("utf-8", "replace")[:offset].decode("utf-8", "ignore")) + 1
 
 
 def _is_statement(connection: apsw.Connection, rest: str) -> bool:
@@ -175,6 +215,21 @@ def _is_statement(connection: apsw.Connection, rest: str) -> bool:
     return False
 
 
+@contextmanager
+def _limited(connection: apsw.Connection, policy: Policy, stop: threading.Event) -> Iterator[None]:
+    """End what takes too long or is stopped, tell failures as the guard does, and leave no transaction behind."""
+    deadline = time.perf_counter() + policy.timeout_s
+    connection.set_progress_handler(lambda: stop.is_set() or time.perf_counter() > deadline, _STEPS)
+    try:
+        yield
+    except (apsw.Error, ValueError, TypeError, OverflowError) as error:
+        raise _explain(error, policy, stopped=stop.is_set()) from error
+    finally:
+        connection.set_progress_handler(None)
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
 @dataclass(slots=True)
 class _Work:
     """One statement on its way."""
@@ -184,46 +239,42 @@ class _Work:
     policy: Policy
     level: Level
     values: Sequence[Json]
+    bounds: Bounds
     stop: threading.Event
     columns: tuple[str, ...] = ()
+    changes: int = 0
 
     def run(self, watch: Watch | None) -> Result:
         """Run it, alone in a transaction."""
         started = time.perf_counter()
-        deadline = started + self.policy.timeout_s
-        before = self.connection.total_changes()
-        self.connection.set_progress_handler(lambda: self.stop.is_set() or time.perf_counter() > deadline, _STEPS)
-        try:
-            harvest = self._in_transaction(watch)
-        except (apsw.Error, ValueError, TypeError, OverflowError) as error:
-            raise _explain(error, self.policy, stopped=self.stop.is_set()) from error
-        finally:
-            self.connection.set_progress_handler(None)
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-        affected = None
-        if self.level != "read":
-            affected = self.connection.changes() if self.connection.total_changes() > before else 0
+        self.changes = self.connection.total_changes()
+        with _limited(self.connection, self.policy, self.stop):
+            harvest, affected = self._in_transaction(watch)
         seconds = time.perf_counter() - started
-        return Result(self.columns, tuple(harvest.rows), bool(harvest.full), harvest.notice, affected, seconds)
+        rows, notice = tuple(harvest.rows), harvest.notice
+        return Result(self.columns, rows, bool(notice), notice, affected, seconds, harvest.skipped)
 
-    def _in_transaction(self, watch: Watch | None) -> Harvest:
+    def _in_transaction(self, watch: Watch | None) -> tuple[Harvest, int | None]:
         if self.level == "read":
-            return self._rows(watch)
+            return self._rows(watch), None
         self.connection.execute("BEGIN IMMEDIATE")
         harvest = self._rows(watch)
+        affected = self.connection.changes() if self.connection.total_changes() > self.changes else 0
+        wrong = unexpected(self.bounds, affected)
+        if wrong is not None:
+            raise wrong
         if watch is not None:
             watch.require_allowed(Facts.of(self.connection))
         self.connection.execute("COMMIT")
-        return harvest
+        return harvest, affected
 
     def _rows(self, watch: Watch | None) -> Harvest:
-        harvest = Harvest(self.policy, _plain)
+        harvest = Harvest(self.policy, _plain, self.bounds)
         cursor = self.connection.cursor()
         cursor.exec_trace = self._describe
         with _watched(self.connection, watch):
-            for row in cursor.execute(self.text, tuple(self.values) or None, can_cache=False):
-                if not harvest.add(row) and self.level == "read":
+            for row in cursor.execute(self.text, tuple(map(_bound, self.values)) or None, can_cache=False):
+                if not harvest.skip() and not harvest.add(row) and self.level == "read":
                     break
             cursor.close(True)
         return harvest
@@ -232,6 +283,10 @@ class _Work:
         if cursor.has_vdbe:
             self.columns = tuple(str(column[0]) for column in cursor.get_description())
         return True
+
+
+def _bound(value: Json) -> Any:
+    return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
 
 
 def _plain(value: Any) -> Json:
