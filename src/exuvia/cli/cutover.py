@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from exuvia.cli import switching
 from exuvia.cli.commands import Destination, More, Schema
 from exuvia.cli.options import Debug, Json, Quiet, Source, examples
 from exuvia.cli.several import split
-from exuvia.errors import ConfigError, HookError, VerifyError
 
 if TYPE_CHECKING:
     from exuvia.live import CutoverReport
@@ -27,9 +24,6 @@ EXAMPLES = examples(
         ("Keep what was done, for the record", "exuvia live cutover app.db --report cutover.json"),
     ]
 )
-_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|)")
-HOOK = "CMD|URL"
 
 
 def cutover(
@@ -37,28 +31,18 @@ def cutover(
     destination: Destination = None,
     more: More = None,
     schema: Schema = None,
-    max_pause: Annotated[
-        str, typer.Option("--max-pause", metavar="TIME", help="Give up rather than let writers wait longer.")
-    ] = "1s",
-    before: Annotated[
-        str, typer.Option("--before", metavar=HOOK, help="Called before the pause; if it fails, nothing is done.")
-    ] = "",
-    switch: Annotated[
-        str, typer.Option("--switch", metavar=HOOK, help="Called in the pause; if it fails, all is rolled back.")
-    ] = "",
-    after: Annotated[str, typer.Option("--after", metavar=HOOK, help="Called when writers go on.")] = "",
-    no_proof: Annotated[
-        bool, typer.Option("--no-proof", help="Do not compare every value before; every round was compared.")
-    ] = False,
+    max_pause: switching.MaxPause = "1s",
+    before: switching.Before = "",
+    switch: switching.Switch = "",
+    after: switching.After = "",
+    no_proof: switching.NoProof = False,
     allow_quarantine: Annotated[
         bool, typer.Option("--allow-quarantine", help="Go on although rows are in quarantine.")
     ] = False,
     no_warm: Annotated[
         bool, typer.Option("--no-warm", help="Do not keep SQLite up to date afterwards: there is no rolling back then.")
     ] = False,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE.json", help="Write what was done to a file.")
-    ] = None,
+    report: switching.Record = None,
     json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -68,8 +52,6 @@ def cutover(
     A running exuvia live start hands over by itself. Killed at any point, the same command finishes it. Several files,
     each followed into a schema of its own, are cut over together, in one pause.
     """
-    from exuvia.cli.output import interruptible, write_file
-    from exuvia.cli.progress import progress
     from exuvia.live import CutoverOptions, cutover_together
     from exuvia.live import cutover as run
     from exuvia.settings import load
@@ -78,7 +60,7 @@ def cutover(
     settings = load(target=destination, target_schema=schema)
     options = CutoverOptions(
         schema=settings.target_schema,
-        max_pause=seconds(max_pause),
+        max_pause=switching.seconds(max_pause),
         before=before,
         switch=switch,
         after=after,
@@ -87,45 +69,14 @@ def cutover(
         warm=not no_warm,
         data_dir=settings.data_dir,
     )
-    tell = silent if json or quiet else say
-    go_on = "See where it stands: exuvia live status. The same command goes on."
-    with interruptible(go_on), progress(hidden=json or quiet) as listener:
+    with switching.watched(silent=json or quiet) as (listener, tell):
         if more:
             done = cutover_together(sources, settings.target, options=options, listener=listener, tell=tell)
         else:
             done = (run(source, settings.target, options=options, listener=listener, tell=tell),)
-    document = _joint(done) if more else _json(done[0])
-    if report is not None:
-        write_file(report, document)
-    if json:
-        typer.echo(document, nl=False)
-    elif not quiet:
-        typer.echo("\n\n".join(map(_text, done)))
-    if not all(one.equal for one in done):
-        raise VerifyError("The counts of rows differ.", hint="Compare before anything else is written.", code="counts")
-    if warnings := [said for one in done for said in one.warnings]:
-        raise HookError(warnings[0], hint="The cut-over itself is done.", code="after")
-
-
-def say(what: str) -> None:
-    """Say what is being done."""
-    typer.echo(f"{what[:1].upper()}{what[1:]}.", err=True)
-
-
-def silent(_: str) -> None:
-    """Say nothing."""
-
-
-def seconds(text: str) -> float:
-    """Read a duration such as ``1s`` or ``500ms``.
-
-    Raises:
-        ConfigError: It is none.
-    """
-    found = _DURATION.fullmatch(text.strip())
-    if found is None or not float(found[1]):
-        raise ConfigError(f"{text!r} is no time.", hint="Write it as 1s, 500ms or 2m.", code="duration")
-    return float(found[1]) * _UNITS[found[2]]
+    found = _joint(done) if more else switching.document(done[0])
+    switching.give_out(found, "\n\n".join(map(_text, done)), report=report, json=json, quiet=quiet)
+    switching.judge(*done, what="cut-over")
 
 
 def _text(done: CutoverReport) -> str:
@@ -134,15 +85,7 @@ def _text(done: CutoverReport) -> str:
     else:
         lines = [
             f"Moved to {done.target}, schema {done.schema}. Writers waited {done.pause * 1000:,.0f} ms.",
-            "  pause     " + ", ".join(f"{name} {spent * 1000:,.0f} ms" for name, spent in done.steps.items()),
-            f"  changes   {done.changes:,} came over in the pause",
-            f"  rows      {sum(one.rows_target for one in done.counts):,} in {len(done.counts):,} tables, "
-            + ("counted equal on both sides" if done.equal else "COUNTS DIFFER"),
-        ]
-        lines += [
-            f"            {one.table}: {one.rows_source:,} in the source, {one.rows_target:,} in the target"
-            for one in done.counts
-            if not one.equal
+            *switching.counted(done, sum(one.rows_target for one in done.counts), ("the source", "the target")),
         ]
     if done.proof is not None:
         lines.append(f"  compared  {done.proof.values_compared:,} values, all equal, before the pause")
@@ -160,19 +103,9 @@ def _text(done: CutoverReport) -> str:
     return "\n".join(lines)
 
 
-def _json(done: CutoverReport) -> str:
-    import orjson
-
-    document = {"equal": done.equal, **asdict(done)}
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode() + "\n"
-
-
-def _joint(done: Sequence[CutoverReport]) -> str:
-    import orjson
-
-    document = {
+def _joint(done: Sequence[CutoverReport]) -> dict[str, object]:
+    return {
         "equal": all(one.equal for one in done),
         "pause": max(one.pause for one in done),
-        "reports": [{"equal": one.equal, **asdict(one)} for one in done],
+        "reports": [switching.document(one) for one in done],
     }
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode() + "\n"
