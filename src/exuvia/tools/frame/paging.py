@@ -24,6 +24,8 @@ R_co = TypeVar("R_co", covariant=True)
 
 _ENVELOPE: Final = 60
 _CELL: Final = 400
+_LEAST_CELL: Final = 10
+_LETTERS: Final = 3  # of a token, with a share for commas and quotes
 _UNCOUNTED: Final = {"after", "max_tokens", "limit"}
 
 
@@ -84,12 +86,24 @@ def rows_within(
         total: How many there are in all; None when nobody counted.
         start: Where the rows begin.
     """
-    kept, notice = list(rows[: _fitting(given, columns, rows)]), ""
+    kept, notice = list(rows[: fitting(given.max_tokens, columns, rows)]), ""
     if rows and not kept:
-        kept, notice = [[_cut(value) for value in rows[0]]], "Long texts of this row are cut: read it by its id."
+        room = (given.max_tokens - _ENVELOPE) * _LETTERS // max(len(columns), 1)
+        most = max(_LEAST_CELL, min(_CELL, room))
+        kept, notice = [[_cut(value, most) for value in rows[0]]], "Long texts of this row are cut: read it by its id."
     rest = len(kept) < len(rows)
     following = continuation(given, Position(start.page, start.told + len(kept))) if rest else None
     return Table(columns=list(columns), rows=kept, total=total, next=following, notice=notice)
+
+
+def fitting(max_tokens: int, columns: Sequence[str], rows: Sequence[list[Json]]) -> int:
+    """Return how many rows fit into an answer together with the names of their columns."""
+    left = max_tokens - _ENVELOPE - estimate(_text(list(columns)))
+    for count, row in enumerate(rows):
+        left -= estimate(_text(row)) + 1
+        if left < 0:
+            return count
+    return len(rows)
 
 
 def text_within(given: Paged, text: str) -> tuple[str, str | None]:
@@ -137,22 +151,13 @@ def _mark(given: Arguments) -> str:
     return str(xxhash.xxh32_hexdigest(type(given).__name__.encode() + orjson.dumps(told, option=orjson.OPT_SORT_KEYS)))
 
 
-def _fitting(given: Paged, columns: Sequence[str], rows: Sequence[list[Json]]) -> int:
-    left = given.max_tokens - _ENVELOPE - estimate(_text(list(columns)))
-    for count, row in enumerate(rows):
-        left -= estimate(_text(row)) + 1
-        if left < 0:
-            return count
-    return len(rows)
-
-
 def _text(value: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
-def _cut(value: Json) -> Json:
+def _cut(value: Json, most: int) -> Json:
     text = value if isinstance(value, str) else _text(value)
-    return value if len(text) <= _CELL else f"{text[:_CELL]}… ({len(text) - _CELL:,} more characters)"
+    return value if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"
 
 
 def _characters(text: str, tokens: int) -> int:

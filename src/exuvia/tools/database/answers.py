@@ -1,0 +1,75 @@
+"""Rows of SQL as an answer: values that every reader of JSON reads alike, and cells that leave room for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+
+from exuvia.guard import Result
+from exuvia.tools.frame import Paged, Table, rows_within
+from exuvia.tools.frame.outputs import Json
+from exuvia.tools.frame.paging import Position, continuation
+
+# Readers that hold numbers as floats of 64 bits, such as JavaScript's, read larger integers as others.
+_LARGEST: Final = 2**53 - 1
+
+
+def plain(value: Json) -> Json:
+    """Return a value with integers beyond 2^53 as text, at any depth."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -_LARGEST <= value <= _LARGEST else str(value)
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def cut(value: Json, most: int) -> Json:
+    """Return a value, or the beginning of its text where that is longer than ``most`` characters."""
+    text = value if isinstance(value, str) else orjson.dumps(value).decode() if isinstance(value, list | dict) else ""
+    return value if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"
+
+
+def told(given: Paged, result: Result, start: Position, *, is_ordered: bool) -> Table:
+    """Answer as many rows as fit, and where the rest begins.
+
+    Args:
+        given: The tool's arguments.
+        result: The rows from ``start`` on, and whether more follow.
+        start: Where they begin.
+        is_ordered: Whether the rows come in the same order when they are asked for again.
+    """
+    rows, long = shortened(result, most=given.max_tokens)
+    table = rows_within(given, result.columns, rows, total=None, start=start)
+    notices = [_about_cells(result, long or ([0] if table.notice else []), given.max_tokens)]
+    following = table.next
+    if following is None and result.truncated:
+        reached = start.told + max(len(rows), 1)
+        following = continuation(given, Position(None, reached))
+        if not rows:
+            notices.append("The next row alone is larger than an answer may be: select parts of it with substr().")
+    if (following is not None or start.told) and not is_ordered:
+        notices.append("Without ORDER BY the rest may repeat or miss rows.")
+    return table.model_copy(update={"next": following, "notice": " ".join(filter(None, notices))})
+
+
+def shortened(result: Result, *, most: int) -> tuple[list[list[Json]], list[int]]:
+    """Return the rows with long cells cut, and the places of the columns where that was done."""
+    rows = [[cut(plain(value), most) for value in row] for row in result.rows]
+    long = {
+        place
+        for before, after in zip(result.rows, rows, strict=True)
+        for place, (value, kept) in enumerate(zip(before, after, strict=True))
+        if isinstance(value, str | list | dict) and isinstance(kept, str) and kept != value
+    }
+    return rows, sorted(long)
+
+
+def _about_cells(result: Result, places: Sequence[int], most: int) -> str:
+    if not places:
+        return ""
+    names = ", ".join(result.columns[place] for place in places[:3])
+    return f"Long values of {names} are cut: substr(…, {most + 1}) reads on, and fewer columns leave more room."
