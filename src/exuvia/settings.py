@@ -58,6 +58,8 @@ class Settings(BaseModel):
         store_statement_timeout: Seconds that a statement may take; 0 for no limit.
         store_lock_timeout: Seconds to wait for a lock.
         store_pgbouncer: PostgreSQL is reached through PgBouncer in transaction mode.
+        embedder: What searches by meaning embed their questions with: ``minilm``, ``openai:MODEL`` or
+            ``python:module:name``; None for the model that the collection names.
         advise_watch: Seconds for which ``exuvia advise`` looks at locks.
         advise_window_minutes: Within how many minutes somebody counts as active.
         advise_max_mb: Advise to move beyond this size, in MB of 1,000,000 bytes.
@@ -106,6 +108,7 @@ class Settings(BaseModel):
     store_statement_timeout: float = Field(30, ge=0, le=86_400)
     store_lock_timeout: float = Field(30, gt=0, le=86_400)
     store_pgbouncer: bool = False
+    embedder: str | None = None
     advise_watch: float = Field(3, ge=0, le=86_400)
     advise_window_minutes: float = Field(60, gt=0)
     advise_max_mb: float = Field(10, ge=0)

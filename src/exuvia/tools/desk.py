@@ -43,6 +43,11 @@ class ServedDatabases:
         self._opening = asyncio.Lock()
 
     @property
+    def settings(self) -> Settings:
+        """What the server was told."""
+        return self._settings
+
+    @property
     def location(self) -> Location | None:
         """Where the database is; None when only a store is served."""
         return self._location

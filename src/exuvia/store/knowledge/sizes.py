@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final, Literal
 
 from exuvia.store.errors import InvalidValueError
@@ -42,12 +43,7 @@ def section_of(content: str, heading: str) -> str | None:
     wanted = heading.strip().casefold()
     kept: list[str] = []
     level = 0
-    fence = ""
-    for line in content.splitlines(keepends=True):
-        mark = _FENCE.match(line)
-        if mark and (not fence or (mark[1].startswith(fence) and not line.strip(" \t\r\n" + fence[0]))):
-            fence = "" if fence else mark[1]
-        found = None if fence or mark else _HEADING.match(line.rstrip("\r\n"))
+    for line, found in _lines(content):
         if found and level and len(found[1]) <= level:
             break
         if found and not level and found[2].casefold() == wanted:
@@ -55,3 +51,18 @@ def section_of(content: str, heading: str) -> str | None:
         if level:
             kept.append(line)
     return "".join(kept).rstrip() if kept else None
+
+
+def headings_of(content: str) -> list[str]:
+    """Return the headings of a Markdown text in their order, each of which names a section."""
+    return [found[2] for _, found in _lines(content) if found]
+
+
+def _lines(content: str) -> Iterator[tuple[str, re.Match[str] | None]]:
+    """Yield each line with the heading that it is, if it is one: those within fenced code are none."""
+    fence = ""
+    for line in content.splitlines(keepends=True):
+        mark = _FENCE.match(line)
+        if mark and (not fence or (mark[1].startswith(fence) and not line.strip(" \t\r\n" + fence[0]))):
+            fence = "" if fence else mark[1]
+        yield line, None if fence or mark else _HEADING.match(line.rstrip("\r\n"))

@@ -70,7 +70,7 @@ async def describe_tools(call: Call, given: Names) -> Described:
     for name in given.names:
         one = call.catalogue.named(name)
         described[name] = {
-            "description": one.description,
+            "description": f"{one.description}\n{one.manual}".strip(),
             "effect": one.effect,
             "arguments": one.arguments.schema_for_callers(),
             "example": dict(one.example),

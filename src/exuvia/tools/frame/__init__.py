@@ -1,6 +1,6 @@
 """What every tool is made of: its description, its arguments, its call, its answer, and how it fails."""
 
-from exuvia.tools.frame.arguments import Arguments, Paged
+from exuvia.tools.frame.arguments import Arguments, Budgeted, Paged
 from exuvia.tools.frame.call import Call, Desk, no_progress
 from exuvia.tools.frame.errors import ArgumentError, SwitchedOffError, ToolError
 from exuvia.tools.frame.invoking import invoke
@@ -11,6 +11,7 @@ from exuvia.tools.frame.tool import Catalogue, Tool, tool
 __all__ = [
     "ArgumentError",
     "Arguments",
+    "Budgeted",
     "Call",
     "Catalogue",
     "Desk",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, Final, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from exuvia.tools.frame.errors import ArgumentError
 from exuvia.tools.frame.schemas import slim
@@ -38,12 +39,23 @@ class Arguments(BaseModel):
         return slim(cls.model_json_schema())
 
 
-class Paged(Arguments):
+class Budgeted(Arguments):
     """The arguments of a tool whose answer can be long."""
 
-    limit: int = Field(50, ge=1, le=1000, description="Rows at most.")
     max_tokens: int = Field(DEFAULT_TOKENS, ge=200, le=100_000, description="About how long the answer may be.")
     after: str | None = Field(None, description="`next` of the answer before.")
+    _given_at: datetime = PrivateAttr(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+
+    @property
+    def given_at(self) -> datetime:
+        """When the call came, to the second."""
+        return self._given_at
+
+
+class Paged(Budgeted):
+    """The arguments of a tool that answers a list."""
+
+    limit: int = Field(50, ge=1, le=1000, description="Rows at most.")
 
 
 def _explained(model: type[Arguments], error: ValidationError) -> ArgumentError:
@@ -55,7 +67,8 @@ def _explained(model: type[Arguments], error: ValidationError) -> ArgumentError:
         return ArgumentError(path, f"The argument {path} is missing.", hint=_told(model, path), code="missing")
     shown = repr(first["input"])
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    said = first["msg"][:1].lower() + first["msg"][1:]
+    said = first["msg"].removeprefix("Value error, ")
+    said = said[:1].lower() + said[1:]
     return ArgumentError(path, f"The argument {path} cannot be {shown}: {said}.", hint=_told(model, path), code="wrong")
 
 

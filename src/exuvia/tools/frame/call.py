@@ -12,6 +12,7 @@ from exuvia.tools.frame.errors import ArgumentError
 if TYPE_CHECKING:
     from exuvia.guard import AsyncSession, Policy
     from exuvia.location import Location
+    from exuvia.settings import Settings
     from exuvia.store import AsyncStore
     from exuvia.tools.frame.tool import Catalogue
 
@@ -31,6 +32,10 @@ async def no_progress(done: float, total: float | None, message: str) -> None:
 
 class Desk(AbstractAsyncContextManager[Any], Protocol):
     """The databases that a server serves; opened when they are first needed, closed by ``async with``."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the server was told."""
 
     @property
     def location(self) -> Location | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 import orjson
 import xxhash
 
-from exuvia.tools.frame.arguments import Arguments, Paged
+from exuvia.tools.frame.arguments import Budgeted, Paged
 from exuvia.tools.frame.errors import ArgumentError
 from exuvia.tools.frame.outputs import Json, Table
 from exuvia.tools.frame.tokens import estimate
@@ -42,10 +43,14 @@ class Page(Protocol[R_co]):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where an answer begins: in which page of the store, and after how many of its rows or characters."""
+    """Where an answer begins: in which page of the store, and after how many of its rows or characters.
+
+    ``began`` is when the first answer was asked for, in seconds since 1970, if this is not the first.
+    """
 
     page: str | None = None
     told: int = 0
+    began: int | None = None
 
 
 async def paged(
@@ -106,19 +111,24 @@ def fitting(max_tokens: int, columns: Sequence[str], rows: Sequence[list[Json]])
     return len(rows)
 
 
-def text_within(given: Paged, text: str) -> tuple[str, str | None]:
+def text_within(given: Budgeted, text: str, *, max_tokens: int | None = None) -> tuple[str, str | None]:
     """Return as much of a text as fits, from where ``after`` says, and the continuation; None when that is all.
+
+    Args:
+        given: The tool's arguments.
+        text: The text.
+        max_tokens: How long it may be where the answer holds something else, too; what was asked for if None.
 
     Raises:
         ArgumentError: ``after`` is none of this tool's, or belongs to other arguments.
     """
     start = position(given).told
-    end = start + _characters(text[start:], given.max_tokens - _ENVELOPE)
+    end = start + _characters(text[start:], (max_tokens or given.max_tokens) - _ENVELOPE)
     following = continuation(given, Position(None, end)) if end < len(text) else None
     return text[start:end], following
 
 
-def position(given: Paged) -> Position:
+def position(given: Budgeted) -> Position:
     """Return where an answer begins.
 
     Raises:
@@ -127,8 +137,8 @@ def position(given: Paged) -> Position:
     if given.after is None:
         return Position()
     try:
-        mark, page, told = orjson.loads(urlsafe_b64decode(given.after + "=" * (-len(given.after) % 4)))
-        known = Position(None if page is None else str(page), int(told))
+        mark, page, told, began = orjson.loads(urlsafe_b64decode(given.after + "=" * (-len(given.after) % 4)))
+        known = Position(None if page is None else str(page), int(told), int(began))
     except (ValueError, TypeError):
         raise ArgumentError("after", "This is no continuation.", hint="Pass `next` of an answer, whole.") from None
     if mark != _mark(given) or known.told < 0:
@@ -141,12 +151,23 @@ def position(given: Paged) -> Position:
     return known
 
 
-def continuation(given: Arguments, at: Position) -> str:
+def asked_at(given: Budgeted) -> datetime:
+    """Return when the first of the answers that a call continues was asked for: what ``7d`` is counted from.
+
+    Raises:
+        ArgumentError: ``after`` is none of this tool's, or belongs to other arguments.
+    """
+    began = position(given).began
+    return given.given_at if began is None else datetime.fromtimestamp(began, UTC)
+
+
+def continuation(given: Budgeted, at: Position) -> str:
     """Return what the caller passes as ``after`` to go on from a position."""
-    return urlsafe_b64encode(orjson.dumps([_mark(given), at.page, at.told])).decode().rstrip("=")
+    began = int(asked_at(given).timestamp())
+    return urlsafe_b64encode(orjson.dumps([_mark(given), at.page, at.told, began])).decode().rstrip("=")
 
 
-def _mark(given: Arguments) -> str:
+def _mark(given: Budgeted) -> str:
     told = given.model_dump(mode="json", exclude=_UNCOUNTED)
     return str(xxhash.xxh32_hexdigest(type(given).__name__.encode() + orjson.dumps(told, option=orjson.OPT_SORT_KEYS)))
 

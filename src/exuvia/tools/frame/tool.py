@@ -25,6 +25,7 @@ class Tool:
         toolset: The group it belongs to, such as ``plans``.
         summary: What it does, in one sentence that begins with a verb.
         details: What else a caller must know; often nothing.
+        manual: What is told only to who asks for the tool's description, since every definition is read each time.
         effect: Whether it reads, adds, changes what is there, or may destroy it.
         scope: What a caller must be allowed to do: ``read``, ``write`` or ``ddl``.
         idempotent: Whether calling it twice does no more than calling it once.
@@ -39,6 +40,7 @@ class Tool:
     toolset: str
     summary: str
     details: str
+    manual: str
     effect: Effect
     scope: Scope
     idempotent: bool
@@ -60,6 +62,7 @@ def tool(
     summary: str,
     example: Mapping[str, Any],
     details: str = "",
+    manual: str = "",
     effect: Effect = "reads",
     scope: Scope | None = None,
     idempotent: bool = False,
@@ -72,6 +75,7 @@ def tool(
         summary: What it does, in one sentence that begins with a verb.
         example: Arguments of a right call.
         details: What else a caller must know.
+        manual: What else, told only to who asks for the tool's description.
         effect: Whether it reads, adds, changes or may destroy.
         scope: What a caller must be allowed to do; None for ``read`` or ``write`` by the effect.
         idempotent: Whether calling it twice does no more than calling it once; reading never does.
@@ -85,6 +89,7 @@ def tool(
             toolset=toolset,
             summary=summary,
             details=details,
+            manual=manual,
             effect=effect,
             scope=scope or ("read" if effect == "reads" else "write"),
             idempotent=idempotent or effect == "reads",

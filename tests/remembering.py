@@ -1,0 +1,135 @@
+"""The memory's tools as their tests call them: a small project, on each engine, and calls of tools by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from exuvia.settings import load
+from exuvia.store import NewEvent, Store
+from exuvia.store.embedders import embedder_named
+from exuvia.store.graph import NewEdge, NewNode
+from exuvia.store.operations import ToolExecution
+from exuvia.tools.catalogue import served
+from exuvia.tools.desk import ServedDatabases
+from exuvia.tools.frame import Call, Reply, invoke
+from exuvia.tools.frame.call import Sampler
+
+Answer = dict[str, Any]
+EMBEDDER: Final = "python:remembering:letters"
+
+
+class Agent:
+    """Calls tools on a store, each with databases of its own.
+
+    Args:
+        url: The store's URL.
+        project: The project that is meant when none is named.
+        confined: Whether it may name no other.
+        embedder: The embedder that the server was told.
+        sample: The host's model.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        project: str | None = None,
+        *,
+        confined: bool = False,
+        embedder: str | None = EMBEDDER,
+        sample: Sampler | None = None,
+    ) -> None:
+        self._url = url
+        self._project = project
+        self._confined = confined
+        self._settings = load(embedder=embedder)
+        self._sample = sample
+
+    def reply(self, name: str, given: Mapping[str, Any]) -> Reply:
+        """Call a tool."""
+        return asyncio.run(self._invoke(name, given))
+
+    def does(self, name: str, /, **given: Any) -> Answer:
+        """Call a tool, and return its answer, which has to be none of an error."""
+        reply = self.reply(name, given)
+        assert not reply.failed, reply.data
+        return dict(reply.data)
+
+    def fails(self, name: str, /, **given: Any) -> Answer:
+        """Call a tool, and return the error that it has to answer with."""
+        reply = self.reply(name, given)
+        assert reply.failed, reply.data
+        return dict(reply.data)
+
+    async def _invoke(self, name: str, given: Mapping[str, Any]) -> Reply:
+        async with ServedDatabases(self._settings, location=None, store=self._url) as desk:
+            catalogue = served(desk)
+            call = Call(desk, catalogue, self._project, confined=self._confined, sample=self._sample)
+            return await invoke(call, catalogue.named(name), given)
+
+
+def letters(texts: list[str]) -> list[list[float]]:
+    """Embed texts by how often they have each of some letters."""
+    return [[text.lower().count(letter) + 0.1 for letter in "abcdefghijklmnop"] for text in texts]
+
+
+def rows(answer: Answer) -> list[dict[str, Any]]:
+    """Return a table's rows by the names of their columns."""
+    return [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+
+
+def fill(store: Store, project: str) -> None:
+    """Put into a project what the tools' own examples are about."""
+    shop = store.project(project)
+    shop.plans.create(
+        "Log in with passkeys",
+        id="login",
+        topics=["auth"],
+        priority="high",
+        author="ada",
+        content="# Goal\n\nNo more passwords.\n\n# Steps\n\nThe form, then the tests.\n",
+        data={"ticket": 17, "note": None},
+    )
+    shop.plans.create("Faster checkout", id="checkout", status="active", content="# Goal\n\nUnder 200 ms.\n")
+    shop.sessions.create("Passkeys: the form", id="day-1", plan="login", author="ada", content="# Notes\n\nIt works.\n")
+    shop.events.append(
+        [
+            NewEvent(
+                "decision_made",
+                {"decision": "Passkeys first", "rationale": "no phishing"},
+                session="day-1",
+                plan="login",
+                author="ada",
+                topics=["auth"],
+                id="e1",
+            ),
+            NewEvent(
+                "bug_encountered",
+                {"symptom": "The form forgets the name", "solution": None},
+                session="day-1",
+                at=datetime.now(UTC) - timedelta(days=3),
+                id="e2",
+            ),
+            NewEvent("deployed", {"to": "staging"}, summary="Release 4 is on staging", id="e3"),
+        ]
+    )
+    frame = shop.frames.open("Make checkout faster", id="f1", run="monday", inputs={"goal": "under 200 ms"})
+    shop.frames.open("Find the slow query", id="f2", parent=frame.id, type="debug")
+    shop.frames.pin(frame.id, "orders.customer_id has no index", id="a1", priority=8)
+    shop.graph.put_nodes(
+        [NewNode("ada", "person", "Ada Lovelace"), NewNode("engine", "machine"), NewNode("babbage", "person")]
+    )
+    shop.graph.put_edges(
+        [NewEdge("babbage", "designed", "engine"), NewEdge("ada", "programmed", "engine", {"year": 1843})]
+    )
+    shop.documents.resources.create(
+        "On Computable Numbers", id="turing", creators=["Alan Turing"], content="# I\n\nNumbers.\n"
+    )
+    shop.tasks.create("Find the bug", id="t1", session="day-1", assignee="ada")
+    shop.tasks.start("t1")
+    shop.tool_executions.append([ToolExecution(task_id="t1", tool="grep")])
+    shop.audit.record("plan.create", actor="ada", subject="plans", row_id="login")
+    shop.vectors.create("memory", 16, model=EMBEDDER.removeprefix("python:"))
+    shop.vectors.embed_entries("memory", embedder_named(EMBEDDER))
