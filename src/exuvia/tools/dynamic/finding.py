@@ -1,7 +1,7 @@
 """Which tools do what somebody means: full-text relevance over what people say when they mean a tool.
 
-A tool is one document: its name, its summary, and what people say (``said.toml``). They are ranked by BM25 (Robertson and
-Zaragoza, 2009) over stems and pairs of neighbouring words; a word that no document has is taken for the nearest that one has.
+A tool is one document: its name, its summary, and what people say (``said.toml``). They are ranked by BM25 (Robertson
+and Zaragoza, 2009) over stems and pairs of neighbouring words; a word that no document has is taken for the nearest.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _CREATE: Final = "CREATE VIRTUAL TABLE tools USING fts5(name, said, tokenize = '
 _KNOWN: Final = "SELECT 1 FROM tools WHERE tools MATCH ? LIMIT 1"
 _FIND: Final = "SELECT rowid FROM tools WHERE tools MATCH ?1 ORDER BY bm25(tools, 2, 1), rowid LIMIT ?2"
 _SHORTEST_TYPO: Final = 4
-_DULL: Final = frozenset(
+_DULL: Final = (
     "a about all also an and any are as at be been by can could d did do does don for from had has have he her here him"
     " how i if in into is it its just ll m me my no not of on or our out over please plz re s shall she should so some"
     " t than that the them then there these they this those to up us ve was we were what when where which who whom"
-    " whose why will with would you your".split()
+    " whose why will with would you your"
 )
 
 
@@ -43,6 +43,7 @@ class Finder:
         self._tools: Sequence[Tool] = (*catalogue, *catalogue.off)
         said = {tool: " . ".join([tool.summary, *_said().get(tool.name, ())]) for tool in self._tools}
         self._words = sorted({word for text in said.values() for word in _words(text)})
+        self._dull = frozenset(_DULL.split())
         self._index = apsw.Connection(":memory:")
         self._index.execute(_CREATE)
         self._index.executemany(
@@ -66,7 +67,7 @@ class Finder:
         """Yield the words that tell tools apart, as the documents spell them, and the pairs of neighbours."""
         words = _words(intent)
         for word in words:
-            if word not in _DULL:
+            if word not in self._dull:
                 yield word if self._knows(word) else self._nearest(word)
         yield from (f"{first} {second}" for first, second in pairwise(words))
 
