@@ -81,6 +81,10 @@ class Settings(BaseModel):
         guard_max_bytes: Bytes of one answer at most.
         guard_timeout: Seconds for one statement at most.
         guard_lock_timeout: Seconds that a statement waits for a lock at most.
+        mcp_host: The name or address at which ``exuvia mcp --http`` listens.
+        mcp_port: Its port; 0 for any that is free.
+        mcp_path: The path of its endpoint.
+        mcp_allow_hosts: Names by which clients may address it, besides this machine's own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -130,6 +134,10 @@ class Settings(BaseModel):
     guard_max_bytes: int = Field(1_000_000, ge=1)
     guard_timeout: float = Field(30, gt=0, le=86_400)
     guard_lock_timeout: float = Field(2, gt=0, le=86_400)
+    mcp_host: str = Field("127.0.0.1", min_length=1)
+    mcp_port: int = Field(8765, ge=0, le=65_535)
+    mcp_path: str = Field("/mcp", pattern=r"^/[A-Za-z0-9._~/-]+$")
+    mcp_allow_hosts: tuple[str, ...] = ()
 
     @field_validator("target", "store")
     @classmethod
@@ -149,6 +157,7 @@ class Settings(BaseModel):
 
     @field_validator(
         *("include", "exclude", "guard_read", "guard_write", "guard_ddl", "guard_functions", "guard_types"),
+        "mcp_allow_hosts",
         mode="before",
     )
     @classmethod

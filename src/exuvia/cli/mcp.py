@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from exuvia.cli import mcp_token
 from exuvia.cli.options import Debug, examples
 from exuvia.errors import ConfigError
 
@@ -17,9 +21,12 @@ app = typer.Typer(
         [
             ("A database, read only, for the client that starts this", "exuvia mcp --database app.db"),
             ("A memory", "exuvia mcp --store sqlite:///memory.db --project apollo"),
+            ("Both, for many clients with tokens", "exuvia mcp --http -d app.db -s sqlite:///memory.db"),
+            ("For other machines", "exuvia mcp --http --host 0.0.0.0 --allow-host tools.example.com -s memory.db"),
         ]
     ),
 )
+app.add_typer(mcp_token.app, name="token")
 
 
 @app.callback()
@@ -38,28 +45,84 @@ def serve(
     static: Annotated[
         bool, typer.Option("--static", help="List all tools instead of the three that find and call them.")
     ] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Let nobody change anything.")] = False,
+    http: Annotated[bool, typer.Option("--http", help="Listen for HTTP instead of serving who starts this.")] = False,
+    host: Annotated[
+        str | None, typer.Option("--host", help="The name or address to listen at. [default: 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="0 for any that is free. [default: 8765]")
+    ] = None,
+    path: Annotated[str | None, typer.Option("--path", help="The endpoint's path. [default: /mcp]")] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name that clients may address it by (repeatable)."),
+    ] = None,
+    certfile: Annotated[Path | None, typer.Option("--certfile", help="Serve TLS with this certificate (PEM).")] = None,
+    keyfile: Annotated[Path | None, typer.Option("--keyfile", help="The certificate's key (PEM).")] = None,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Ask nobody for a token; only where nobody else can connect.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Serve over standard input and output until the client leaves."""
+    """Serve over standard input and output until the client leaves, or over HTTP until Ctrl-C.
+
+    Over HTTP every client shows a token: one of the store (exuvia mcp token create), or the one in EXUVIA_MCP_TOKEN or
+    in the file that EXUVIA_MCP_TOKEN_FILE names.
+    """
     if context.invoked_subcommand is not None:
         return
-    import asyncio
-
-    from exuvia.location import parse
+    from exuvia.location import PostgresLocation, parse
     from exuvia.settings import load
 
-    settings = load()
-    try:
-        from exuvia.mcp.server import Serving
+    settings = load(store=store, mcp_host=host, mcp_port=port, mcp_path=path, mcp_allow_hosts=allow_host or None)
+    _need_the_extra()
+    from exuvia.mcp.admission import own_token
+    from exuvia.mcp.logs import write_logs
+    from exuvia.mcp.server import Serving
+    from exuvia.tools.desk import ServedDatabases
+    from exuvia.tools.frame.call import SCOPES
+
+    location = None if database is None else parse(database)
+    scopes = frozenset(SCOPES[:1] if read_only else SCOPES)
+    serving = Serving(ServedDatabases(settings, location=location, store=settings.store), project, static, scopes)
+    places = [location, None if settings.store is None else parse(settings.store)]
+    own = own_token()
+    secrets = [own or "", *(text for place in places if isinstance(place, PostgresLocation) for text in place.secrets)]
+    if http:
+        from exuvia.mcp.http import Address, serve_http
+        from exuvia.mcp.web import site_for
+
+        address = Address(settings.mcp_host, settings.mcp_port, certfile, keyfile)
+        names = settings.mcp_allow_hosts
+        site = site_for(serving, address.host, settings.mcp_path, names, own=own, asks=not no_auth)
+        write_logs(secrets)
+        asyncio.run(serve_http(serving, site, address, _say_where))
+    else:
         from exuvia.mcp.stdio import serve_stdio
-    except ImportError as error:
+
+        only = {"host": host, "port": port, "path": path, "allow-host": allow_host, "certfile": certfile}
+        _refuse_for_stdio(only | {"keyfile": keyfile, "no-auth": no_auth or None})
+        write_logs(secrets)
+        asyncio.run(serve_stdio(serving))
+
+
+def _refuse_for_stdio(options: Mapping[str, object]) -> None:
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise ConfigError(f"{', '.join(given)}: for HTTP only.", hint="Add --http.", code="mcp_http")
+
+
+def _say_where(url: str) -> None:
+    typer.echo(f"Serving at {url}; Ctrl-C ends it.", err=True)
+
+
+def _need_the_extra() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("mcp") is None:
         raise ConfigError(
             "The MCP server needs a package that is not installed.",
             hint="pip install 'exuvia[mcp]'",
             code="mcp_extra",
-        ) from error
-    from exuvia.tools.desk import ServedDatabases
-
-    location = None if database is None else parse(database)
-    desk = ServedDatabases(settings, location=location, store=store or settings.store)
-    asyncio.run(serve_stdio(Serving(desk, project, static)))
+        )

@@ -129,6 +129,15 @@ class Catalogue:
         """The tools that are not served here."""
         return tuple(tool for tool, _ in self._off.values())
 
+    def within(self, scopes: frozenset[Scope]) -> Catalogue:
+        """Return the same tools for somebody who has these scopes only; the others are switched off."""
+        beyond = {
+            tool: f"It takes the scope {tool.scope}: a person gives another token, or leaves out --read-only."
+            for tool in self
+            if tool.scope not in scopes
+        }
+        return Catalogue((tool for tool in self if tool not in beyond), dict(self._off.values()) | beyond)
+
     def named(self, name: str) -> Tool:
         """Return a tool.
 
