@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Operation, Statement
@@ -83,6 +85,8 @@ class Anchors(Subsystem[M]):
         run: str | None = None,
         type: str | None = None,
         min_priority: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         filter: Filter | None = None,
         project: str | None = None,
         limit: int = 100,
@@ -95,13 +99,16 @@ class Anchors(Subsystem[M]):
             run: The run of that frame.
             type: The type.
             min_priority: This priority or a larger one.
+            since: Pinned then or later.
+            until: Pinned then or earlier.
             filter: About ``data``.
             project: The project; all of them if None.
             limit: Rows a page, 1 to 1,000.
             after: The ``next`` of the page before.
         """
         where = Where().equal("a.project_id", self.scope.among(project)).equal("a.frame_id", frame)
-        where.equal("a.type", type).between("a.priority", min_priority, None).json("a.data", filter, self.dialect)
+        where.equal("a.type", type).between("a.priority", min_priority, None)
+        where.during("a.created_at", since, until).json("a.data", filter, self.dialect)
         if run is not None:
             where.also(
                 "EXISTS (SELECT 1 FROM frames AS f"

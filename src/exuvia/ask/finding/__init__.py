@@ -1,0 +1,1 @@
+"""From an interpretation to what the memory has on it."""

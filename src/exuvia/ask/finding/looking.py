@@ -1,0 +1,212 @@
+"""Looking for what a question asks, and where nothing has all its words for less and less of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final, Literal
+
+from exuvia.ask.finding.findings import Finding
+from exuvia.ask.finding.gathering import Gathered, Gathering, Wanted, by_time
+from exuvia.ask.finding.queries import beginnings, exact
+from exuvia.ask.finding.targets import Target, targets_of
+from exuvia.ask.records import Call, Interpretation
+from exuvia.store.core.composing import Ask, Steps
+from exuvia.store.core.listing import LARGEST_PAGE, Page
+from exuvia.store.core.operations import Sync
+from exuvia.store.memory import Memory
+from exuvia.store.search.search import RANKED
+from exuvia.store.vectors.records import Collection
+
+Width = Literal["exact", "beginnings", "meaning", "any", "alike", "without"]
+_FOR_AUTHORS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """Something that the question did not ask for, and that is there.
+
+    Args:
+        what: Which condition was left out.
+        total: How many there are; None where that is not known exactly.
+        best: The first of them.
+    """
+
+    what: Literal["time", "projects", "authors", "kinds", "any"]
+    total: int | None
+    best: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was looked for, and found.
+
+    Args:
+        items: What is shown of it.
+        total: How many fit; None where that is not known exactly.
+        counted: How many were looked at for the authors; all of them where it is the total.
+        authors: How many each author has, the most first.
+        width: How the words were looked for when something was found.
+        nearby: What else there is, where nothing was found.
+        calls: The calls that were made.
+        notes: What the reader should know.
+    """
+
+    items: tuple[Finding, ...] = ()
+    total: int | None = 0
+    counted: int = 0
+    authors: tuple[tuple[str, int], ...] = ()
+    width: Width = "exact"
+    nearby: tuple[Nearby, ...] = ()
+    calls: tuple[Call, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Looks for what an interpretation asks.
+
+    Args:
+        store: The store.
+        asked: The interpretation.
+        limit: How much is shown.
+        embedder: Makes vectors of the words, for a search by meaning; None for none.
+        elsewhere: Look into other projects, too, where nothing was found.
+    """
+
+    store: Memory[Sync]
+    asked: Interpretation
+    limit: int
+    embedder: Any = None
+    elsewhere: bool = True
+
+    def look(self) -> Steps[Looked]:
+        """Look for it."""
+        targets, notes = targets_of(self.asked)
+        wanted = Wanted.of(self.asked, targets)
+        calls: list[Call] = []
+        found, width = yield from self._widening(wanted, calls)
+        nearby: tuple[Nearby, ...] = ()
+        if not found.items or width == "without":
+            nearby = yield from self._nearby(wanted, calls)
+        chosen = yield from self._chosen(found)
+        authors, counted = (yield from self._authors(found)) if self.asked.shape == "who" else ((), 0)
+        return Looked(chosen, found.total, counted, authors, width, nearby, tuple(calls), notes)
+
+    def _most(self) -> int:
+        """Return how many findings to ask for."""
+        if self.asked.order is not None and self.asked.words:
+            return RANKED
+        return max(self.limit, _FOR_AUTHORS) if self.asked.shape == "who" else self.limit
+
+    def _widening(self, wanted: Wanted, calls: list[Call]) -> Steps[tuple[Gathered, Width]]:
+        gathering = Gathering(self.store)
+        if not self.asked.words:
+            found = yield from gathering.listed(wanted, self._most())
+            calls += found.calls
+            return found, "exact"
+        for width, steps in self._widths(gathering, wanted):
+            found = yield from steps
+            calls += found.calls
+            if found.items:
+                return found, width
+        collection = (yield from self._collection()) if self.embedder is not None else None
+        if collection is not None:
+            text = exact(self.asked.words, any_word=True)
+            found = yield from gathering.near(wanted, text, self.limit, collection, self.embedder)
+            calls += found.calls
+            if found.items:
+                return found, "meaning"
+        if self.asked.shape == "count":
+            return Gathered(), "exact"
+        for width, steps in self._wider(gathering, wanted):
+            found = yield from steps
+            calls += found.calls
+            if found.items:
+                return found, width
+        return Gathered(), "exact"
+
+    def _widths(self, gathering: Gathering, wanted: Wanted) -> Iterator[tuple[Width, Steps[Gathered]]]:
+        words, excluded, any_word = self.asked.words, self.asked.excluded, self.asked.any_word
+        query = exact(words, excluded, any_word=any_word)
+        yield "exact", gathering.searched(wanted, query, self._most())
+        wider = beginnings(words, excluded, any_word=any_word)
+        if wider != query:
+            yield "beginnings", gathering.searched(wanted, wider, self._most())
+
+    def _wider(self, gathering: Gathering, wanted: Wanted) -> Iterator[tuple[Width, Steps[Gathered]]]:
+        words, excluded = self.asked.words, self.asked.excluded
+        if len(words) > 1 and not self.asked.any_word:
+            query = beginnings(words, excluded, any_word=True)
+            yield "any", gathering.searched(wanted, query, self._most())
+        named = tuple(target for target in wanted.targets if target.kinds != ("event",))
+        if named:
+            yield (
+                "alike",
+                gathering.searched(replace(wanted, targets=named), exact(words, excluded), self.limit, fuzzy=True),
+            )
+        if self._is_narrow(wanted):
+            yield "without", gathering.listed(wanted, min(3, self.limit))
+
+    def _is_narrow(self, wanted: Wanted) -> bool:
+        """Whether a question still asks for something without its words."""
+        asked = self.asked
+        named = asked.kinds or asked.topics or asked.authors or asked.statuses
+        return asked.shape == "list" and bool(named or asked.time) and all(target.kinds for target in wanted.targets)
+
+    def _collection(self) -> Steps[str | None]:
+        """Return a collection of the embedder's model that all the projects have."""
+        page: Page[Collection] = yield Ask(partial(self.store.vectors.collections, limit=LARGEST_PAGE))
+        of_model = [one for one in page.items if one.model == self.embedder.model]
+        for name in sorted({one.name for one in of_model}):
+            having = {one.project_id for one in of_model if one.name == name}
+            if set(self.asked.projects) <= having:
+                return name
+        return None
+
+    def _chosen(self, found: Gathered) -> Steps[tuple[Finding, ...]]:
+        """Return what is shown: the best, by time; or the latest or earliest of all, where those are asked for."""
+        asked, items = self.asked, found.items
+        oldest = asked.order == "earliest"
+        if asked.order is not None:
+            items = tuple(sorted(items, key=lambda item: by_time(item, oldest_first=oldest)))
+        items = items[: min(self.limit, asked.limit or self.limit)]
+        items = yield from Gathering(self.store).completed(items)
+        if asked.order is None and asked.shape in {"list", "count", "who"}:
+            items = tuple(sorted(items, key=by_time))
+        return items
+
+    def _authors(self, found: Gathered) -> Steps[tuple[tuple[tuple[str, int], ...], int]]:
+        items = yield from Gathering(self.store).completed(found.items)
+        counts: dict[str, int] = {}
+        for item in items:
+            if item.author:
+                counts[item.author] = counts.get(item.author, 0) + 1
+        return tuple(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))), len(items)
+
+    def _nearby(self, wanted: Wanted, calls: list[Call]) -> Steps[tuple[Nearby, ...]]:
+        """Leave out one condition at a time, and return what there is then."""
+        found: list[Nearby] = []
+        if wanted.start or wanted.end:
+            found += yield from self._without("time", replace(wanted, start=None, end=None), calls)
+        if wanted.projects and self.elsewhere:
+            found += yield from self._without("projects", replace(wanted, projects=()), calls)
+        if wanted.authors:
+            found += yield from self._without("authors", replace(wanted, authors=()), calls)
+        if self.asked.words and (self.asked.kinds or self.asked.statuses):
+            found += yield from self._without("kinds", replace(wanted, targets=(Target(),)), calls)
+        return tuple(found)
+
+    def _without(
+        self, what: Literal["time", "projects", "authors", "kinds"], wanted: Wanted, calls: list[Call]
+    ) -> Steps[list[Nearby]]:
+        gathering, asked = Gathering(self.store), self.asked
+        if asked.words:
+            query = beginnings(asked.words, asked.excluded, any_word=asked.any_word)
+            found = yield from gathering.searched(wanted, query, 1)
+        else:
+            found = yield from gathering.listed(wanted, 1)
+        calls += found.calls
+        best = yield from gathering.completed(found.items[:1])
+        return [Nearby(what, found.total, best[0])] if best else []

@@ -1,0 +1,1 @@
+"""Reading questions in plain English: words, time words, names, shapes."""
