@@ -51,6 +51,7 @@ class Altered(Output):
     example={"sql": "UPDATE orders SET status = $1 WHERE id = $2", "values": ["paid", 7], "expect_rows": 1},
     effect="destroys",
     scope="write",
+    manual="RETURNING is cut at max_tokens. Where expect_rows differs from what it changes, nothing is changed.",
     words="sql write change insert update delete merge upsert add rows modify remove",
 )
 async def execute(call: Call, given: Execute) -> Changed:
@@ -85,7 +86,7 @@ async def schema_alter(call: Call, given: Alteration) -> Altered:
     verdict = await database.check(given.sql, "ddl")
     if verdict.allowed and verdict.needs == "read":
         raise ArgumentError("sql", "This statement only reads.", hint="Use query.", code="reads")
-    await run(call, given.sql, level="ddl", bounds=Bounds())
+    await run(call, given.sql, level="ddl")
     return Altered(done=list(verdict.writes))
 
 

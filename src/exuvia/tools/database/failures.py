@@ -111,17 +111,25 @@ _SAID: Final = re.compile(
 )
 
 
-async def explained(error: ExuviaError, call: Call, database: AsyncSession, sql: str, level: Level) -> ExuviaError:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A statement as its writer wrote it, the level of the tool that got it, and what the tool put before it."""
+
+    sql: str
+    level: Level
+    prefix: str = ""
+
+
+async def explained(error: ExuviaError, call: Call, database: AsyncSession, written: Written) -> ExuviaError:
     """Return the error to raise instead of the guard's.
 
     Args:
         error: What the guard raised.
         call: The call, for what it may do.
         database: Where the statement was to run.
-        sql: The statement.
-        level: What the tool is for.
+        written: The statement.
     """
-    return await _Writer(call, database, sql, level).told(error)
+    return await _Writer(call, database, written).told(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +138,14 @@ class _Writer:
 
     call: Call
     database: AsyncSession
-    sql: str
-    level: Level
+    written: Written
 
     async def told(self, error: ExuviaError) -> ExuviaError:
         cause = error.__cause__
         if error.code == "guard.level":
             return await self._elsewhere()
         if error.code == "guard.syntax":
-            verdict = await self.database.check(self.sql, self.level)
+            verdict = await self.database.check(self.written.prefix + self.written.sql, self.written.level)
             position = next((one.position for one in verdict.denials), None)
             return await self._by_sqlite(_SAID.sub("", error.message).removesuffix("."), position)
         if error.code == "target.sqlite":
@@ -149,7 +156,7 @@ class _Writer:
 
     async def _elsewhere(self) -> ExuviaError:
         """Say which tool does what the statement wants, or who can switch it on."""
-        verdict = await self.database.check(self.sql)
+        verdict = await self.database.check(self.written.sql)
         needs = verdict.needs
         if not self.call.desk.policy.is_on(needs):
             table = next(iter(verdict.writes), "public.notes")
@@ -158,7 +165,7 @@ class _Writer:
             hint = f"{_TOOLS[needs]} does that, with a token that has the scope {needs}."
         else:
             hint = f"Use {_TOOLS[needs]}."
-        message = f"This statement {_DOES[needs]}, and {_TOOLS[self.level]} {_DOES[self.level]}."
+        message = f"This statement {_DOES[needs]}, and {_TOOLS[self.written.level]} {_DOES[self.written.level]}."
         return DeniedError(message, hint=hint, code="level")
 
     async def _by_postgres(self, said: Diagnostic, kind: _Kind) -> StatementError:
@@ -176,7 +183,11 @@ class _Writer:
 
     def _error(self, code: str, said: str, position: int | None, hint: str) -> StatementError:
         sentence = said[:1].upper() + said[1:]
-        return StatementError(f"{sentence}{_place(self.sql, position)}.", hint=hint, code=code)
+        return StatementError(
+            f"{sentence}{_place(self.written.sql, position and position - len(self.written.prefix))}.",
+            hint=hint,
+            code=code,
+        )
 
     async def _near(self, code: str, name: str) -> str:
         """Return the names that may have been meant, of those that may be read."""
@@ -185,7 +196,7 @@ class _Writer:
             relations = await inspecting.relations()
             if code == "no_table":
                 return _meant(near(name, [one.shown for one in relations])) or "list_tables tells which there are."
-            words = set(re.findall(r"\w+", self.sql.lower()))
+            words = set(re.findall(r"\w+", self.written.sql.lower()))
             used = [one for one in relations if one.name.lower() in words][:_LISTED]
             return _columns_near(name, await inspecting.columns(used))
         except ExuviaError:

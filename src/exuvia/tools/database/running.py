@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from exuvia.errors import ExuviaError
 from exuvia.guard import Bounds, Level, Result
-from exuvia.tools.database.failures import explained
+from exuvia.guard.result import WHOLE
+from exuvia.tools.database.failures import Written, explained
 from exuvia.tools.frame import Call
 from exuvia.tools.frame.outputs import Json
 
 
-async def run(call: Call, sql: str, *, level: Level, values: Sequence[Json] = (), bounds: Bounds) -> Result:
+async def run(
+    call: Call, sql: str, *, level: Level, values: Sequence[Json] = (), bounds: Bounds = WHOLE, prefix: str = ""
+) -> Result:
     """Judge one statement and run it.
 
     Args:
@@ -20,6 +23,7 @@ async def run(call: Call, sql: str, *, level: Level, values: Sequence[Json] = ()
         level: What the tool is for.
         values: Of its parameters.
         bounds: Which part of the answer is wanted.
+        prefix: What the tool itself puts before the statement.
 
     Raises:
         DeniedError: The policy does not allow it.
@@ -28,6 +32,6 @@ async def run(call: Call, sql: str, *, level: Level, values: Sequence[Json] = ()
     """
     database = await call.desk.database()
     try:
-        return await database.run(sql, level=level, values=values, bounds=bounds)
+        return await database.run(prefix + sql, level=level, values=values, bounds=bounds)
     except ExuviaError as error:
-        raise await explained(error, call, database, sql, level) from error
+        raise await explained(error, call, database, Written(sql, level, prefix)) from error

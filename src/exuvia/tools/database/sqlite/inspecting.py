@@ -28,7 +28,7 @@ ORDER BY lower(l.name)
 """
 _BYTES: Final = """
 SELECT lower(s.tbl_name), sum(d.pgsize) FROM dbstat d JOIN main.sqlite_schema s ON s.name = d.name
-WHERE d.aggregate GROUP BY 1
+WHERE d.aggregate = TRUE GROUP BY 1
 """
 _ANALYZED: Final = """
 SELECT lower(tbl), CAST(max(CAST(stat AS INTEGER)) AS INTEGER) FROM main.sqlite_stat1 WHERE stat IS NOT NULL GROUP BY 1
