@@ -15,6 +15,7 @@ from exuvia.cli import (
     advise,
     commands,
     guard,
+    heal,
     live,
     mcp,
     moves,
@@ -50,6 +51,7 @@ _CODES = (
     (11, "advise --exit-code: move now"),
     (12, "the guard denies a statement"),
     (13, "the store cannot be opened, or refuses"),
+    (14, "heal: something was not mended; heal --exit-code: something is wrong"),
     (130, "interrupted"),
 )
 _CODES_HELP = "[bold]Exit codes[/bold]\n\n" + "\n\n".join(f"  {code:>3}  {meaning}" for code, meaning in _CODES)
@@ -86,6 +88,7 @@ store.app.add_typer(store_audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(guard.app, name="guard")
 app.add_typer(mcp.app, name="mcp")
+app.command("heal", epilog=heal.EXAMPLES)(heal.heal)
 
 
 def _print_version(wanted: bool) -> None:

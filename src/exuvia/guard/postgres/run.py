@@ -53,6 +53,9 @@ FROM pg_catalog.pg_roles WHERE rolname = current_user
 _TIDY: Final = (
     "SELECT pg_catalog.pg_advisory_unlock_all(); UNLISTEN *; DEALLOCATE ALL; CLOSE ALL; RESET ALL; RESET ROLE"
 )
+# Settings and the role of a subtransaction end with it.
+_TRY: Final = "SAVEPOINT exuvia_guard; SET LOCAL transaction_read_only = {}"
+_TAKE_BACK: Final = "ROLLBACK TO SAVEPOINT exuvia_guard; RELEASE SAVEPOINT exuvia_guard"
 _DONE: Final = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 
 
@@ -99,6 +102,43 @@ def run(
     return work.result()
 
 
+def attempt(
+    connection: psycopg.Connection[Any],
+    text: str,
+    policy: Policy,
+    *,
+    level: Level = "read",
+    values: Sequence[Json] = (),
+    facts: Facts = NOTHING,
+) -> Result:
+    """Judge one statement, run it inside of the connection's open transaction, and take back whatever it did.
+
+    It sees what the transaction has done so far, which stays as it was, also when the statement fails.
+
+    Args:
+        connection: A connection in a transaction that has not failed; otherwise as for ``run``.
+        text: The statement.
+        policy: What is allowed.
+        level: What the statement is meant to do; reading is always possible.
+        values: Of its parameters ``$1``, ``$2`` and so on.
+        facts: What the server's catalog told of views and functions.
+
+    Raises:
+        DeniedError: The statement, or the role that connects, is not what the policy allows.
+        psycopg.Error: PostgreSQL refuses it, or it takes too long.
+    """
+    verdict = check(text, policy, level, facts)
+    verdict.require()
+    work = _Work(connection.pgconn, text, policy, verdict.needs, values, WHOLE, nested=True)
+    with connection.lock:
+        connection.wait(work.begin())
+        connection.wait(work.statement())
+        if work.is_cut:
+            connection.cancel_safe()
+        connection.wait(work.end())
+    return work.result()
+
+
 async def run_async(
     connection: psycopg.AsyncConnection[Any],
     text: str,
@@ -127,10 +167,11 @@ async def run_async(
 
 
 @lru_cache(maxsize=64)
-def transaction(policy: Policy, level: Level) -> str:
+def transaction(policy: Policy, level: Level, *, nested: bool = False) -> str:
     """Return the SQL that opens the transaction in which a statement of a level runs, with its role and its limits.
 
     Its last statement answers with one row, whose first column is true for a role that could do anything.
+    ``nested`` opens a transaction within another.
     """
     milliseconds = {
         "statement_timeout": policy.timeout_s,
@@ -140,7 +181,7 @@ def transaction(policy: Policy, level: Level) -> str:
     settings = _SESSION | {name: str(max(1, round(seconds * 1000))) for name, seconds in milliseconds.items()}
     calls = [sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items()]
     lines: list[sql.Composable] = [
-        sql.SQL("BEGIN READ ONLY" if level == "read" else "BEGIN READ WRITE"),
+        _opening(level, nested=nested),
         # pg_catalog is searched first where it is not listed, and tables are made in the first that is listed
         sql.SQL("SET LOCAL search_path = {}, pg_temp").format(sql.Identifier(policy.default_schema)),
     ]
@@ -149,6 +190,12 @@ def transaction(policy: Policy, level: Level) -> str:
         lines.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
     lines.append(sql.SQL(_OPEN).format(settings=sql.SQL(", ").join(calls)))
     return sql.SQL(";\n").join(lines).as_string()
+
+
+def _opening(level: Level, *, nested: bool) -> sql.SQL:
+    if nested:
+        return sql.SQL(_TRY.format("on" if level == "read" else "off"))
+    return sql.SQL("BEGIN READ ONLY" if level == "read" else "BEGIN READ WRITE")
 
 
 @dataclass(slots=True)
@@ -161,6 +208,7 @@ class _Work:
     level: Level
     values: Sequence[Json]
     bounds: Bounds
+    nested: bool = False
     started: float = field(default_factory=time.perf_counter)
     columns: tuple[str, ...] = ()
     affected: int | None = None
@@ -176,7 +224,7 @@ class _Work:
 
     def begin(self) -> PQGen[None]:
         """Open the transaction, and refuse a role that could do anything."""
-        self.pgconn.send_query(transaction(self.policy, self.level).encode())
+        self.pgconn.send_query(transaction(self.policy, self.level, nested=self.nested).encode())
         results = yield from execute(self.pgconn)
         error = next((result for result in results if result.status not in _DONE), None)
         mighty = error is None and results[-1].get_value(0, 0) != b"f"
@@ -252,7 +300,7 @@ class _Work:
         raise error
 
     def _finish(self, command: str) -> PQGen[None]:
-        self.pgconn.send_query(f"{command}; {_TIDY}".encode())
+        self.pgconn.send_query((_TAKE_BACK if self.nested else f"{command}; {_TIDY}").encode())
         results = yield from execute(self.pgconn)
         for result in results:
             if result.status not in _DONE:

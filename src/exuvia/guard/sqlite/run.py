@@ -121,6 +121,50 @@ def run(
     return _Work(connection, text, policy, level, values, bounds, stop or threading.Event()).run(watch)
 
 
+def attempt(
+    connection: apsw.Connection,
+    text: str,
+    policy: Policy,
+    *,
+    level: Level = "read",
+    values: Sequence[Json] = (),
+) -> Result:
+    """Judge one statement, run it inside of the connection's open transaction, and take back whatever it did.
+
+    It sees what the transaction has done so far, which stays as it was, also when the statement fails.
+
+    Args:
+        connection: A connection in a transaction, with a progress handler of its owner's.
+        text: The statement.
+        policy: What is allowed.
+        level: What the statement is meant to do; reading is always possible.
+        values: Of its parameters ``?1``, ``?2`` and so on.
+
+    Raises:
+        DeniedError: The statement is not what the policy allows.
+        apsw.Error: SQLite refuses it, or it was interrupted.
+    """
+    watch = Watch(policy, Facts.of(connection), level)
+    with _watched(connection, watch):
+        verdict = _compile(connection, text, watch)
+    verdict.require()
+    started = time.perf_counter()
+    work = _Work(connection, text, policy, verdict.needs, values, WHOLE, threading.Event())
+    connection.execute("SAVEPOINT exuvia_guard")
+    try:
+        if verdict.needs == "read":
+            connection.pragma("query_only", True)
+        harvest = work.rows(Watch(policy, Facts.of(connection), level))
+        affected = None if verdict.needs == "read" else connection.changes()
+    finally:
+        connection.pragma("query_only", False)
+        # A statement that fails may have ended the transaction, as ON CONFLICT ROLLBACK does
+        if connection.in_transaction:
+            connection.execute("ROLLBACK TO exuvia_guard; RELEASE exuvia_guard")
+    seconds = time.perf_counter() - started
+    return Result(work.columns, tuple(harvest.rows), bool(harvest.full), harvest.notice, affected, seconds)
+
+
 async def run_async(
     connection: apsw.Connection,
     text: str,
@@ -256,9 +300,9 @@ class _Work:
 
     def _in_transaction(self, watch: Watch | None) -> tuple[Harvest, int | None]:
         if self.level == "read":
-            return self._rows(watch), None
+            return self.rows(watch), None
         self.connection.execute("BEGIN IMMEDIATE")
-        harvest = self._rows(watch)
+        harvest = self.rows(watch)
         affected = self.connection.changes() if self.connection.total_changes() > self.changes else 0
         wrong = unexpected(self.bounds, affected)
         if wrong is not None:
@@ -268,7 +312,8 @@ class _Work:
         self.connection.execute("COMMIT")
         return harvest, affected
 
-    def _rows(self, watch: Watch | None) -> Harvest:
+    def rows(self, watch: Watch | None) -> Harvest:
+        """Run the statement and take its rows."""
         harvest = Harvest(self.policy, _plain, self.bounds)
         cursor = self.connection.cursor()
         cursor.exec_trace = self._describe

@@ -1,0 +1,53 @@
+"""From a complaint to what is wrong; without one, everything that the catalog and a look at the rows can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from exuvia.ops.heal import columns
+from exuvia.ops.heal.cases import Case, Finding, Findings, open_case
+from exuvia.ops.heal.checkup import check_up
+from exuvia.ops.heal.database import Database
+from exuvia.ops.heal.model import Complaint, Diagnosis, Examination, Kind
+
+_CERTAINTIES: Final = ("certain", "likely", "possible")
+_BY_KIND: Final[dict[Kind, Callable[[Case, Database], Findings]]] = {
+    "missing_column": lambda case, _: columns.diagnose(case),
+}
+
+
+def diagnose(database: Database, complaint: Complaint) -> Examination:
+    """Say what is wrong.
+
+    Args:
+        database: The database.
+        complaint: What somebody complains of; an empty one asks for a check-up.
+
+    Raises:
+        CancelledError: Somebody has cancelled.
+    """
+    found: list[Finding] = list(check_up(database) if complaint.is_empty else _hear(database, complaint))
+    notes = tuple(dict.fromkeys(one for one in found if isinstance(one, str)))
+    diagnoses = {one.id: one for one in found if isinstance(one, Diagnosis) and _may_see(database, one)}
+    ordered = sorted(diagnoses.values(), key=lambda one: _CERTAINTIES.index(one.certainty))
+    return Examination(tuple(ordered), notes)
+
+
+def _hear(database: Database, complaint: Complaint) -> Findings:
+    case = open_case(complaint, database)
+    if case.complaint.sql and case.statement is None:
+        yield "The statement could not be understood, so that only the error's words can help."
+    kind = case.symptom.kind
+    if kind is None and not case.complaint.error and not case.complaint.sqlstate:
+        kind = "slow_query"
+    if kind is None:
+        said = case.complaint.sqlstate or case.complaint.error.strip().split("\n")[0][:200]
+        yield f"This is none of the errors that are healed here: {said}"
+        return
+    yield from _BY_KIND[kind](case, database)
+
+
+def _may_see(database: Database, diagnosis: Diagnosis) -> bool:
+    target = diagnosis.target
+    return not target.table or database.policy.allows("read", target.schema, target.table)

@@ -1,0 +1,1 @@
+"""What healing PostgreSQL takes: its catalog, its plans, and changes with limits on locks and time."""

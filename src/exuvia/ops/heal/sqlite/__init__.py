@@ -1,0 +1,1 @@
+"""What healing SQLite takes: its catalog, its plans, and changes in one transaction."""
