@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -81,6 +82,10 @@ class Settings(BaseModel):
         guard_max_bytes: Bytes of one answer at most.
         guard_timeout: Seconds for one statement at most.
         guard_lock_timeout: Seconds that a statement waits for a lock at most.
+        ask_url: The server whose model writes answers, by OpenAI's protocol: ``http://localhost:11434/v1``.
+        ask_model: That model.
+        ask_timeout: Seconds that it may take.
+        ask_timezone: The time zone whose days questions are about.
         mcp_host: The name or address at which ``exuvia mcp --http`` listens.
         mcp_port: Its port; 0 for any that is free.
         mcp_path: The path of its endpoint.
@@ -134,6 +139,10 @@ class Settings(BaseModel):
     guard_max_bytes: int = Field(1_000_000, ge=1)
     guard_timeout: float = Field(30, gt=0, le=86_400)
     guard_lock_timeout: float = Field(2, gt=0, le=86_400)
+    ask_url: str | None = Field(None, pattern=r"^https?://[^\s@]+$")
+    ask_model: str | None = Field(None, min_length=1)
+    ask_timeout: float = Field(60, gt=0, le=3600)
+    ask_timezone: str = "UTC"
     mcp_host: str = Field("127.0.0.1", min_length=1)
     mcp_port: int = Field(8765, ge=0, le=65_535)
     mcp_path: str = Field("/mcp", pattern=r"^/[A-Za-z0-9._~/-]+$")
@@ -178,6 +187,15 @@ class Settings(BaseModel):
         if any(name.count(".") != 1 for name in given):
             raise ValueError("a function or a type is named with its schema: public.discount")
         return given
+
+    @field_validator("ask_timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise ValueError("no time zone has this name: Europe/Berlin, America/New_York, UTC") from None
+        return name
 
     @field_validator("data_dir")
     @classmethod

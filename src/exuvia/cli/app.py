@@ -13,6 +13,7 @@ import typer
 
 from exuvia.cli import (
     advise,
+    ask,
     commands,
     guard,
     heal,
@@ -67,6 +68,7 @@ app = typer.Typer(
 )
 app.command("inspect", epilog=commands.INSPECT_EXAMPLES)(commands.inspect)
 app.command("advise", epilog=advise.EXAMPLES)(advise.advise)
+app.command("ask", epilog=ask.EXAMPLES)(ask.ask)
 app.command("plan", epilog=commands.PLAN_EXAMPLES)(commands.plan)
 app.command("migrate", epilog=commands.MIGRATE_EXAMPLES)(commands.migrate)
 app.command("verify", epilog=commands.VERIFY_EXAMPLES)(commands.verify)

@@ -105,9 +105,12 @@ class Points:
 
     def _made(self, make: Callable[[], Span], after: int, *, loose: bool = False) -> Point:
         try:
-            return Point(make(), after, loose=loose)
+            span: Span | None = make()
         except (ValueError, OverflowError):
+            span = None
+        if span is None or (span.start is not None and span.end is not None and span.start >= span.end):
             return Point(None, after, why_not="there is no such time")
+        return Point(span, after, loose=loose)
 
     def _yearly(self, make: Callable[[int], Span], after: int, *, loose: bool = False) -> Point:
         """Read what may be followed by a year; without one it is the latest that has begun."""
@@ -390,6 +393,8 @@ class Points:
         return self._yearly(lambda year: self._calendar.iso_week(year, int(number)), place + 2)
 
     def _year(self, place: int) -> Point | None:
+        if self._low(place) == "year" and _YEAR.fullmatch(self._low(place + 1)):
+            return self._made(partial(self._calendar.year, int(self._low(place + 1))), place + 2)
         low = self._low(place)
         if not _YEAR.fullmatch(low):
             return None
