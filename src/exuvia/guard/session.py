@@ -281,7 +281,7 @@ class AsyncSqliteSession(AsyncSession):
         async with self._slots:
             connection = self._connections.take("read")
             try:
-                return await asyncio.to_thread(sqlite_run.check, connection, text, self._policy, level)
+                return await sqlite_run.check_async(connection, text, self._policy, level)
             finally:
                 self._connections.give("read", connection)
 

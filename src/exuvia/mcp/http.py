@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +16,7 @@ from typing import Final
 import anyio
 import uvicorn
 
-from exuvia.errors import ConfigError
+from exuvia.errors import CancelledError, ConfigError
 from exuvia.mcp.server import Serving, make_server
 from exuvia.mcp.web import Site, make_app
 
@@ -122,6 +124,7 @@ class _Uvicorn(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
         """Take a signal; uvicorn would send it again at its end, before the databases are closed."""
-        self.force_exit = self.should_exit
+        if self.should_exit and sig == signal.SIGINT:
+            os._exit(CancelledError.exit_code)
         self.should_exit = True
         self._stopping.set()

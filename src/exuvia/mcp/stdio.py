@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Final, Self, cast
 
-import anyio
 from mcp.server.stdio import stdio_server
 
 from exuvia.mcp.server import Serving, make_server
@@ -27,22 +26,17 @@ async def serve_stdio(serving: Serving) -> None:
     Args:
         serving: What is served.
     """
-    server = make_server(serving)
-    async with serving.desk:
-        with anyio.CancelScope() as scope:
-            _end_at_a_signal(scope)
-            try:
-                async with stdio_server(stdin=cast("Any", _Lines.of_standard_input())) as (incoming, outgoing):
-                    await server.run(incoming, outgoing, server.create_initialization_options())
-            except* BrokenPipeError:
-                pass  # the client is gone
-
-
-def _end_at_a_signal(scope: anyio.CancelScope) -> None:
+    server, lines = make_server(serving), _Lines.of_standard_input()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         with suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, scope.cancel)
+            loop.add_signal_handler(number, lines.end)
+    async with serving.desk:
+        try:
+            async with stdio_server(stdin=cast("Any", lines)) as (incoming, outgoing):
+                await server.run(incoming, outgoing, server.create_initialization_options())
+        except* BrokenPipeError:
+            pass  # the client is gone
 
 
 class _Lines:
@@ -65,6 +59,10 @@ class _Lines:
         os.dup2(nothing, 0)
         os.close(nothing)
         return cls(taken)
+
+    def end(self) -> None:
+        """Let the lines end here, as if the client had closed its end."""
+        self._lines.put_nowait(None)
 
     async def __aiter__(self) -> AsyncIterator[str]:
         threading.Thread(target=self._read, name="standard input", daemon=True).start()

@@ -165,6 +165,11 @@ def attempt(
     return Result(work.columns, tuple(harvest.rows), bool(harvest.full), harvest.notice, affected, seconds)
 
 
+async def check_async(connection: apsw.Connection, text: str, policy: Policy, level: Level | None = None) -> Verdict:
+    """Judge one statement in a thread, as ``check`` does; it has left the connection alone when this ends."""
+    return await _stoppable(partial(check, connection, text, policy, level), threading.Event())
+
+
 async def run_async(
     connection: apsw.Connection,
     text: str,
@@ -209,8 +214,9 @@ async def _stoppable(work: Callable[[], T], stop: threading.Event) -> T:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         stop.set()
-        with suppress(ExuviaError):
-            await running
+        while not running.done():  # anyio's cancel scopes cancel at every await, and the connection is in use till then
+            with suppress(asyncio.CancelledError, ExuviaError):
+                await asyncio.shield(running)
         raise
 
 
