@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
+
+import pytest
 
 from exuvia.settings import load
 from exuvia.store import NewEvent, Store
@@ -21,35 +24,46 @@ Answer = dict[str, Any]
 EMBEDDER: Final = "python:remembering:letters"
 
 
-class Agent:
-    """Calls tools on a store, each with databases of its own.
+class Server:
+    """A store that is served to agents, opened when a tool first needs it.
 
     Args:
         url: The store's URL.
-        project: The project that is meant when none is named.
-        confined: Whether it may name no other.
-        embedder: The embedder that the server was told.
-        sample: The host's model.
+        embedder: What the server was told to embed questions with.
     """
 
-    def __init__(
-        self,
-        url: str,
-        project: str | None = None,
-        *,
-        confined: bool = False,
-        embedder: str | None = EMBEDDER,
-        sample: Sampler | None = None,
-    ) -> None:
-        self._url = url
-        self._project = project
-        self._confined = confined
-        self._settings = load(embedder=embedder)
-        self._sample = sample
+    def __init__(self, url: str, *, embedder: str | None = EMBEDDER) -> None:
+        self._loop = asyncio.Runner()
+        self._desk = ServedDatabases(load(embedder=embedder), location=None, store=url)
+        self._catalogue = served(self._desk)
+
+    def agent(self, project: str | None = None, *, confined: bool = False, sample: Sampler | None = None) -> Agent:
+        """Return an agent: see ``Call`` for what it is told."""
+        return Agent(self._loop, Call(self._desk, self._catalogue, project, confined=confined, sample=sample))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._loop.run(self._desk.__aexit__(None, None, None))
+        self._loop.close()
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Calls tools.
+
+    Args:
+        loop: Runs them.
+        call: What they may use.
+    """
+
+    loop: asyncio.Runner
+    call: Call
 
     def reply(self, name: str, given: Mapping[str, Any]) -> Reply:
         """Call a tool."""
-        return asyncio.run(self._invoke(name, given))
+        return self.loop.run(invoke(self.call, self.call.catalogue.named(name), given))
 
     def does(self, name: str, /, **given: Any) -> Answer:
         """Call a tool, and return its answer, which has to be none of an error."""
@@ -62,12 +76,6 @@ class Agent:
         reply = self.reply(name, given)
         assert reply.failed, reply.data
         return dict(reply.data)
-
-    async def _invoke(self, name: str, given: Mapping[str, Any]) -> Reply:
-        async with ServedDatabases(self._settings, location=None, store=self._url) as desk:
-            catalogue = served(desk)
-            call = Call(desk, catalogue, self._project, confined=self._confined, sample=self._sample)
-            return await invoke(call, catalogue.named(name), given)
 
 
 def letters(texts: list[str]) -> list[list[float]]:
@@ -133,3 +141,23 @@ def fill(store: Store, project: str) -> None:
     shop.audit.record("plan.create", actor="ada", subject="plans", row_id="login")
     shop.vectors.create("memory", 16, model=EMBEDDER.removeprefix("python:"))
     shop.vectors.embed_entries("memory", embedder_named(EMBEDDER))
+
+
+@pytest.fixture(scope="session")
+def memory_server(shared_store_url: str) -> Iterator[Server]:
+    """The run's shared store, on each engine in turn, served to agents."""
+    with Server(shared_store_url) as server:
+        yield server
+
+
+@pytest.fixture
+def shop(shared_store: Store, project: str) -> str:
+    """A project in the shared store with what the tools' own examples are about."""
+    fill(shared_store, project)
+    return project
+
+
+@pytest.fixture
+def agent(memory_server: Server, shop: str) -> Agent:
+    """An agent whose project that is."""
+    return memory_server.agent(shop)

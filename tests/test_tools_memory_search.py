@@ -5,20 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exuvia.store import Store
-from remembering import Agent, fill, rows
-
-
-@pytest.fixture
-def shop(shared_store: Store, project: str) -> str:
-    """A project in the shared store with a little in it."""
-    fill(shared_store, project)
-    return project
-
-
-@pytest.fixture
-def agent(shared_store_url: str, shop: str) -> Agent:
-    """An agent whose project it is."""
-    return Agent(shared_store_url, shop)
+from remembering import Agent, Server, rows
 
 
 def test_words_find_what_has_them(agent: Agent) -> None:
@@ -79,10 +66,10 @@ def test_a_collection_is_named_where_there_are_several(agent: Agent, shared_stor
 
 
 def test_without_vectors_the_error_says_how_to_make_them_and_hybrid_goes_by_words(
-    shared_store_url: str, shared_store: Store, project: str
+    memory_server: Server, shared_store: Store, project: str
 ) -> None:
     shared_store.plans.create("Passkeys", id="login", project=project)
-    agent = Agent(shared_store_url, project)
+    agent = memory_server.agent(project)
     error = agent.fails("search_similar", text="passkeys")
     assert error["error"] == "meaning.no_collection"
     assert "embed_entries" in error["hint"]
@@ -96,7 +83,8 @@ def test_a_collections_own_word_for_its_model_imports_nothing(
 ) -> None:
     for name in ("EXUVIA_EMBEDDER_URL", "EXUVIA_EMBEDDER_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
-    error = Agent(shared_store_url, shop, embedder=None).fails("search_similar", text="passkeys")
+    with Server(shared_store_url, embedder=None) as server:
+        error = server.agent(shop).fails("search_similar", text="passkeys")
     assert error["error"] == "meaning.no_embedder"
 
 

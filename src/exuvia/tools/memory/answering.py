@@ -139,7 +139,7 @@ async def listed(call: Call, given: Listed, ask: Ask[R], columns: Mapping[str, s
 
 def lean(given: Arguments, table: Table) -> Table:
     """Leave out columns that say nothing: empty in all rows, or what was asked for in all of them."""
-    asked = {name: _one(getattr(given, name, None)) for name in table.columns}
+    asked = {name: None if name == "id" else _one(getattr(given, name, None)) for name in table.columns}
     kept = [
         place
         for place, name in enumerate(table.columns)

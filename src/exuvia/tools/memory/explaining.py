@@ -62,13 +62,24 @@ def memory_tool(**about: Any) -> Callable[[Handler], Tool]:
     return made
 
 
+def not_there(noun: str, named: str, *, argument: str = "id") -> ArgumentError:
+    """Return the error for something that was to be deleted and is not there."""
+    return _error(argument, f"There is no {noun} {named!r}.", f"list_{noun}s shows what there is.", f"not_found.{noun}")
+
+
 def _retold(given: Arguments, error: StoreError) -> ArgumentError:
     fields = type(given).model_fields
     last = error.code.rpartition(".")[2]
     named = next((name for name in (last, _ARGUMENTS.get(last, ""), "id", "text") if name in fields), "arguments")
+    if isinstance(error, NotFoundError):
+        named = next((name for name in fields if _is_named(getattr(given, name), error.message)), named)
     if error.family == "store.page_token":
         named = "after"
     return _error(named, error.message, _hint(last, error.hint), error.code)
+
+
+def _is_named(value: object, message: str) -> bool:
+    return isinstance(value, str) and repr(value) in message
 
 
 async def _dangling(call: Call, given: Arguments, error: StoreError) -> ArgumentError:
