@@ -123,9 +123,12 @@ def test_a_token_of_the_store_does_what_its_scopes_say_in_both_eras(server: Proc
             seen = await client.call_tool("describe_tools", {"names": ["query"]})
             return content(read), content(seen)
 
-    read, seen = asyncio.run(call(token_of(place, f"reader-{era}", scopes=["read"])))
+    read, seen = asyncio.run(call(token_of(place, f"reader-{era}", scopes=["read", "sql"])))
     assert read == {"columns": ["n"], "rows": [[3]]}
     assert "query" in seen["tools"]
+    refused, _ = asyncio.run(call(token_of(place, f"memory-{era}", scopes=["read"])))
+    assert refused["error"] == "off.tool"
+    assert "sql" in refused["hint"]
 
 
 def test_a_session_belongs_to_the_token_that_opened_it(server: Process, place: Path) -> None:

@@ -81,10 +81,10 @@ def serve(
     from exuvia.mcp.logs import write_logs
     from exuvia.mcp.server import Serving
     from exuvia.tools.desk import ServedDatabases
-    from exuvia.tools.frame.call import SCOPES
+    from exuvia.tools.frame.call import READING, SCOPES
 
     location = None if database is None else parse(database)
-    scopes = frozenset(SCOPES[:1] if read_only else SCOPES)
+    scopes = READING if read_only else frozenset(SCOPES)
     serving = Serving(ServedDatabases(settings, location=location, store=settings.store), project, static, scopes)
     places = [location, None if settings.store is None else parse(settings.store)]
     own = own_token()

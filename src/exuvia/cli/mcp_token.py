@@ -45,6 +45,9 @@ def create(
     scope: Annotated[
         str, typer.Option("--scope", metavar="LEVEL", help="read, write or ddl; each includes those before it.")
     ] = "read",
+    sql: Annotated[
+        bool, typer.Option("--sql", help="The database's tools, too; they are not confined to the project.")
+    ] = False,
     expires: Annotated[
         str | None, typer.Option("--expires", metavar="TIME", help="After 12h, 30d or 8w; else never.")
     ] = None,
@@ -56,7 +59,7 @@ def create(
     """Make a token for one project, and show it: this is the only time."""
     import exuvia
 
-    scopes, ends = _scopes(scope), _end(expires)
+    scopes, ends = (*_scopes(scope), *(("sql",) if sql else ())), _end(expires)
     with exuvia.open(store, create=False) as opened:
         made = opened.tokens.create(name, scopes=scopes, expires_at=ends, project=project)
     if json:

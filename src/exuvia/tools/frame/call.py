@@ -22,8 +22,9 @@ Progress = Callable[[float, float | None, str], Awaitable[None]]
 Sampler = Callable[[str, str, int], Awaitable[str]]
 """Asks the host's model: the system prompt, the message, and tokens at most. Returns its text."""
 
-Scope = Literal["read", "write", "ddl"]
-SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "ddl")
+Scope = Literal["read", "write", "ddl", "sql"]
+SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "ddl", "sql")
+READING: Final[frozenset[Scope]] = frozenset({"read", "sql"})
 
 
 async def no_progress(done: float, total: float | None, message: str) -> None:
@@ -73,7 +74,7 @@ class Call:
         catalogue: The tools that are served here.
         project: The project whose memory is meant when none is named; None when there is no such.
         confined: Whether no other project may be named.
-        scopes: What the caller may do, of ``read``, ``write`` and ``ddl``.
+        scopes: What the caller may do, of ``read``, ``write`` and ``ddl``, and ``sql`` for the database too.
         caller: Who calls, for the audit.
         progress: Whom to tell how far the call is.
         sample: The host's model; None when the host lends none.

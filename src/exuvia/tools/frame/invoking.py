@@ -52,10 +52,11 @@ def _told(error: ExuviaError, tool: Tool) -> Mapping[str, Any]:
 
 
 def _require(call: Call, tool: Tool) -> None:
-    if tool.scope not in call.scopes:
+    missing = sorted(tool.needs - call.scopes)
+    if missing:
         has = ", ".join(sorted(call.scopes)) or "none"
         raise SwitchedOffError(
-            f"{tool.name} takes the scope {tool.scope}, which this token does not have.",
-            hint=f"Use a token with the scope {tool.scope}; this one has: {has}.",
+            f"{tool.name} takes the scope {' and '.join(missing)}, which this token does not have.",
+            hint=f"Use a token that has it; this one has: {has}.",
             code="scope",
         )

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, get_type_hints
 
 from exuvia.tools.frame.arguments import Arguments
 from exuvia.tools.frame.call import Call, Scope
 from exuvia.tools.frame.errors import ArgumentError, SwitchedOffError
 from exuvia.tools.frame.outputs import Output, Reply
 
+if TYPE_CHECKING:
+    from exuvia.guard import Level
+
 Effect = Literal["reads", "adds", "changes", "destroys"]
+SQL_TOOLSETS: Final = frozenset({"database", "healing"})
 Handler = Callable[[Call, Any], Awaitable[Output | Reply]]
 
 
@@ -42,13 +46,18 @@ class Tool:
     details: str
     manual: str
     effect: Effect
-    scope: Scope
+    scope: Level
     idempotent: bool
     example: Mapping[str, Any]
     words: str
     arguments: type[Arguments]
     output: type[Output] | None
     run: Handler
+
+    @property
+    def needs(self) -> frozenset[Scope]:
+        """What a caller must be allowed to do: the memory's tools take their scope, the database's ``sql`` besides."""
+        return frozenset({self.scope, "sql"} if self.toolset in SQL_TOOLSETS else {self.scope})
 
     @property
     def description(self) -> str:
@@ -64,7 +73,7 @@ def tool(
     details: str = "",
     manual: str = "",
     effect: Effect = "reads",
-    scope: Scope | None = None,
+    scope: Level | None = None,
     idempotent: bool = False,
     words: str = "",
 ) -> Callable[[Handler], Tool]:
@@ -132,9 +141,9 @@ class Catalogue:
     def within(self, scopes: frozenset[Scope]) -> Catalogue:
         """Return the same tools for somebody who has these scopes only; the others are switched off."""
         beyond = {
-            tool: f"It takes the scope {tool.scope}: a person gives another token, or leaves out --read-only."
+            tool: f"It takes a token with {' and '.join(sorted(tool.needs))}, and a server without --read-only."
             for tool in self
-            if tool.scope not in scopes
+            if not tool.needs <= scopes
         }
         return Catalogue((tool for tool in self if tool not in beyond), dict(self._off.values()) | beyond)
 
