@@ -38,19 +38,19 @@ import os, signal, sys
 from contextlib import contextmanager
 import psycopg
 from exuvia.engines.sqlite.capture.writer import SourceWriter
-from exuvia.live import cutting_over
+from exuvia.live import cutting_over, file_cutover
 
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 
 step = sys.argv.pop(1)
-execute, call, fence = psycopg.Connection.execute, cutting_over.call, cutting_over.fence
-if step == "drained": cutting_over.largest = die
+execute, call, fence = psycopg.Connection.execute, cutting_over.call, file_cutover.fence
+if step == "drained": file_cutover.largest = die
 if step == "intended":
     def ask(connection, query, *rest, **named):
         return die() if query == "BEGIN" else execute(connection, query, *rest, **named)
     psycopg.Connection.execute = ask
-if step == "published": cutting_over.fence = die
-if step == "fenced": cutting_over.fence = lambda *given: (fence(*given), die())
+if step == "published": file_cutover.fence = die
+if step == "fenced": file_cutover.fence = lambda *given: (fence(*given), die())
 if step == "switched": cutting_over.call = lambda hook, event, *rest: event == "switch" and die()
 if step in ("source committed", "target committed"):
     def commit(connection, query, *rest, **named):
@@ -58,7 +58,7 @@ if step in ("source committed", "target committed"):
         if step == "target committed": execute(connection, query)
         die()
     psycopg.Connection.execute = commit
-if step == "validating": cutting_over.finish = die
+if step == "validating": file_cutover.finish = die
 from exuvia.cli import main
 main()
 """

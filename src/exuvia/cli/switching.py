@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +15,7 @@ from exuvia.errors import ConfigError, HookError, VerifyError
 
 if TYPE_CHECKING:
     from exuvia.live import CutoverReport, RollbackReport
+    from exuvia.live.options import Tell
     from exuvia.move.events import Listener
 
 _HOOK = "CMD|URL"
@@ -50,7 +51,7 @@ def seconds(text: str) -> float:
 
 
 @contextmanager
-def watched(*, silent: bool) -> Iterator[tuple[Listener, Callable[[str], None]]]:
+def watched(*, silent: bool) -> Iterator[tuple[Listener, Tell]]:
     """Give what hears of the comparison's progress, and what is told what is being done; Ctrl-C is an error.
 
     Args:

@@ -29,7 +29,7 @@ from exuvia.errors import ExuviaError, PlanError, SourceError, TargetError
 from exuvia.live.beginning import PATIENCE, refuse, wanted
 from exuvia.live.follower import Follower, declared_to
 from exuvia.live.following import Following, keyless, shaped, stripped, wishes_of, without_profile
-from exuvia.live.options import LiveOptions
+from exuvia.live.options import LiveOptions, Tell
 from exuvia.live.source import LiveSource
 from exuvia.move.back import origin
 from exuvia.move.clock import Clock
@@ -60,7 +60,7 @@ class Adaptation:
     connection: psycopg.Connection
     options: LiveOptions
     clock: Clock
-    tell: Callable[[str], None]
+    tell: Tell
 
     def run(self, found: State, why: SourceError) -> None:
         """Bring the staged tables to the source's schema and rows as they are now.

@@ -8,53 +8,31 @@ then the target's. ``handover.settle`` finishes or undoes what a killed process 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import apsw
 import psycopg
-from psycopg.pq import TransactionStatus
 
-from exuvia.catalog.names import qualify
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.live import state
-from exuvia.engines.postgres.live.state import Phase, State, Warmth
+from exuvia.engines.postgres.live.state import State
 from exuvia.engines.postgres.live.vacuum import keep_off, let_on
-from exuvia.engines.postgres.read import BEGIN_READING
-from exuvia.engines.sqlite.capture import schema as declarations
-from exuvia.engines.sqlite.capture.fence import fence
-from exuvia.engines.sqlite.capture.state import was_vacuumed
 from exuvia.engines.sqlite.capture.writer import SourceWriter
-from exuvia.engines.sqlite.order import from_clause
-from exuvia.engines.sqlite.sequences import largest
 from exuvia.errors import HookError, SourceError, TargetError
-from exuvia.live.cutover_report import Counted, CutoverReport
+from exuvia.live.cutover_report import CutoverReport
+from exuvia.live.file_cutover import CHANGED, LOCK_WAIT, FileCutover, Held, Switched, begin_reading, is_idle
 from exuvia.live.follower import Follower
-from exuvia.live.following import Following
-from exuvia.live.handover import DONE, is_fenced, returned_already, settle, take_over
-from exuvia.live.hooks import address, call, facts
+from exuvia.live.handover import DONE, is_fenced, settle
+from exuvia.live.hooks import call
 from exuvia.live.interrupts import held
-from exuvia.live.options import CutoverOptions
-from exuvia.live.preparing import Preparation, Ready, look, refuse_quarantine
-from exuvia.live.publication import Largest, Publication, finish, identities
+from exuvia.live.options import CutoverOptions, Tell, untold
+from exuvia.live.preparing import Preparation, Ready, look
 from exuvia.live.source import LiveSource
 from exuvia.live.stopwatch import Stopwatch
-from exuvia.move.ends import Reached, reach, source_of
+from exuvia.move.ends import reach, source_of
 from exuvia.move.events import Listener, ignore, one_at_a_time
 from exuvia.move.lending import Lender
 from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Source, Target
-from exuvia.move.plan import ObjectPlan
-
-LOCK_WAIT = 1.0
-_SMALL = 0.25  # how much of the pause a round may take before it is begun
-_ROUNDS = 20
-CHANGED = "cutover_again"
-
-
-def _nobody(_: str) -> None:
-    """The listener that nobody is behind."""
 
 
 def cutover(
@@ -63,7 +41,7 @@ def cutover(
     *,
     options: CutoverOptions | None = None,
     listener: Listener = ignore,
-    tell: Callable[[str], None] = _nobody,
+    tell: Tell = untold,
 ) -> CutoverReport:
     """Make the target of a live move the database that is written.
 
@@ -85,92 +63,20 @@ def cutover(
     """
     options = options or CutoverOptions()
     server = reach(target, MoveOptions(data_dir=options.data_dir))
-    work = Cutover(source_of(source).path, server, options, one_at_a_time(listener), tell)
+    work = _Cutover(source_of(source).path, server, options, one_at_a_time(listener), tell)
     try:
         return work.run()
     except psycopg.Error as error:
         raise explain_error(error) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """What the last round gave: its changes, rows in quarantine by table, and where sequences go on."""
-
-    changes: int
-    rejected: Mapping[str, int]
-    numbers: Largest
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What was found and done while writers waited: changes that came over, the objects, and rows in quarantine."""
-
-    changes: int
-    objects: tuple[ObjectPlan, ...]
-    rejected: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Switched:
-    """What the pause gave."""
-
-    watch: Stopwatch
-    pause: float
-    held: Held
-
-
 @dataclass(slots=True)
-class Cutover:
-    """The cut-over of one file; its parts are also those of one for several files.
-
-    Args:
-        path: The source.
-        server: The target.
-        options: How to cut over.
-        listener: Hears of the comparison's progress.
-        tell: Is told what is being done.
-    """
-
-    path: Path
-    server: Reached
-    options: CutoverOptions
-    listener: Listener
-    tell: Callable[[str], None]
-    _began: float = field(default_factory=time.monotonic)
-
+class _Cutover(FileCutover):
     def run(self) -> CutoverReport:
         """Cut over, or do what an earlier cut-over has left to be done."""
         with self.server.connect() as connection:
             found = self.take(connection)
             return self.complete(connection, found) if found.phase in DONE else self._cut_over(connection, found)
-
-    def take(self, connection: psycopg.Connection) -> State:
-        """Take the live move over from its follower, and settle what a killed cut-over has left.
-
-        Args:
-            connection: A connection in autocommit mode, which holds the right to carry the move on from then on.
-        """
-        connection.execute("SET synchronous_commit = on")
-        found = take_over(connection, self._schema)
-        self._refuse_another(found)
-        found = settle(connection, self.path, found)
-        if found.phase is Phase.RETURNED:
-            raise returned_already(found)
-        if found.phase is Phase.STOPPED:
-            raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
-        return found
-
-    @property
-    def _schema(self) -> str:
-        return self.options.schema
-
-    def _refuse_another(self, found: State) -> None:
-        if found.source != str(self.path.resolve()):
-            raise TargetError(
-                f"What is moved live into schema {self._schema!r} is {found.source}, not {self.path}.",
-                hint="Name that file, on the machine where it is.",
-                code="live",
-            )
 
     def _cut_over(self, connection: psycopg.Connection, found: State) -> CutoverReport:
         connections = Lender(self.server.connect)
@@ -185,46 +91,6 @@ class Cutover:
                     counts = self.count(follower, witness, switched)
             report = self.report(ready, switched, counts)
             return self.afterwards(connection, connections, follower.following, report)
-        finally:
-            connections.close()
-
-    def report(self, ready: Ready, switched: Switched, counts: tuple[Counted, ...]) -> CutoverReport:
-        """Return what was done up to the end of the pause."""
-        return CutoverReport(
-            source=str(self.path.resolve()),
-            target=self.server.described.url,
-            schema=self._schema,
-            at=datetime.now(UTC),
-            pause=switched.pause,
-            steps=switched.watch.steps,
-            changes=switched.held.changes,
-            seconds=0.0,
-            counts=counts,
-            proof=ready.proof,
-            repaired=ready.repaired,
-            objects=switched.held.objects,
-            warm=self.options.warm,
-        )
-
-    def complete(self, connection: psycopg.Connection, found: State) -> CutoverReport:
-        """Do what an earlier cut-over has left to be done."""
-        report = CutoverReport(
-            source=found.source,
-            target=self.server.described.url,
-            schema=self._schema,
-            at=found.heartbeat,
-            pause=0.0,
-            steps={},
-            changes=0,
-            seconds=0.0,
-            earlier=True,
-            warm=found.warm is not Warmth.NONE,
-        )
-        if found.phase is Phase.MOVED:
-            return report
-        connections = Lender(self.server.connect)
-        try:
-            return self.afterwards(connection, connections, Following.from_json(found.plan), report)
         finally:
             connections.close()
 
@@ -247,14 +113,6 @@ class Cutover:
                     ready = replace(ready, catalog=catalog, cookie=cookie)
                 elif error.code not in ("source.locked", "source.busy"):
                     raise
-
-    def catch_up(self, follower: Follower) -> None:
-        """Make rounds until one takes little of the pause that is allowed; at the latest after some, try."""
-        for _ in range(_ROUNDS):
-            began = time.monotonic()
-            follower.round()
-            if time.monotonic() - began < self.options.max_pause * _SMALL:
-                return
 
     def _pause(self, follower: Follower, ready: Ready, witness: psycopg.Connection) -> Switched:
         """Hold the writers, switch, and let them go on.
@@ -301,38 +159,6 @@ class Cutover:
             call(self.options.switch, "switch", self.facts(), max(watch.left, 0.001))
         return Held(drained.changes, objects, drained.rejected)
 
-    def drain(self, follower: Follower, ready: Ready, locked: apsw.Connection, watch: Stopwatch) -> Drained:
-        """Bring the last changes over, while nobody can write to the source.
-
-        Raises:
-            SourceError: ``cutover_again``: the schema's cookie is new.
-            TargetError: ``quarantine``, ``max_pause``.
-        """
-        if declarations.cookie(locked) != ready.cookie or was_vacuumed(locked):
-            raise _look_again(self.path)
-        follower.connection.execute(f"SET statement_timeout = {max(round(watch.left * 1000), 1)}".encode())
-        with watch.step("drain"):
-            last = follower.last_round()
-            rejected = follower.rejected()
-            refuse_quarantine(rejected, self.options)
-            with follower.source.moment() as snapshot:
-                numbers = largest(snapshot.connection, identities(follower.following))
-        return Drained(last.changes if last else 0, rejected, numbers)
-
-    def intend(self, follower: Follower) -> None:
-        """Say in the state that the source may be fenced any moment."""
-        warm = Warmth.PAUSED if self.options.warm else Warmth.NONE
-        state.change(follower.connection, self._schema, phase=Phase.CUTTING, warm=warm, message="")
-
-    def publish(self, connection: psycopg.Connection, follower: Follower, drained: Drained) -> tuple[ObjectPlan, ...]:
-        """Publish the staged tables, inside the caller's transaction."""
-        move_id = follower.source.installed.move_id if self.options.warm else ""
-        return Publication(connection, self._schema, follower.following, move_id).run(drained.numbers)
-
-    def fence(self, follower: Follower, ready: Ready, locked: apsw.Connection) -> None:
-        """Fence the source, inside the transaction that holds its write lock."""
-        fence(locked, ready.catalog, self._message, follower.source.installed.move_id)
-
     def _is_switched(self, follower: Follower, watch: Stopwatch, error: BaseException) -> bool:
         """Undo what an error has left, or finish it where the source is fenced already; tell which it was."""
         connection = follower.connection
@@ -358,67 +184,3 @@ class Cutover:
                 code="cutover_switched",
             ) from error
         return False
-
-    def count(self, follower: Follower, witness: psycopg.Connection, switched: Switched) -> tuple[Counted, ...]:
-        """Count both sides as they were in the pause: the source is fenced, and the witness sees that moment still."""
-        self.tell("counting")
-        counts = []
-        with follower.source.moment() as snapshot:
-            for table in follower.following.plan.tables:
-                name, target = table.source.name, table.target
-                here = snapshot.connection.execute(f"SELECT count(*) {from_clause(table.source)}").fetchone()
-                there = witness.execute(f"SELECT count(*) FROM {qualify(target.schema, target.name)}".encode())
-                row = there.fetchone()
-                rejected = switched.held.rejected.get(name, 0)
-                rows = int(str(here[0])) if here else 0
-                counts.append(Counted(name, target.name, rows, int(row[0]) if row else 0, rejected))
-        return tuple(counts)
-
-    def afterwards(
-        self,
-        connection: psycopg.Connection,
-        connections: Lender[psycopg.Connection],
-        following: Following,
-        report: CutoverReport,
-    ) -> CutoverReport:
-        """Do what had to wait until writers could go on, and call the hook."""
-        self.tell("validating constraints")
-        finished = finish(connection, self._schema, following, connections, self.listener)
-        warnings = []
-        try:
-            call(self.options.after, "after", self.facts())
-        except HookError as error:
-            warnings.append(error.message)
-        return replace(
-            report,
-            objects=report.objects + finished.objects,
-            problems=finished.problems,
-            warnings=tuple(warnings),
-            seconds=time.monotonic() - self._began,
-        )
-
-    @property
-    def _message(self) -> str:
-        when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
-        return f"this database moved to {address(self.server)} on {when} UTC: write there"
-
-    def facts(self) -> dict[str, str]:
-        """Return what hooks are told."""
-        return facts("postgresql", self.path, self.server, self._schema)
-
-
-def is_idle(connection: psycopg.Connection) -> bool:
-    """Tell whether a connection is open and in no transaction."""
-    return not connection.closed and connection.info.transaction_status is TransactionStatus.IDLE
-
-
-def begin_reading(witness: psycopg.Connection) -> None:
-    """Keep the moment of now, before anybody else writes to the published tables."""
-    if not is_idle(witness):
-        witness.execute("ROLLBACK")
-    witness.execute(BEGIN_READING)
-    witness.execute("SELECT pg_current_snapshot()")
-
-
-def _look_again(path: Path) -> SourceError:
-    return SourceError(f"The schema of {path} has changed, or VACUUM has run.", code=CHANGED)

@@ -119,7 +119,12 @@ class LiveEvent:
 
 
 Hear = Callable[[LiveEvent], None]
+Tell = Callable[[str], None]
 
 
 def nobody(_: LiveEvent) -> None:
     """The listener that nobody is behind."""
+
+
+def untold(_: str) -> None:
+    """Say nothing of what is being done."""

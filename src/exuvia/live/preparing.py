@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -15,7 +15,7 @@ from exuvia.engines.sqlite.inspect import inspect
 from exuvia.engines.sqlite.sequences import largest
 from exuvia.errors import TargetError, VerifyError
 from exuvia.live.follower import Follower
-from exuvia.live.options import CutoverOptions
+from exuvia.live.options import CutoverOptions, Tell
 from exuvia.live.publication import Publication, identities
 from exuvia.live.stopwatch import Stopwatch
 from exuvia.move.conflicts import refuse_conflicts
@@ -54,7 +54,7 @@ class Preparation:
     connections: Lender[psycopg.Connection]
     options: CutoverOptions
     listener: Listener
-    tell: Callable[[str], None]
+    tell: Tell
 
     def run(self) -> Ready:
         """Catch up, rehearse and compare.

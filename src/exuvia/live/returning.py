@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -12,7 +12,7 @@ from exuvia.engines.postgres.live.aside import Aside
 from exuvia.engines.postgres.live.state import State
 from exuvia.errors import TargetError, VerifyError
 from exuvia.live.following import Following
-from exuvia.live.options import RollbackOptions
+from exuvia.live.options import RollbackOptions, Tell
 from exuvia.live.warm import Round, Warm
 from exuvia.move.events import Listener
 from exuvia.move.results import Proof, TableProof
@@ -63,7 +63,7 @@ class Return:
     found: State
     options: RollbackOptions
     listener: Listener
-    tell: Callable[[str], None]
+    tell: Tell
 
     def run(self) -> Ready:
         """Catch up, build full-text indexes anew, and compare.

@@ -8,7 +8,7 @@ then SQLite's. ``handover.settle`` finishes or undoes what a killed process leav
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ from exuvia.live.cutover_report import Counted, RollbackReport
 from exuvia.live.handover import DONE, settle, take_over
 from exuvia.live.hooks import call, facts
 from exuvia.live.interrupts import held
-from exuvia.live.options import RollbackOptions
+from exuvia.live.options import RollbackOptions, Tell, untold
 from exuvia.live.returning import Ready, Return, named, refuse_inexact
 from exuvia.live.stopwatch import Stopwatch
 from exuvia.live.warm import Round, Warm
@@ -48,17 +48,13 @@ _ROUNDS = 20
 _BETWEEN = 0.2  # seconds for which writers are let through between two attempts
 
 
-def _nobody(_: str) -> None:
-    """The listener that nobody is behind."""
-
-
 def rollback(
     source: Source,
     target: Target = DEFAULT_TARGET,
     *,
     options: RollbackOptions | None = None,
     listener: Listener = ignore,
-    tell: Callable[[str], None] = _nobody,
+    tell: Tell = untold,
 ) -> RollbackReport:
     """Make the SQLite file of a live move the database that is written again, with all that PostgreSQL holds.
 
@@ -106,7 +102,7 @@ class _Rollback:
     server: Reached
     options: RollbackOptions
     listener: Listener
-    tell: Callable[[str], None]
+    tell: Tell
     _began: float = field(default_factory=time.monotonic)
     _search: dict[str, str] = field(default_factory=dict)
 

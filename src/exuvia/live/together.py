@@ -8,7 +8,7 @@ them up next, the others go on in SQLite, and the same call moves the rest.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,12 +22,12 @@ from exuvia.engines.postgres.live.vacuum import keep_off, let_on
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.errors import ConfigError, HookError, SourceError, TargetError
 from exuvia.live.cutover_report import CutoverReport
-from exuvia.live.cutting_over import CHANGED, LOCK_WAIT, Cutover, Held, Switched, begin_reading, is_idle
+from exuvia.live.file_cutover import CHANGED, LOCK_WAIT, FileCutover, Held, Switched, begin_reading, is_idle
 from exuvia.live.follower import Follower
 from exuvia.live.handover import DONE, is_fenced, settle
 from exuvia.live.hooks import call
 from exuvia.live.interrupts import held
-from exuvia.live.options import CutoverOptions
+from exuvia.live.options import CutoverOptions, Tell, untold
 from exuvia.live.preparing import Preparation, Ready, look
 from exuvia.live.source import LiveSource
 from exuvia.live.stopwatch import Stopwatch
@@ -37,17 +37,13 @@ from exuvia.move.lending import Lender
 from exuvia.move.options import DEFAULT_TARGET, MoveOptions, Source, Target
 
 
-def _nobody(_: str) -> None:
-    """The listener that nobody is behind."""
-
-
 def cutover_together(
     sources: Sequence[Source],
     target: Target = DEFAULT_TARGET,
     *,
     options: CutoverOptions | None = None,
     listener: Listener = ignore,
-    tell: Callable[[str], None] = _nobody,
+    tell: Tell = untold,
 ) -> tuple[CutoverReport, ...]:
     """Make the target the database that is written, for several files that are moved live into schemas of their own.
 
@@ -84,7 +80,7 @@ def cutover_together(
 class _Leg:
     """One file on its way, which no other process follows."""
 
-    work: Cutover
+    work: FileCutover
     follower: Follower
     ready: Ready
 
@@ -98,7 +94,7 @@ class _Together:
     server: Reached
     options: CutoverOptions
     listener: Listener
-    tell: Callable[[str], None]
+    tell: Tell
     stack: ExitStack
     _facts: dict[str, str] = field(default_factory=dict)
 
@@ -113,7 +109,7 @@ class _Together:
         for path in paths:
             self.tell(f"preparing {path}")
             options = replace(self.options, schema=schemas[path], before="", switch="", after="")
-            work = Cutover(path, self.server, options, self.listener, self.tell)
+            work = FileCutover(path, self.server, options, self.listener, self.tell)
             connection = self._connect()
             found = work.take(connection)
             if found.phase in DONE:
