@@ -9,7 +9,7 @@ from pathlib import Path
 from bench import correctness, live, memory, overhead, speed, transitions, vectors, ways
 from bench.contenders import compile_exuvia
 from bench.data import DATASETS
-from bench.facts import machine_facts
+from bench.facts import host_facts, machine_facts
 from bench.server import SERVERS, Server, serving
 from bench.speed import SpeedOptions
 from bench.store import measuring as store_measuring
@@ -55,6 +55,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--transitions", action="store_true", help="measure runs' transitions by 100 workers instead")
     parser.add_argument("--calls", action="store_true", help="measure tools' calls beside the bare query instead")
+    parser.add_argument("--definitions", action="store_true", help="count the tokens of tools' definitions instead")
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
     parser.add_argument("--store-overhead", action="store_true", help="measure the store beside the driver instead")
     parser.add_argument(
@@ -68,6 +69,11 @@ def main(given: list[str]) -> int:
     options = arguments().parse_args(given)
     compile_exuvia()
     command = " ".join(["python -m bench", *given])
+    if options.definitions:
+        from bench import definitions
+
+        _publish("DEFINITIONS.md", definitions.report(host_facts(command)))
+        return 0
     if options.store:
         results = []
         for measured in store_measuring.measure(options.scale, large=options.large):

@@ -41,14 +41,14 @@ class Finder:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._tools: Sequence[Tool] = (*catalogue, *catalogue.off)
-        said = {tool: " . ".join([tool.summary, *_said().get(tool.name, ())]) for tool in self._tools}
-        self._words = sorted({word for text in said.values() for word in _words(text)})
+        told = {tool: " . ".join([tool.summary, *said().get(tool.name, ())]) for tool in self._tools}
+        self._words = sorted({word for text in told.values() for word in _words(text)})
         self._dull = frozenset(_DULL.split())
         self._index = apsw.Connection(":memory:")
         self._index.execute(_CREATE)
         self._index.executemany(
             "INSERT INTO tools (rowid, name, said) VALUES (?, ?, ?)",
-            [(number, tool.name.replace("_", " "), text) for number, (tool, text) in enumerate(said.items())],
+            [(number, tool.name.replace("_", " "), text) for number, (tool, text) in enumerate(told.items())],
         )
 
     def find(self, intent: str, limit: int) -> tuple[Tool, ...]:
@@ -86,7 +86,7 @@ def finder(catalogue: Catalogue) -> Finder:
 
 
 @lru_cache(maxsize=1)
-def _said() -> dict[str, list[str]]:
+def said() -> dict[str, list[str]]:
     """Return what people say when they mean a tool, by its name."""
     text = resources.files("exuvia.tools.dynamic").joinpath("said.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)

@@ -59,7 +59,8 @@ class Paged(Budgeted):
 
 
 def _explained(model: type[Arguments], error: ValidationError) -> ArgumentError:
-    first = error.errors(include_url=False, include_input=True)[0]
+    errors = error.errors(include_url=False, include_input=True)
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])  # a misspelt name says most
     path = ".".join(str(part) for part in first["loc"] if not _is_branch(str(part))) or "arguments"
     if first["type"] == "extra_forbidden":
         return _unknown(path, str(first["loc"][-1]), model.model_fields)
