@@ -34,7 +34,7 @@ def report(facts: str) -> str:
         f"Tokens (o200k_base) of all {len(EVERYTHING)} definitions, as `--static` lists them, and of search_tools,"
         " describe_tools and execute_tool, which stand for them.\n\n"
         + markdown(("definitions", f"all {len(EVERYTHING)}", "the three", "fewer"), rows)
-        + "\nA right tool for an intent in plain words (tests/data/tool_intents.toml, older than the finder's tuning):\n\n"
+        + "\nA right tool for an intent in plain words (tests/data/tool_intents.toml, older than the tuning):\n\n"
         + markdown(("intents", "number", "among the first three", "first"), found)
     )
 
