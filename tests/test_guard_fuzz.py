@@ -192,7 +192,7 @@ class Unharmed:
         self.owner, self.agent = owner, agent
         self.guarded = Policy(READABLE, roles=database.policy.roles, timeout_s=1.0, max_rows=50)
         self.unprotected = policy(allow_superuser=True, timeout_s=1.0, read=READABLE)
-        asking, values = facts.asking(self.guarded), [sorted(self.guarded.functions)]
+        asking, values = facts.asking(self.guarded), facts.values(self.guarded)
         self.facts = facts.Facts.of(run(agent, facts.QUERY, asking, values=values, judged=False))
         self.culprits: list[str] = []
         self.before = digest(owner), session(owner), session(agent)

@@ -200,7 +200,7 @@ def test_a_write_goes_on_when_its_answer_is_cut(database: Guarded, owner: psycop
     [
         "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t",
         "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b",
-        "SELECT sum(length(lpad('x', 100000 + i))) FROM generate_series(1, 1000000) i",
+        "SELECT sum(length(lpad('x', 10000) || i)) FROM generate_series(1, 1000000000) i",
     ],
 )
 def test_bombs_end_with_the_time(database: Guarded, bomb: str) -> None:
@@ -331,8 +331,8 @@ def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
     with open_session(location, Policy()) as opened, pytest.raises(TargetError) as raised:
         opened.run("SELECT 1")
     assert "very-secret" not in str(raised.value)
-    with pytest.raises(TargetError, match=r"127\.0\.0\.1:1"):
-        asyncio.run(open_async_session(location, Policy()).__aenter__())
+    assert "127.0.0.1:1" in str(raised.value)
+    assert raised.value.code == "target.unreachable"
 
 
 def test_a_portable_copy_is_no_database(tmp_path: Path) -> None:

@@ -11,19 +11,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exuvia.guard.opening import open_async_session, open_session
     from exuvia.guard.policy import LEVELS, Level, Policy, TablePattern, parse_pattern
     from exuvia.guard.postgres.judge import check
     from exuvia.guard.result import Bounds, Result
     from exuvia.guard.roles import role_script
-    from exuvia.guard.session import AsyncSession, Session, open_async_session, open_session
+    from exuvia.guard.session import AsyncSession, Session
     from exuvia.guard.verdict import Denial, Verdict
 
 _HOMES = {
+    "exuvia.guard.opening": ("open_async_session", "open_session"),
     "exuvia.guard.policy": ("LEVELS", "Level", "Policy", "TablePattern", "parse_pattern"),
     "exuvia.guard.postgres.judge": ("check",),
     "exuvia.guard.result": ("Bounds", "Result"),
     "exuvia.guard.roles": ("role_script",),
-    "exuvia.guard.session": ("AsyncSession", "Session", "open_async_session", "open_session"),
+    "exuvia.guard.session": ("AsyncSession", "Session"),
     "exuvia.guard.verdict": ("Denial", "Verdict"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

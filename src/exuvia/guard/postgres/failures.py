@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import psycopg
 
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.errors import DeniedError, ExuviaError, TargetError
 from exuvia.guard.policy import Level, Policy
+from exuvia.location import PostgresLocation
+
+_LOST: Final = {
+    f"target.{reason}"
+    for reason in ("refused", "host_unknown", "host_unreachable", "timeout", "not_ready", "connection_lost")
+}
+_LOST_HINT: Final = "The server or the network went away. A read can be run again; of a write look first what it did."
 
 
 def explain(error: psycopg.Error, policy: Policy, level: Level) -> ExuviaError:
@@ -43,7 +52,18 @@ def explain(error: psycopg.Error, policy: Policy, level: Level) -> ExuviaError:
             hint="Make the roles: exuvia guard role --apply URL.",
             code="role_missing",
         )
-    return explain_error(error, doing="the statement")
+    explained = explain_error(error, doing="the statement")
+    return _lost(explained, _LOST_HINT) if explained.code in _LOST else explained
+
+
+def unreachable(error: psycopg.Error, location: PostgresLocation) -> TargetError:
+    """Return the error to raise when no connection could be made: ``target.unreachable`` when no server answers."""
+    explained = explain_error(error, location=location)
+    return _lost(explained, explained.hint) if explained.code in _LOST else explained
+
+
+def _lost(error: TargetError, hint: str) -> TargetError:
+    return TargetError(error.message, hint=hint, code="unreachable")
 
 
 def superuser(policy: Policy) -> DeniedError:

@@ -79,15 +79,15 @@ def _objects(found: Survey, policy: Policy, facts: Facts) -> Iterator[Denial]:
     for name in dict.fromkeys(found.reads):
         yield from _readable(name, policy, facts)
     for name in dict.fromkeys(found.writes):
-        yield from _table("write", _full(name, policy), policy)
+        yield from _table("write", _full(name, policy), policy, facts)
     for name in dict.fromkeys(found.alters):
-        yield from _table("ddl", _full(name, policy), policy)
+        yield from _table("ddl", _full(name, policy), policy, facts)
     for name in dict.fromkeys(found.functions):
-        yield from _function(name, policy)
+        yield from _function(name, policy, facts)
     for name in dict.fromkeys(found.types):
-        yield from _type(name, policy, made=found.needs == "ddl")
+        yield from _type(name, policy, facts, made=found.needs == "ddl")
     for name in dict.fromkeys(found.operators):
-        yield from _operator(name)
+        yield from _operator(name, facts)
     for attribute in dict.fromkeys(found.attributes):
         yield from _attribute(attribute, facts)
     for setting in found.settings:
@@ -127,10 +127,24 @@ def _readable(name: Name, policy: Policy, facts: Facts) -> Iterator[Denial]:
             f"The view {'.'.join(full)} calls functions that may do anything.",
             "Read its tables; or who runs the guard allows the functions: guard_functions in exuvia.toml.",
         )
-    yield from _table("read", full, policy)
+    yield from _table("read", full, policy, facts)
 
 
-def _table(level: Level, name: Name, policy: Policy) -> Iterator[Denial]:
+def _table(level: Level, name: Name, policy: Policy, facts: Facts) -> Iterator[Denial]:
+    if (level, name) in facts.above:
+        yield Denial(
+            "table",
+            f"The table {'.'.join(name)} has partitions or children that may not {_DOES[level]}.",
+            f"Name those that may; or who runs the guard changes guard_{level} in exuvia.toml.",
+        )
+        return
+    if facts.encoding != "UTF8" and not ".".join(name).isascii():
+        yield Denial(
+            "name",
+            f"The server may read the name {'.'.join(name)} as another, for its encoding is {facts.encoding}.",
+            "Use names of ASCII letters, or views that have such names.",
+        )
+        return
     if len(name) == 2 and not name[0].startswith(("pg_", "information_schema")) and policy.allows(level, *name):
         return
     allowed = ", ".join(str(pattern) for pattern in policy.patterns(level)) or "none"
@@ -141,8 +155,15 @@ def _table(level: Level, name: Name, policy: Policy) -> Iterator[Denial]:
     )
 
 
-def _function(name: Name, policy: Policy) -> Iterator[Denial]:
+def _function(name: Name, policy: Policy, facts: Facts) -> Iterator[Denial]:
     schema, function = _full(name, policy)[0], name[-1]
+    if len(name) == 1 and function in facts.functions and function in known.FUNCTIONS | known.EXTENSION_FUNCTIONS:
+        yield Denial(
+            "function",
+            f"Somebody's function {schema}.{function} may be called instead of the built-in one.",
+            f"Write pg_catalog.{function}; or who runs the guard allows {schema}.{function}: guard_functions.",
+        )
+        return
     what = known.danger(function)
     if what is None:
         built_in = len(name) == 1 or schema == _CATALOG
@@ -163,12 +184,14 @@ def _function(name: Name, policy: Policy) -> Iterator[Denial]:
     )
 
 
-def _type(name: Name, policy: Policy, *, made: bool) -> Iterator[Denial]:
+def _type(name: Name, policy: Policy, facts: Facts, *, made: bool) -> Iterator[Denial]:
     last = name[-1] if name else ""
     schema = name[0] if len(name) > 1 else policy.default_schema
     if (len(name) == 1 or schema == _CATALOG) and (last in known.TYPES or (made and last in known.COLUMN_TYPES)):
         return
     if (len(name) == 1 and last in known.EXTENSION_TYPES) or f"{schema}.{last}" in policy.types:
+        return
+    if len(name) <= 2 and (schema, last) in facts.enumerations:
         return
     yield Denial(
         "type",
@@ -181,7 +204,7 @@ def _attribute(name: str, facts: Facts) -> Iterator[Denial]:
     """Refuse ``x.f`` where it calls ``f(x)``, as PostgreSQL does when x has no column f."""
     if known.is_called_by_a_dot(name):
         yield Denial("function", f"What stands after the dot, {name}, is a function.", "Name columns only.")
-    elif name in facts.functions:
+    elif name in facts.dots:
         yield Denial(
             "function",
             f"What stands after the dot, {name}, may be a column or somebody's function.",
@@ -189,7 +212,14 @@ def _attribute(name: str, facts: Facts) -> Iterator[Denial]:
         )
 
 
-def _operator(name: Name) -> Iterator[Denial]:
+def _operator(name: Name, facts: Facts) -> Iterator[Denial]:
+    if len(name) == 1 and name[0] in facts.operators:
+        yield Denial(
+            "operator",
+            f"Somebody's operator {name[0]} may be called instead of the built-in one.",
+            f"Write OPERATOR(pg_catalog.{name[0]}); or who runs the guard allows its function: guard_functions.",
+        )
+        return
     if name[-1] in known.OPERATORS and (len(name) == 1 or name[:-1] == (_CATALOG,)):
         return
     yield Denial(

@@ -24,8 +24,8 @@ FUNCTIONS: Final = _words(
     decode encode format initcap is_normalized left length like_escape lower lpad ltrim md5 normalize octet_length
     overlay
     parse_ident position quote_ident quote_literal quote_nullable regexp_count regexp_instr regexp_like regexp_match
-    regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table regexp_substr replace reverse right rpad
-    rtrim sha224 sha256 sha384 sha512 similar_to_escape similar_escape split_part starts_with string_to_array
+    regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table regexp_substr repeat replace reverse right
+    rpad rtrim sha224 sha256 sha384 sha512 similar_to_escape similar_escape split_part starts_with string_to_array
     string_to_table strpos substr substring to_ascii to_bin to_hex to_oct translate unicode_assigned unistr upper
     get_bit get_byte set_bit set_byte bit_count
     age clock_timestamp date date_add date_bin date_part date_subtract date_trunc extract isfinite justify_days
@@ -183,7 +183,6 @@ DANGEROUS: Final[tuple[tuple[str, str], ...]] = (
     ("binary_upgrade_", "changes the catalog"),
     ("brin_", "changes indexes"),
     ("gin_clean_pending_list", "changes indexes"),
-    ("repeat", "can fill the server's memory"),
     ("inet_server_", "tells where the server is"),
     ("inet_client_", "tells where the client is"),
 )

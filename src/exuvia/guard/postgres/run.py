@@ -4,59 +4,40 @@ It is sent alone, by the extended protocol, which takes no second statement; in 
 it is to write; as the role of its level; with time limits, and the caps on what comes back kept row by row. A
 connection is used by one statement at a time and comes back as it was: a read is always rolled back.
 
+All this is one pipeline of commands and costs one round trip; a write takes a second one to be committed. What a
+command fails of, the rest up to the next synchronization point is skipped for, by the server.
+
 The steps are generators that psycopg's connections wait for, blocking or not, so that both faces share them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
-from psycopg import pq, sql
+from psycopg import pq
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
-from psycopg.generators import execute, fetch, send
+from psycopg.generators import send
 
+from exuvia.errors import TargetError
 from exuvia.guard.policy import Level, Policy
+from exuvia.guard.postgres import commands
 from exuvia.guard.postgres.facts import Facts
 from exuvia.guard.postgres.failures import explain, superuser
+from exuvia.guard.postgres.inbox import Inbox, TooLargeError
 from exuvia.guard.postgres.judge import NOTHING, check
 from exuvia.guard.postgres.values import CONTEXT, has_list, parameters, plain
 from exuvia.guard.result import WHOLE, Bounds, Harvest, Json, Result, unexpected
 
-# The parser reads strings as with standard_conforming_strings = on; a server that did not would see another statement.
-_SESSION: Final = {
-    "standard_conforming_strings": "on",
-    "client_encoding": "UTF8",
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "extra_float_digits": "1",
-    "bytea_output": "hex",
-    "row_security": "on",
-    "jit": "off",
-    "check_function_bodies": "on",
-}
-# One statement sets everything and tells whether the role could do anything, so that it costs one message.
-_OPEN: Final = """
-SELECT rolsuper OR pg_has_role(oid, 'pg_read_server_files', 'USAGE')
-       OR pg_has_role(oid, 'pg_write_server_files', 'USAGE') OR pg_has_role(oid, 'pg_execute_server_program', 'USAGE'),
-       {settings}
-FROM pg_catalog.pg_roles WHERE rolname = current_user
-"""
-# What outlasts a transaction, should a statement that nobody judged have left it in the session.
-_TIDY: Final = (
-    "SELECT pg_catalog.pg_advisory_unlock_all(); UNLISTEN *; DEALLOCATE ALL; CLOSE ALL; RESET ALL; RESET ROLE"
-)
-# Settings and the role of a subtransaction end with it.
-_TRY: Final = "SAVEPOINT exuvia_guard; SET LOCAL transaction_read_only = {}"
-_TAKE_BACK: Final = "ROLLBACK TO SAVEPOINT exuvia_guard; RELEASE SAVEPOINT exuvia_guard"
 _DONE: Final = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+_COPY: Final = (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH)
+_GRACE_SECONDS: Final = 5.0  # for the server to end a statement whose time is over
 
 
 def run(
@@ -91,8 +72,7 @@ def run(
         check(text, policy, level, facts).require()
     work = _Work(connection.pgconn, text, policy, level, values, bounds)
     try:
-        with connection.lock:
-            connection.wait(work.begin())
+        with connection.lock, work.pipeline():
             connection.wait(work.statement())
             if work.is_cut:
                 connection.cancel_safe()
@@ -130,8 +110,7 @@ def attempt(
     verdict = check(text, policy, level, facts)
     verdict.require()
     work = _Work(connection.pgconn, text, policy, verdict.needs, values, WHOLE, nested=True)
-    with connection.lock:
-        connection.wait(work.begin())
+    with connection.lock, work.pipeline():
         connection.wait(work.statement())
         if work.is_cut:
             connection.cancel_safe()
@@ -156,46 +135,14 @@ async def run_async(
     work = _Work(connection.pgconn, text, policy, level, values, bounds)
     try:
         async with connection.lock:
-            await connection.wait(work.begin())
-            await connection.wait(work.statement())
-            if work.is_cut:
-                await connection.cancel_safe()
-            await connection.wait(work.end())
+            with work.pipeline():
+                await connection.wait(work.statement())
+                if work.is_cut:
+                    await connection.cancel_safe()
+                await connection.wait(work.end())
     except psycopg.Error as error:
         raise explain(error, policy, level) from error
     return work.result()
-
-
-@lru_cache(maxsize=64)
-def transaction(policy: Policy, level: Level, *, nested: bool = False) -> str:
-    """Return the SQL that opens the transaction in which a statement of a level runs, with its role and its limits.
-
-    Its last statement answers with one row, whose first column is true for a role that could do anything.
-    ``nested`` opens a transaction within another.
-    """
-    milliseconds = {
-        "statement_timeout": policy.timeout_s,
-        "lock_timeout": policy.lock_timeout_s,
-        "idle_in_transaction_session_timeout": policy.timeout_s + 5,
-    }
-    settings = _SESSION | {name: str(max(1, round(seconds * 1000))) for name, seconds in milliseconds.items()}
-    calls = [sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items()]
-    lines: list[sql.Composable] = [
-        _opening(level, nested=nested),
-        # pg_catalog is searched first where it is not listed, and tables are made in the first that is listed
-        sql.SQL("SET LOCAL search_path = {}, pg_temp").format(sql.Identifier(policy.default_schema)),
-    ]
-    role = policy.role(level)
-    if role is not None:
-        lines.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role)))
-    lines.append(sql.SQL(_OPEN).format(settings=sql.SQL(", ").join(calls)))
-    return sql.SQL(";\n").join(lines).as_string()
-
-
-def _opening(level: Level, *, nested: bool) -> sql.SQL:
-    if nested:
-        return sql.SQL(_TRY.format("on" if level == "read" else "off"))
-    return sql.SQL("BEGIN READ ONLY" if level == "read" else "BEGIN READ WRITE")
 
 
 @dataclass(slots=True)
@@ -210,46 +157,68 @@ class _Work:
     bounds: Bounds
     nested: bool = False
     started: float = field(default_factory=time.perf_counter)
+    is_early: bool = False  # nothing that ends the transaction has been sent yet
     columns: tuple[str, ...] = ()
     affected: int | None = None
     harvest: Harvest = field(init=False)
+    inbox: Inbox = field(init=False)
 
     def __post_init__(self) -> None:
         self.harvest = Harvest(self.policy, plain, self.bounds)
+        self.inbox = Inbox(self.pgconn, self.started + self.policy.timeout_s + _GRACE_SECONDS, _most(self.policy))
+
+    @contextmanager
+    def pipeline(self) -> Iterator[None]:
+        """Send commands without waiting for their answers. A connection whose answers were left is closed."""
+        self.pgconn.enter_pipeline_mode()
+        try:
+            yield
+        finally:
+            try:
+                self.pgconn.exit_pipeline_mode()
+            except psycopg.Error:
+                self.pgconn.finish()
 
     @property
     def is_cut(self) -> bool:
         """Whether the server is still sending what nobody wants: a read can be cancelled, a write has to go on."""
-        return bool(self.harvest.full) and self.level == "read"
-
-    def begin(self) -> PQGen[None]:
-        """Open the transaction, and refuse a role that could do anything."""
-        self.pgconn.send_query(transaction(self.policy, self.level, nested=self.nested).encode())
-        results = yield from execute(self.pgconn)
-        error = next((result for result in results if result.status not in _DONE), None)
-        mighty = error is None and results[-1].get_value(0, 0) != b"f"
-        if error is not None or (mighty and not self.policy.allow_superuser):
-            yield from self._finish("ROLLBACK")
-            raise error_from_result(error) if error is not None else superuser(self.policy)
+        return bool(self.harvest.full) and self.level == "read" and self.pgconn.status == pq.ConnStatus.OK
 
     def statement(self) -> PQGen[None]:
-        """Send the statement and take its rows, until there are enough of a read."""
+        """Send everything, and take the statement's rows, until there are enough of a read."""
+        opening = commands.opening(self.policy, self.level, nested=self.nested)
+        for command in opening:
+            self.pgconn.send_query_params(command, None)
         if has_list(self.values):
-            types = yield from self._parameter_types()
+            types = yield from self._parameter_types(len(opening))
             self.pgconn.send_query_prepared(b"", parameters(self.values, types))
         else:
             self.pgconn.send_query_params(self.text.encode(), parameters(self.values))
-        self.pgconn.set_single_row_mode()
+        self.pgconn.pipeline_sync()
+        if self.level == "read":
+            self._send_end()
         yield from send(self.pgconn)
-        yield from self._take()
+        if not has_list(self.values):
+            yield from self._opened(len(opening))
+        self.pgconn.set_single_row_mode()
+        try:
+            yield from self._take()
+        except TooLargeError:
+            self._drop()
 
     def end(self) -> PQGen[None]:
         """Take what is still coming, and end the transaction: a read is rolled back, whatever it was."""
+        if self.pgconn.status != pq.ConnStatus.OK:
+            return
         if self.is_cut:
-            while (yield from fetch(self.pgconn)) is not None:
+            while (yield from self.inbox.fetch()) is not None:
                 pass
+        yield from self._synchronized()
         wrong = unexpected(self.bounds, self.affected)
-        yield from self._finish("ROLLBACK" if self.level == "read" or wrong is not None else "COMMIT")
+        if self.level != "read":
+            self._send_end(is_wanted=wrong is None)
+            yield from send(self.pgconn)
+        yield from self._ended()
         if wrong is not None:
             raise wrong
 
@@ -259,20 +228,45 @@ class _Work:
         rows, notice = tuple(self.harvest.rows), self.harvest.notice
         return Result(self.columns, rows, bool(notice), notice, self.affected, seconds, self.harvest.skipped)
 
-    def _parameter_types(self) -> PQGen[list[int]]:
+    def _closing(self, *, is_wanted: bool) -> tuple[bytes, ...]:
+        return commands.closing(self.level, is_wanted=is_wanted, nested=self.nested)
+
+    def _send_end(self, *, is_wanted: bool = True) -> None:
+        for command in self._closing(is_wanted=is_wanted):
+            self.pgconn.send_query_params(command, None)
+            self.pgconn.pipeline_sync()
+
+    def _opened(self, opening: int) -> PQGen[None]:
+        """Take the answers to the commands that open the transaction, of which the last refuses mighty roles."""
+        for place in range(opening):
+            result = yield from self.inbox.only()
+            if result.status in _DONE:
+                continue
+            error = error_from_result(result)
+            yield from self._skip()
+            raise superuser(self.policy) if place == opening - 1 and error.sqlstate == "22P02" else error
+
+    def _parameter_types(self, opening: int) -> PQGen[list[int]]:
         """Let PostgreSQL find the types of the parameters: a list is an array for one, and JSON for another."""
         self.pgconn.send_prepare(b"", self.text.encode())
-        for result in (yield from execute(self.pgconn)):
-            if result.status not in _DONE:
-                yield from self._fail(result)
         self.pgconn.send_describe_prepared(b"")
-        (described,) = yield from execute(self.pgconn)
+        self.pgconn.pipeline_sync()
+        if self.level == "read":
+            self.is_early = True
+        yield from send(self.pgconn)
+        yield from self._opened(opening)
+        prepared = yield from self.inbox.only()
+        if prepared.status not in _DONE:
+            yield from self._fail(prepared)
+        described = yield from self.inbox.only()
+        yield from self._synchronized()
+        self.is_early = False
         return [described.param_type(number) for number in range(described.nparams)]
 
     def _take(self) -> PQGen[None]:
         transformer = Transformer(CONTEXT)
         first = True
-        while (result := (yield from fetch(self.pgconn))) is not None:
+        while (result := (yield from self.inbox.fetch())) is not None:
             if result.status not in (*_DONE, pq.ExecStatus.SINGLE_TUPLE):
                 yield from self._fail(result)
             if first:
@@ -290,18 +284,54 @@ class _Work:
                 self.affected = result.command_tuples
 
     def _fail(self, result: pq.abc.PGresult) -> PQGen[None]:
-        if result.status in (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT, pq.ExecStatus.COPY_BOTH):
+        if result.status in _COPY:
             self.pgconn.finish()
             raise psycopg.ProgrammingError("COPY cannot be run here")
         error = error_from_result(result)
-        while (yield from fetch(self.pgconn)) is not None:
-            pass
-        yield from self._finish("ROLLBACK")
+        yield from self._skip()
         raise error
 
-    def _finish(self, command: str) -> PQGen[None]:
-        self.pgconn.send_query((_TAKE_BACK if self.nested else f"{command}; {_TIDY}").encode())
-        results = yield from execute(self.pgconn)
-        for result in results:
+    def _drop(self) -> None:
+        """Give up a connection on which a row comes that is larger than any answer may be."""
+        self.pgconn.finish()
+        if self.level != "read":
+            raise TargetError(
+                f"A row of the answer has more than {self.policy.max_bytes:,} bytes; nothing was changed.",
+                hint="Leave RETURNING out, or name fewer columns.",
+                code="too_large",
+            )
+        self.harvest.full = self.harvest.full or f"{self.policy.max_bytes:,} bytes"
+
+    def _skip(self) -> PQGen[None]:
+        """Take the answers up to the point where the pipeline goes on after an error, and end the transaction."""
+        yield from self._synchronized()
+        if self.level != "read" or self.is_early:
+            self._send_end(is_wanted=False)
+            yield from send(self.pgconn)
+        yield from self._ended()
+
+    def _synchronized(self) -> PQGen[None]:
+        while True:
+            result = yield from self.inbox.fetch()
+            if result is not None and result.status == pq.ExecStatus.PIPELINE_SYNC:
+                return
+
+    def _ended(self) -> PQGen[None]:
+        """Take the answers to the end of the transaction and to what tidies the session."""
+        errors = []
+        for _ in self._closing(is_wanted=True):
+            result = yield from self.inbox.only()
             if result.status not in _DONE:
-                raise error_from_result(result)
+                errors.append(error_from_result(result))
+            yield from self._synchronized()
+        late = self.level == "read" and bool(errors) and errors[0].sqlstate == "57014"
+        if late:  # the cancellation of a statement whose answer was cut met what came after it
+            self._send_end()
+            yield from send(self.pgconn)
+            yield from self._ended()
+        elif errors:
+            raise errors[0]
+
+
+def _most(policy: Policy) -> int:
+    return 4 * policy.max_bytes + 2**20

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from exuvia.guard.postgres import nodes, survey_ddl
+from exuvia.guard.postgres import arguments, nodes, survey_ddl
 from exuvia.guard.postgres.found import (
     Collector,
     Hidden,
@@ -141,18 +141,29 @@ def _changing(place: Place, found: Survey) -> None:
 
 
 def _function(place: Place, found: Survey) -> None:
-    found.functions.append(strings(place.node.get("funcname")))
+    name = strings(place.node.get("funcname"))
+    found.functions.append(name)
+    found.denials += arguments.refuse(name[-1] if name else "", place.node.get("args", []))
 
 
 def _type(place: Place, found: Survey) -> None:
     found.types.append(strings(place.node.get("names")))
 
 
+_EQUAL: Final = ("=",)
+_BETWEEN: Final = (("<",), ("<=",), (">",), (">=",))
+
+
 def _operator(place: Place, found: Survey) -> None:
-    if place.node.get("kind") in ("AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_OP_ALL", "AEXPR_DISTINCT", "AEXPR_IN"):
-        found.operators.append(strings(place.node.get("name")))
-    elif len(strings(place.node.get("name"))) != 1:
-        found.denials.append(unknown_syntax("An operator of another schema"))
+    """Every form is found by the name of its operator: LIKE is ~~, BETWEEN two comparisons."""
+    name = strings(place.node.get("name"))
+    found.operators += _BETWEEN if "BETWEEN" in place.node.get("kind", "") else [name]
+
+
+def _compared(place: Place, found: Survey) -> None:
+    """CASE x WHEN y, and joins by columns of one name."""
+    if {"arg", "usingClause", "isNatural"} & place.node.keys():
+        found.operators.append(_EQUAL)
 
 
 def _sort(place: Place, found: Survey) -> None:
@@ -161,8 +172,8 @@ def _sort(place: Place, found: Survey) -> None:
 
 
 def _sublink(place: Place, found: Survey) -> None:
-    if "operName" in place.node:
-        found.operators.append(strings(place.node["operName"]))
+    if "testexpr" in place.node:
+        found.operators.append(strings(place.node.get("operName")) or _EQUAL)
 
 
 def _column(place: Place, found: Survey) -> None:
@@ -204,6 +215,8 @@ _COLLECT: Final[dict[str, Collector]] = survey_ddl.COLLECT | {
     "FuncCall": _function,
     "TypeName": _type,
     "A_Expr": _operator,
+    "CaseExpr": _compared,
+    "JoinExpr": _compared,
     "ColumnRef": _column,
     "A_Indirection": _indirection,
     "SortBy": _sort,

@@ -14,6 +14,16 @@ def _created(place: Place, found: Survey) -> None:
         found.denials.append(_CASCADE)
 
 
+def _examined(place: Place, found: Survey) -> None:
+    """A table whose rows are looked at, or come to be under another name; errors can tell what is in them."""
+    found.reads.append(relation_name(place.node.get("relation") or {}))
+
+
+def _indexed(place: Place, found: Survey) -> None:
+    _created(place, found)
+    _examined(place, found)
+
+
 def _into(place: Place, found: Survey) -> None:
     found.alters.append(relation_name(place.node.get("rel", {})))
 
@@ -44,13 +54,13 @@ def _alteration(place: Place, found: Survey) -> None:
 
 
 def _alter(place: Place, found: Survey) -> None:
-    _created(place, found)
+    _indexed(place, found)
     if place.node.get("objtype") != "OBJECT_TABLE":
         found.denials.append(unknown_syntax("ALTER of anything but a table"))
 
 
 def _rename(place: Place, found: Survey) -> None:
-    _created(place, found)
+    _indexed(place, found)
     kind = place.node.get("renameType")
     if kind not in ("OBJECT_TABLE", "OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"):
         found.denials.append(unknown_syntax("RENAME of anything but a table, a column or a constraint"))
@@ -95,7 +105,7 @@ COLLECT: Final[dict[str, Collector]] = {
     "CreateStmt": _created,
     "CreateTableAsStmt": _as_table,
     "IntoClause": _into,
-    "IndexStmt": _created,
+    "IndexStmt": _indexed,
     "ViewStmt": _created,
     "AlterTableStmt": _alter,
     "AlterTableCmd": _alteration,

@@ -20,7 +20,7 @@ FUNCTIONS: Final = _words(
     acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10 log2 mod pi pow power
     radians sin sinh sqrt tan tanh trunc
     json jsonb json_array jsonb_array json_array_length json_array_insert jsonb_array_insert json_error_position
-    json_extract jsonb_extract -> ->> json_insert jsonb_insert json_object jsonb_object json_patch jsonb_patch
+    json_extract jsonb_extract -> ->> json_insert jsonb_insert json_object jsonb_object
     json_pretty json_remove jsonb_remove json_replace jsonb_replace json_set jsonb_set json_type json_valid json_quote
     json_group_array jsonb_group_array json_group_object jsonb_group_object
     match bm25 highlight snippet offsets matchinfo fts5_get_locale fts5_insttoken rank geopoly_area rtreecheck
@@ -36,7 +36,7 @@ TABLE_FUNCTIONS: Final = _words(
     """
     json_each json_tree jsonb_each jsonb_tree generate_series pragma_table_info pragma_table_xinfo pragma_table_list
     pragma_index_list pragma_index_info pragma_index_xinfo pragma_foreign_key_list pragma_function_list
-    pragma_compile_options vec_each
+    pragma_compile_options pragma_quick_check vec_each
     """
 )
 

@@ -6,13 +6,11 @@ trusted; the authorizer stays in place while the statement runs, and a progress 
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,6 +21,7 @@ from apsw.ext import query_info
 from exuvia.errors import CancelledError, DeniedError, ExuviaError, TargetError
 from exuvia.guard.policy import Level, Policy
 from exuvia.guard.result import WHOLE, Bounds, Harvest, Json, Result, number, unexpected
+from exuvia.guard.sqlite.bounded import TooMuchError, bound
 from exuvia.guard.sqlite.watch import Facts, Watch
 from exuvia.guard.verdict import Denial, Verdict, unknown
 
@@ -31,10 +30,9 @@ T = TypeVar("T")
 _LIMITS: Final = {
     apsw.SQLITE_LIMIT_ATTACHED: 0,
     apsw.SQLITE_LIMIT_SQL_LENGTH: 100_000,
-    apsw.SQLITE_LIMIT_LENGTH: 100_000_000,
     apsw.SQLITE_LIMIT_WORKER_THREADS: 0,
     apsw.SQLITE_LIMIT_TRIGGER_DEPTH: 32,
-    apsw.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 1_000,
+    apsw.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 200,
 }
 _SWITCHES: Final = {
     apsw.SQLITE_DBCONFIG_DEFENSIVE: 1,
@@ -43,7 +41,9 @@ _SWITCHES: Final = {
     apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION: 0,
     apsw.SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER: 0,
 }
-_STEPS: Final = 2_000  # virtual machine instructions between two looks at the clock
+_LONGEST: Final = 4  # times the bytes of an answer: no value may be longer, not even on the way
+_STEPS: Final = 500  # virtual machine instructions between two looks at the clock and at the memory
+_MOST_MEMORY: Final = 512 * 1024 * 1024  # that one statement may add to what SQLite has in this process
 
 
 def connect(path: Path, policy: Policy, level: Level = "read") -> apsw.Connection:
@@ -58,8 +58,10 @@ def connect(path: Path, policy: Policy, level: Level = "read") -> apsw.Connectio
         connection.set_busy_timeout(round(policy.lock_timeout_s * 1000))
         for switch, value in _SWITCHES.items():
             connection.config(switch, value)
-        for limit, value in _LIMITS.items():
+        longest = max(1_000_000, _LONGEST * policy.max_bytes)
+        for limit, value in (_LIMITS | {apsw.SQLITE_LIMIT_LENGTH: longest}).items():
             connection.limit(limit, value)
+        bound(connection, longest)
         if level == "read":
             connection.pragma("query_only", True)
         else:
@@ -81,7 +83,7 @@ def check(connection: apsw.Connection, text: str, policy: Policy, level: Level |
         policy: What is allowed.
         level: What the statement is meant to do; None for whatever it takes. Reading is always possible.
     """
-    watch = Watch(policy, Facts.of(connection), level)
+    watch = Watch(policy, Facts.known(connection), level)
     with _watched(connection, watch):
         return _compile(connection, text, watch)
 
@@ -114,7 +116,7 @@ def run(
         TargetError: SQLite refuses it, or it takes too long.
         CancelledError: It was stopped.
     """
-    watch = Watch(policy, Facts.of(connection), level) if judged else None
+    watch = Watch(policy, Facts.known(connection), level) if judged else None
     if watch is not None:
         with _watched(connection, watch):
             _compile(connection, text, watch).require()
@@ -165,59 +167,24 @@ def attempt(
     return Result(work.columns, tuple(harvest.rows), bool(harvest.full), harvest.notice, affected, seconds)
 
 
-async def check_async(connection: apsw.Connection, text: str, policy: Policy, level: Level | None = None) -> Verdict:
-    """Judge one statement in a thread, as ``check`` does; it has left the connection alone when this ends."""
-    return await _stoppable(partial(check, connection, text, policy, level), threading.Event())
-
-
-async def run_async(
-    connection: apsw.Connection,
-    text: str,
-    policy: Policy,
-    *,
-    level: Level = "read",
-    values: Sequence[Json] = (),
-    bounds: Bounds = WHOLE,
-) -> Result:
-    """Judge one statement and run it in a thread, as ``run`` does. Cancelling the task stops the statement."""
-    stop = threading.Event()
-    return await _stoppable(
-        partial(run, connection, text, policy, level=level, values=values, bounds=bounds, stop=stop), stop
-    )
-
-
-async def inspect_async(connection: apsw.Connection, policy: Policy, work: Callable[[apsw.Connection], T]) -> T:
-    """Let a piece of the program's own read a file in a thread, from one snapshot and within the policy's time.
+def inspect(
+    connection: apsw.Connection, policy: Policy, work: Callable[[apsw.Connection], T], stop: threading.Event
+) -> T:
+    """Let a piece of the program's own read a file, from one snapshot and within the policy's limits.
 
     Args:
         connection: Of ``connect`` for reading.
         policy: Its time limit.
         work: Reads, and keeps nothing of the connection.
+        stop: Ends it when it is set.
 
     Raises:
         TargetError: SQLite refuses it, or it takes too long.
         CancelledError: It was stopped.
     """
-    stop = threading.Event()
-
-    def inspect() -> T:
-        with _limited(connection, policy, stop):
-            connection.execute("BEGIN")
-            return work(connection)
-
-    return await _stoppable(inspect, stop)
-
-
-async def _stoppable(work: Callable[[], T], stop: threading.Event) -> T:
-    running = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.set()
-        while not running.done():  # anyio's cancel scopes cancel at every await, and the connection is in use till then
-            with suppress(asyncio.CancelledError, ExuviaError):
-                await asyncio.shield(running)
-        raise
+    with _limited(connection, policy, stop):
+        connection.execute("BEGIN")
+        return work(connection)
 
 
 @contextmanager
@@ -265,15 +232,34 @@ def _is_statement(connection: apsw.Connection, rest: str) -> bool:
     return False
 
 
+@dataclass(slots=True)
+class _Watchdog:
+    """SQLite's progress handler: ends a statement, and remembers what for."""
+
+    deadline: float
+    most_memory: int
+    stop: threading.Event
+    stopped: str = ""
+
+    def __call__(self) -> bool:
+        if self.stop.is_set():
+            self.stopped = "caller"
+        elif time.perf_counter() > self.deadline:
+            self.stopped = "time"
+        elif apsw.memory_used() > self.most_memory:
+            self.stopped = "memory"
+        return bool(self.stopped)
+
+
 @contextmanager
 def _limited(connection: apsw.Connection, policy: Policy, stop: threading.Event) -> Iterator[None]:
     """End what takes too long or is stopped, tell failures as the guard does, and leave no transaction behind."""
-    deadline = time.perf_counter() + policy.timeout_s
-    connection.set_progress_handler(lambda: stop.is_set() or time.perf_counter() > deadline, _STEPS)
+    watchdog = _Watchdog(time.perf_counter() + policy.timeout_s, apsw.memory_used() + _MOST_MEMORY, stop)
+    connection.set_progress_handler(watchdog, _STEPS)
     try:
         yield
-    except (apsw.Error, ValueError, TypeError, OverflowError) as error:
-        raise _explain(error, policy, stopped=stop.is_set()) from error
+    except (apsw.Error, TooMuchError, ValueError, TypeError, OverflowError) as error:
+        raise _explain(error, policy, watchdog.stopped) from error
     finally:
         connection.set_progress_handler(None)
         if connection.in_transaction:
@@ -347,14 +333,14 @@ def _plain(value: Any) -> Json:
     return number(value) if isinstance(value, float) else value
 
 
-def _explain(error: Exception, policy: Policy, *, stopped: bool) -> ExuviaError:
+def _explain(error: Exception, policy: Policy, stopped: str) -> ExuviaError:
     if isinstance(error, apsw.InterruptError):
-        if stopped:
-            return CancelledError("The statement was stopped.", hint="Nothing was changed.", code="statement")
+        return _interrupted(policy, stopped)
+    if isinstance(error, apsw.TooBigError | TooMuchError):
         return TargetError(
-            f"The statement took longer than {policy.timeout_s:g} seconds and was stopped.",
-            hint="Ask for less: a condition on an indexed column, a smaller range, or EXPLAIN QUERY PLAN to see why.",
-            code="timeout",
+            f"A value is larger than the {_LONGEST * policy.max_bytes:,} bytes that one may have: {error}.",
+            hint="Ask for parts of it, or leave it out: name the columns that are wanted.",
+            code="too_large",
         )
     if isinstance(error, apsw.AuthError | apsw.ReadOnlyError):
         return DeniedError(
@@ -369,3 +355,19 @@ def _explain(error: Exception, policy: Policy, *, stopped: bool) -> ExuviaError:
             code="lock",
         )
     return TargetError(f"SQLite refused the statement: {error}.", hint="Correct the statement.", code="sqlite")
+
+
+def _interrupted(policy: Policy, stopped: str) -> ExuviaError:
+    if stopped == "caller":
+        return CancelledError("The statement was stopped.", hint="Nothing was changed.", code="statement")
+    if stopped == "memory":
+        return TargetError(
+            f"The statement took more than {_MOST_MEMORY // 2**20} MB of memory and was stopped.",
+            hint="Ask for less: fewer columns or rows, or shorter texts.",
+            code="memory",
+        )
+    return TargetError(
+        f"The statement took longer than {policy.timeout_s:g} seconds and was stopped.",
+        hint="Ask for less: a condition on an indexed column, a smaller range, or EXPLAIN QUERY PLAN to see why.",
+        code="timeout",
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import apsw
 
@@ -22,6 +23,8 @@ _MODULES: Final = "SELECT name FROM pragma_module_list"
 _VERBS: Final[dict[Level, str]] = {"read": "be read", "write": "be written", "ddl": "be made, altered or dropped"}
 
 _SCHEMAS: Final = {"sqlite_master", "sqlite_schema", "sqlite_temp_master", "sqlite_temp_schema"}
+_EXAMINING: Final = {"ALTER TABLE", "CREATE INDEX"}
+_SAMPLES: Final = {"sqlite_stat3", "sqlite_stat4"}  # https://sqlite.org/fileformat2.html#the_sqlite_stat4_table
 
 Arguments = tuple[str | None, str | None, str | None, str | None]
 
@@ -41,12 +44,24 @@ class Facts:
         names = (frozenset(str(name).lower() for (name,) in connection.execute(sql)) for sql in (_TRIGGERS, _MODULES))
         return cls(tables, *names)
 
+    @classmethod
+    def known(cls, connection: apsw.Connection) -> Facts:
+        """Return what there is, read again when the schema has changed. No transaction is under way that changes it."""
+        version = int(connection.pragma("schema_version") or 0)
+        kept = _KEPT.get(connection)
+        if kept is None or kept[0] != version:
+            kept = _KEPT[connection] = version, cls.of(connection)
+        return kept[1]
+
     def owner(self, table: str) -> str | None:
         """Return the virtual table to which a shadow table belongs."""
         if self.tables.get(table) != "shadow":
             return None
         owners = (name for name, kind in self.tables.items() if kind == "virtual" and table.startswith(f"{name}_"))
         return max(owners, key=len, default=None)
+
+
+_KEPT: Final[WeakKeyDictionary[apsw.Connection, tuple[int, Facts]]] = WeakKeyDictionary()
 
 
 @dataclass(slots=True)
@@ -161,6 +176,9 @@ class Watch:
         self.levels.add("read")
         if lower in _SCHEMAS or lower in self._altered:
             return
+        if lower in _SAMPLES:
+            self.deny("catalog", f"{name} holds values of every indexed column.", "For counts read sqlite_stat1.")
+            return
         if lower in self.facts.tables:
             if self._table("read", name, database):
                 self.reads.append(f"{database or 'main'}.{name}")
@@ -212,6 +230,8 @@ class Watch:
     def alter(self, kind: str, name: str, database: str | None) -> None:
         """A table that is made, altered or dropped."""
         self.statements.append(kind)
+        if kind in _EXAMINING and name.lower() in self.facts.tables:
+            self._table("read", name, database)  # its rows come to be under another name, or errors tell of them
         if self._level("ddl", kind) and self._table("ddl", name, database):
             self._altered.add(name.lower())
             self.writes.append(f"{database or 'main'}.{name}")

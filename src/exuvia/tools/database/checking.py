@@ -10,7 +10,8 @@ from pydantic import Field
 
 from exuvia.errors import ExuviaError
 from exuvia.guard.policy import LEVELS
-from exuvia.guard.session import AsyncPostgresSession, AsyncSqliteSession
+from exuvia.guard.postgres.session import AsyncPostgresSession
+from exuvia.guard.sqlite.session import AsyncSqliteSession
 from exuvia.location import SqliteLocation
 from exuvia.tools.database.conditions import DatabaseHealth, Health, StoreHealth
 from exuvia.tools.database.postgres import health as postgres_health

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from exuvia.errors import ConfigError
 from exuvia.guard import AsyncSession, Policy
-from exuvia.guard.session import AsyncPostgresSession, AsyncSqliteSession
+from exuvia.guard.postgres.session import AsyncPostgresSession
+from exuvia.guard.sqlite.session import AsyncSqliteSession
 from exuvia.tools.database.postgres.inspecting import PostgresInspector
 from exuvia.tools.database.relations import Inspector
 from exuvia.tools.database.sqlite.inspecting import SqliteInspector

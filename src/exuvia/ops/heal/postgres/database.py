@@ -224,7 +224,7 @@ class PostgresDatabase(Database):
     def _facts(self) -> guard_facts.Facts:
         if self._memory.is_fresh:
             return self._memory.facts
-        asking, values = guard_facts.asking(self.policy), [sorted(self.policy.functions)]
+        asking, values = guard_facts.asking(self.policy), guard_facts.values(self.policy)
         found = guard_run.run(self._connection, guard_facts.QUERY, asking, values=values, judged=False)
         self._prepare_session()  # the guard leaves no settings behind
         return self._memory.keep(found)

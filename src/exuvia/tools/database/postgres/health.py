@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from exuvia.guard.policy import Policy
-from exuvia.guard.session import AsyncPostgresSession
+from exuvia.guard.postgres.session import AsyncPostgresSession
 from exuvia.tools.database.conditions import DatabaseHealth
 from exuvia.tools.database.relations import shown_in_postgres
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from exuvia.guard.policy import Policy
-from exuvia.guard.session import AsyncPostgresSession
+from exuvia.guard.postgres.session import AsyncPostgresSession
 from exuvia.tools.database.descriptions import Column, Description, ForeignKey, Index
 from exuvia.tools.database.relations import Measure, Relation, shown_in_postgres
 

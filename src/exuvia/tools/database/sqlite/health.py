@@ -11,7 +11,7 @@ from typing import Final
 import apsw
 
 from exuvia.guard.policy import Policy
-from exuvia.guard.session import AsyncSqliteSession
+from exuvia.guard.sqlite.session import AsyncSqliteSession
 from exuvia.tools.database.conditions import DatabaseHealth
 from exuvia.tools.database.relations import Relation
 from exuvia.tools.database.sqlite.inspecting import SqliteInspector

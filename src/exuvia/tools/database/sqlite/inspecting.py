@@ -17,7 +17,7 @@ from exuvia.engines.sqlite.inspect import Encoding
 from exuvia.engines.sqlite.schema import Entry, SchemaReader
 from exuvia.engines.sqlite.tables import TableReader
 from exuvia.guard.policy import Policy
-from exuvia.guard.session import AsyncSqliteSession
+from exuvia.guard.sqlite.session import AsyncSqliteSession
 from exuvia.tools.database.descriptions import Column, Description, ForeignKey, Index
 from exuvia.tools.database.relations import SQLITE_SCHEMA, Measure, Relation, shown_in_sqlite
 
