@@ -12,10 +12,21 @@ import pytest
 from hypothesis import settings
 
 import servers
+from database_tools import sales
 from remembering import agent, memory_server, shop
 from store_fixtures import project, shared_store, shared_store_url, store, store_url
 
-__all__ = ["agent", "memory_server", "project", "shared_store", "shared_store_url", "shop", "store", "store_url"]
+__all__ = [
+    "agent",
+    "memory_server",
+    "project",
+    "sales",
+    "shared_store",
+    "shared_store_url",
+    "shop",
+    "store",
+    "store_url",
+]
 
 REAL = Path(__file__).parent / "data" / "real"
 SHARED = Path(__file__).parents[2] / "shared" / "data"

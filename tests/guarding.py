@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import sql
@@ -121,13 +121,13 @@ def policy(**changes: object) -> Policy:
 
 
 @contextmanager
-def guarded(url: str) -> Iterator[Guarded]:
+def guarded(url: str, schema: str = SCHEMA, limits: Policy | None = None) -> Iterator[Guarded]:
     """Fill an empty database of a superuser's, make roles for it, and drop the roles afterwards."""
     prefix = f"guard_{secrets.token_hex(4)}"
-    limits = policy(roles=prefix)
+    limits = replace(limits or policy(), roles=prefix)
     password = secrets.token_hex(8)
     with psycopg.connect(url, autocommit=True) as owner:
-        owner.execute(SCHEMA.encode())
+        owner.execute(schema.encode())
         owner.execute(role_script(limits).encode())
         agent = sql.Identifier(f"{prefix}_agent")
         owner.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(agent, password))

@@ -30,7 +30,7 @@ class Check(Arguments):
 
 
 @tool(
-    toolset="database",
+    toolset="server",
     summary="Tell how the database and the store are: reachable, latency, sizes, connections, locks, what needs care.",
     example={},
     words="health status alive ping connection latency version size locks replication lag integrity monitor diagnose",
@@ -41,7 +41,7 @@ async def health_check(call: Call, given: Check) -> Health:
 
 
 async def _database(call: Call, given: Check) -> DatabaseHealth | None:
-    if call.desk.location is None:
+    if call.desk.location is None or "sql" not in call.scopes:
         return None
     seconds = None if given.quick_check else _SECONDS
     try:

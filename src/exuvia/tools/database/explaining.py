@@ -28,7 +28,7 @@ class Explain(Budgeted):
     sql: str = Field(min_length=1, description="The statement, without EXPLAIN.")
     values: list[Json] = Field(default_factory=list, description="Values of $1, $2 and so on.")
     analyze: bool = Field(False, description="Run it and tell times and real rows; only what reads.")
-    full: bool = Field(False, description="The whole plan, too.")
+    full: bool = Field(False, description="The whole plan.")
 
 
 @tool(
@@ -97,12 +97,11 @@ async def _in_postgres(call: Call, result: Result) -> Plan:
 
 
 def _within(given: Explain, plan: Plan) -> Plan:
-    more = len(plan.nodes) - _NODES
-    notice = f"{more} more steps are in the full plan." if more > 0 else ""
-    update: dict[str, object] = {"nodes": plan.nodes[:_NODES], "plan": "", "notice": notice}
     if given.full:
         text, following = text_within(given, plan.plan)
-        update |= {"plan": text, "next": following}
         if given.after is not None:
             return Plan(plan=text, next=following)
-    return plan.model_copy(update=update)
+        return plan.model_copy(update={"nodes": [], "plan": text, "next": following})
+    more = len(plan.nodes) - _NODES
+    notice = f"{more} more steps are in the full plan." if more > 0 else ""
+    return plan.model_copy(update={"nodes": plan.nodes[:_NODES], "plan": "", "notice": notice})

@@ -11,7 +11,8 @@ class Plan(Output):
     """How a database would run a statement.
 
     ``cost`` is in the planner's own units; ``ms`` and ``actual_rows`` are there when it ran. ``nodes`` are the steps
-    that matter, each indented below what needs it. ``plan`` is everything.
+    that matter, each indented below what needs it. ``plan`` is all of them with their
+    details.
     """
 
     cost: float | None = None

@@ -25,7 +25,7 @@ from exuvia.tools.frame.tokens import estimate
 _COMMENT: Final = 80
 _SAMPLED_CELL: Final = 60
 _ENVELOPE: Final = 60
-# What is left out first where a description is too long, each down to one.
+# What is left out first where a description is too long; of all but the sample one stays.
 _LISTS: Final = ("sample", "referenced_by", "triggers", "checks", "indexes", "unique", "foreign_keys")
 
 
@@ -129,7 +129,8 @@ def _shortened(given: OneTable, described: Description) -> Description:
     for name in _LISTS:
         kept = getattr(described, name)
         count = len(kept)
-        while len(kept) > 1 and _size(described) > room:
+        least = 0 if name == "sample" else 1
+        while len(kept) > least and _size(described) > room:
             kept = kept[: len(kept) // 2]
             described = described.model_copy(update={name: kept})
         if len(kept) < count:
