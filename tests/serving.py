@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,10 +48,10 @@ class Process:
 
 
 @contextmanager
-def over_http(*arguments: str, **environment: str) -> Iterator[Process]:
-    """Run ``exuvia mcp --http`` at a free port until it has said where it listens; it must end well."""
+def over_http(*arguments: str, command: Sequence[str] = (*COMMAND, "--http"), **environment: str) -> Iterator[Process]:
+    """Run a server at a free port from when it has said where it listens; it must end well."""
     process = subprocess.Popen(
-        [*COMMAND, "--http", "--port", "0", *arguments],
+        [*command, "--port", "0", *arguments],
         env=os.environ | environment,
         stderr=subprocess.PIPE,
         text=True,

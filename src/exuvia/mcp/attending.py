@@ -69,13 +69,13 @@ def leaving(connection: Connection) -> anyio.Event | None:
 
 
 async def attend(
-    work: Callable[[], Awaitable[Reply]], *, telling: Telling | None, left: anyio.Event | None, stopping: anyio.Event
+    work: Callable[[], Awaitable[Reply]], *, telling: Telling, left: anyio.Event | None, stopping: anyio.Event
 ) -> Reply:
     """Run a call to its end, or until its client is gone or the server stops: then it is cancelled.
 
     Args:
         work: The call.
-        telling: Tells the client how long it takes; None when it did not ask.
+        telling: Tells the client how long it takes.
         left: Set when the client is gone, where the transport does not cancel the call itself.
         stopping: Set when the server stops.
     """
@@ -89,8 +89,7 @@ async def attend(
         group.start_soon(end_with, stopping)
         if left is not None:
             group.start_soon(end_with, left)
-        if telling is not None:
-            group.start_soon(telling.keep_on)
+        group.start_soon(telling.keep_on)
         replies.append(await work())
         group.cancel_scope.cancel()
     return replies[0] if replies else _stopped()

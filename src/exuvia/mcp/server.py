@@ -11,17 +11,20 @@ from typing import Any, Final
 import anyio
 import mcp_types as types
 import orjson
+from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from exuvia.mcp.attending import Telling, attend, leaving
 from exuvia.mcp.callers import Caller, recall
+from exuvia.mcp.sampling import AskHost, sampler
 from exuvia.tools import dynamic
 from exuvia.tools.catalogue import served
-from exuvia.tools.frame import Call, Catalogue, Desk, Reply, Tool, ToolError, invoke, no_progress
+from exuvia.tools.frame import Call, Catalogue, Desk, Reply, Tool, ToolError, invoke
 from exuvia.tools.frame.call import SCOPES, Scope
 
+_FRESH_MS: Final = 300_000
 _EXECUTE: Final = "execute_tool"
 _INSTRUCTIONS: Final = (
     "Memory and SQL for agents. Find a tool with search_tools, read its arguments with describe_tools, call it with "
@@ -38,12 +41,14 @@ class Serving:
         project: The project whose memory is meant when none is named.
         static: List all tools instead of the three that find and call them.
         scopes: What a caller may do at most.
+        tools: The tools; None for all that fit the databases.
     """
 
     desk: Desk
     project: str | None = None
     static: bool = False
     scopes: frozenset[Scope] = frozenset(SCOPES)
+    tools: Catalogue | None = None
 
     @property
     def caller(self) -> Caller:
@@ -59,7 +64,7 @@ def make_server(serving: Serving, stopping: anyio.Event | None = None) -> Server
         stopping: Set when it is to stop: calls that run then are cancelled.
     """
     stopped = anyio.Event() if stopping is None else stopping
-    everything = served(serving.desk)
+    everything = served(serving.desk) if serving.tools is None else serving.tools
 
     @lru_cache(maxsize=8)
     def offer(scopes: frozenset[Scope]) -> _Offer:
@@ -74,11 +79,12 @@ def make_server(serving: Serving, stopping: anyio.Event | None = None) -> Server
 
     async def call_tool(
         context: ServerRequestContext[Any], params: types.CallToolRequestParams
-    ) -> types.CallToolResult:
+    ) -> types.CallToolResult | types.InputRequiredResult:
         caller = _caller(serving, context)
         offered, given = offer(caller.scopes), params.arguments or {}
         tool = offered.tool(params.name)
-        telling = _telling(context, tool, given)
+        meant = offered.meant(tool, given)
+        telling = Telling(context.session, meant.name)
         call = Call(
             desk=serving.desk,
             catalogue=offered.catalogue,
@@ -86,16 +92,27 @@ def make_server(serving: Serving, stopping: anyio.Event | None = None) -> Server
             confined=caller.confined,
             scopes=caller.scopes,
             caller=caller.name,
-            progress=no_progress if telling is None else telling,
+            progress=telling,
+            sample=sampler(context, meant, params.input_responses),
         )
+        asked: list[AskHost] = []
+
+        async def work() -> Reply:
+            try:
+                return await invoke(call, tool, given)
+            except AskHost as asking:
+                asked.append(asking)
+                return Reply({}, failed=False)
+
         left = None if context.request is None else leaving(context.request.scope)
-        reply = await attend(lambda: invoke(call, tool, given), telling=telling, left=left, stopping=stopped)
-        return result(reply)
+        reply = await attend(work, telling=telling, left=left, stopping=stopped)
+        return asked[0].result if asked else result(reply)
 
     return Server(
         "exuvia",
         version=version("exuvia"),
         instructions=None if serving.static else _INSTRUCTIONS,
+        cache_hints={"tools/list": CacheHint(ttl_ms=_FRESH_MS, scope="private")},
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
@@ -122,18 +139,15 @@ class _Offer:
         except ToolError as error:
             raise MCPError(types.INVALID_PARAMS, str(error)) from None
 
+    def meant(self, tool: Tool, given: Mapping[str, Any]) -> Tool:
+        """Return the tool that a call is for: the one that execute_tool is to call, where there is such."""
+        name = given.get("name") if tool.name == _EXECUTE else None
+        return self.catalogue.named(name) if isinstance(name, str) and name in self.catalogue else tool
+
 
 def _caller(serving: Serving, context: ServerRequestContext[Any]) -> Caller:
     known = None if context.request is None else recall(context.request.scope)
     return serving.caller if known is None else known.within(serving.scopes)
-
-
-def _telling(context: ServerRequestContext[Any], tool: Tool, given: Mapping[str, Any]) -> Telling | None:
-    """Return who tells the client how far a call is; None when it did not ask."""
-    if context.meta is None or "progress_token" not in context.meta:
-        return None
-    inner = given.get("name") if tool.name == _EXECUTE else None
-    return Telling(context.session, inner if isinstance(inner, str) else tool.name)
 
 
 def definition(tool: Tool, catalogue: Catalogue) -> types.Tool:
