@@ -18,13 +18,14 @@ _LOST: Final = {
 _LOST_HINT: Final = "The server or the network went away. A read can be run again; of a write look first what it did."
 
 
-def explain(error: psycopg.Error, policy: Policy, level: Level) -> ExuviaError:
+def explain(error: psycopg.Error, policy: Policy, level: Level, *, is_lost: bool = False) -> ExuviaError:
     """Return the error to raise instead of one of the driver's.
 
     Args:
         error: What psycopg raised while the statement ran.
         policy: What is allowed.
         level: The level that it ran at.
+        is_lost: Whether the connection broke meanwhile.
     """
     said = error.diag.message_primary or ""
     if error.sqlstate == "57014" and "statement timeout" in said:
@@ -53,17 +54,21 @@ def explain(error: psycopg.Error, policy: Policy, level: Level) -> ExuviaError:
             code="role_missing",
         )
     explained = explain_error(error, doing="the statement")
-    return _lost(explained, _LOST_HINT) if explained.code in _LOST else explained
+    if explained.code in _LOST:
+        return _lost(explained.message, _LOST_HINT)
+    if is_lost and isinstance(error, psycopg.OperationalError):
+        return _lost("The connection to PostgreSQL was lost.", _LOST_HINT)
+    return explained
 
 
 def unreachable(error: psycopg.Error, location: PostgresLocation) -> TargetError:
     """Return the error to raise when no connection could be made: ``target.unreachable`` when no server answers."""
     explained = explain_error(error, location=location)
-    return _lost(explained, explained.hint) if explained.code in _LOST else explained
+    return _lost(explained.message, explained.hint) if explained.code in _LOST else explained
 
 
-def _lost(error: TargetError, hint: str) -> TargetError:
-    return TargetError(error.message, hint=hint, code="unreachable")
+def _lost(message: str, hint: str) -> TargetError:
+    return TargetError(message, hint=hint, code="unreachable")
 
 
 def superuser(policy: Policy) -> DeniedError:

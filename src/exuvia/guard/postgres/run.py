@@ -25,12 +25,11 @@ from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import send
 
-from exuvia.errors import TargetError
 from exuvia.guard.policy import Level, Policy
 from exuvia.guard.postgres import commands
 from exuvia.guard.postgres.facts import Facts
 from exuvia.guard.postgres.failures import explain, superuser
-from exuvia.guard.postgres.inbox import Inbox, TooLargeError
+from exuvia.guard.postgres.inbox import Inbox
 from exuvia.guard.postgres.judge import NOTHING, check
 from exuvia.guard.postgres.values import CONTEXT, has_list, parameters, plain
 from exuvia.guard.result import WHOLE, Bounds, Harvest, Json, Result, unexpected
@@ -78,7 +77,7 @@ def run(
                 connection.cancel_safe()
             connection.wait(work.end())
     except psycopg.Error as error:
-        raise explain(error, policy, level) from error
+        raise explain(error, policy, level, is_lost=work.is_lost) from error
     return work.result()
 
 
@@ -141,7 +140,7 @@ async def run_async(
                     await connection.cancel_safe()
                 await connection.wait(work.end())
     except psycopg.Error as error:
-        raise explain(error, policy, level) from error
+        raise explain(error, policy, level, is_lost=work.is_lost) from error
     return work.result()
 
 
@@ -165,7 +164,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.harvest = Harvest(self.policy, plain, self.bounds)
-        self.inbox = Inbox(self.pgconn, self.started + self.policy.timeout_s + _GRACE_SECONDS, _most(self.policy))
+        self.inbox = Inbox(self.pgconn, self.started + self.policy.timeout_s + _GRACE_SECONDS)
 
     @contextmanager
     def pipeline(self) -> Iterator[None]:
@@ -182,7 +181,12 @@ class _Work:
     @property
     def is_cut(self) -> bool:
         """Whether the server is still sending what nobody wants: a read can be cancelled, a write has to go on."""
-        return bool(self.harvest.full) and self.level == "read" and self.pgconn.status == pq.ConnStatus.OK
+        return bool(self.harvest.full) and self.level == "read"
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is of no more use."""
+        return self.pgconn.status != pq.ConnStatus.OK
 
     def statement(self) -> PQGen[None]:
         """Send everything, and take the statement's rows, until there are enough of a read."""
@@ -201,15 +205,10 @@ class _Work:
         if not has_list(self.values):
             yield from self._opened(len(opening))
         self.pgconn.set_single_row_mode()
-        try:
-            yield from self._take()
-        except TooLargeError:
-            self._drop()
+        yield from self._take()
 
     def end(self) -> PQGen[None]:
         """Take what is still coming, and end the transaction: a read is rolled back, whatever it was."""
-        if self.pgconn.status != pq.ConnStatus.OK:
-            return
         if self.is_cut:
             while (yield from self.inbox.fetch()) is not None:
                 pass
@@ -291,17 +290,6 @@ class _Work:
         yield from self._skip()
         raise error
 
-    def _drop(self) -> None:
-        """Give up a connection on which a row comes that is larger than any answer may be."""
-        self.pgconn.finish()
-        if self.level != "read":
-            raise TargetError(
-                f"A row of the answer has more than {self.policy.max_bytes:,} bytes; nothing was changed.",
-                hint="Leave RETURNING out, or name fewer columns.",
-                code="too_large",
-            )
-        self.harvest.full = self.harvest.full or f"{self.policy.max_bytes:,} bytes"
-
     def _skip(self) -> PQGen[None]:
         """Take the answers up to the point where the pipeline goes on after an error, and end the transaction."""
         yield from self._synchronized()
@@ -331,7 +319,3 @@ class _Work:
             yield from self._ended()
         elif errors:
             raise errors[0]
-
-
-def _most(policy: Policy) -> int:
-    return 4 * policy.max_bytes + 2**20
