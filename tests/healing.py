@@ -11,6 +11,19 @@ from exuvia.guard.policy import Policy
 from exuvia.guard.result import Json
 from exuvia.ops import heal
 
+SHOP = """
+CREATE TABLE customers (id int PRIMARY KEY, name text, "createdAt" timestamptz);
+CREATE TABLE orders (
+  id serial PRIMARY KEY, customer_id int REFERENCES customers, status text, total numeric, created timestamptz
+);
+INSERT INTO customers SELECT i, 'customer ' || i FROM generate_series(1, 2000) i;
+INSERT INTO orders (customer_id, status, total, created)
+  SELECT 1 + i % 2000, CASE WHEN i % 100 = 0 THEN 'open' ELSE 'done' END, i,
+    timestamptz '2026-01-01' + i * interval '1 min'
+  FROM generate_series(1, 20000) i;
+ANALYZE;
+"""
+
 
 @dataclass(slots=True)
 class Patient:

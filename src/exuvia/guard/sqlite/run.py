@@ -150,20 +150,21 @@ def attempt(
     with _watched(connection, watch):
         verdict = _compile(connection, text, watch)
     verdict.require()
-    started = time.perf_counter()
     work = _Work(connection, text, policy, verdict.needs, values, WHOLE, threading.Event())
+    watch = Watch(policy, Facts.of(connection), level)
     connection.execute("SAVEPOINT exuvia_guard")
     try:
         if verdict.needs == "read":
             connection.pragma("query_only", True)
-        harvest = work.rows(Watch(policy, Facts.of(connection), level))
+        started = time.perf_counter()
+        harvest = work.rows(watch)
+        seconds = time.perf_counter() - started
         affected = None if verdict.needs == "read" else connection.changes()
     finally:
         connection.pragma("query_only", False)
         # A statement that fails may have ended the transaction, as ON CONFLICT ROLLBACK does
         if connection.in_transaction:
             connection.execute("ROLLBACK TO exuvia_guard; RELEASE exuvia_guard")
-    seconds = time.perf_counter() - started
     return Result(work.columns, tuple(harvest.rows), bool(harvest.full), harvest.notice, affected, seconds)
 
 

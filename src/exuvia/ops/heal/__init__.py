@@ -6,6 +6,7 @@ faster, taken back otherwise, and recorded in an audit.
 
 from __future__ import annotations
 
+from exuvia.ops.heal.asynchronous import AsyncHealer
 from exuvia.ops.heal.audit import Sink, own_file, store_sink, store_within
 from exuvia.ops.heal.database import Limits
 from exuvia.ops.heal.healer import CHECK_UP, Healer
@@ -29,6 +30,7 @@ from exuvia.ops.heal.model import (
 
 __all__ = [
     "CHECK_UP",
+    "AsyncHealer",
     "AuditRecord",
     "Certainty",
     "Complaint",

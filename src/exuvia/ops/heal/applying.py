@@ -87,29 +87,39 @@ def _together(database: Database, proposal: Proposal, before: tuple[Finding, ...
             database.execute(statement, seconds=database.limits.statement_s)
         after = judging.look(database, proposal.probes)
         judgement = judging.judge(before, after)
-        if judgement.helped is False:
-            return _Done("undone", f"It did not help, and was rolled back. {judgement.why}", after)
-        database.commit()
-    return _kept(judgement, after)
+        if judgement.helped is not False:
+            database.commit()
+            return _kept(judgement, after)
+        hidden = any(database.is_hidden(proposal.diagnosis.target.schema, probe.index) for probe in proposal.probes)
+    if hidden:
+        return _alone(database, proposal, before)
+    return _Done("undone", f"It did not help, and was rolled back. {judgement.why}", after)
 
 
 def _alone(database: Database, proposal: Proposal, before: tuple[Finding, ...]) -> _Done:
     """Run what cannot be in a transaction; what it leaves behind when it fails is removed."""
     target = proposal.diagnosis.target
-    if proposal.cleanup:
+    builds = any(" CONCURRENTLY " in statement for statement in proposal.statements)
+    if builds:
         database.wait_for_others(target.schema, target.table)
+    there = database.leftovers(target.schema, target.table)
+    is_done = False
     try:
         for statement in proposal.statements:
             database.execute(statement, seconds=database.limits.build_s)
+        is_done = True
         after = judging.look(database, proposal.probes)
         judgement = judging.judge(before, after)
     except BaseException:
-        _tidy(database, proposal.cleanup or proposal.undo)
+        with database.tidying():
+            left = database.leftovers(target.schema, target.table) - there
+            drops = tuple(f"DROP INDEX CONCURRENTLY {name}" for name in sorted(left))
+            _tidy(database, (*drops, *(proposal.undo if is_done else ())))
         raise
     if judgement.helped is not False:
         return _kept(judgement, after)
     if not proposal.undo:
-        return _Done("failed", f"It did not help, and cannot be undone: {proposal.no_undo} {judgement.why}", after)
+        return _Done("failed", f"It did not help, and cannot be undone: {proposal.no_undo}. {judgement.why}", after)
     _tidy(database, proposal.undo)
     return _Done("undone", f"It did not help, and was undone. {judgement.why}", after)
 

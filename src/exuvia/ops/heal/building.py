@@ -56,7 +56,6 @@ def build_index(
         (Probe("faster", sql, tuple(values), index=name, own=own),),
         transactional=not concurrent,
         tested=tested,
-        cleanup=(f"DROP INDEX CONCURRENTLY IF EXISTS {index}",) if concurrent else (),
     )
 
 

@@ -23,12 +23,14 @@ class Case:
 
     Args:
         complaint: With its statement in the engine's own form.
+        said: Its error's own words.
         symptom: What its error says.
         statement: Its statement; None where there is none, or it cannot be understood.
         schema: The tables.
     """
 
     complaint: Complaint
+    said: str
     symptom: Symptom
     statement: Statement | None
     schema: Schema
@@ -47,4 +49,4 @@ def open_case(complaint: Complaint, database: Database) -> Case:
     given = replace(complaint, sql=unwrapped.sql, values=unwrapped.values)
     if statement is not None:
         given = replace(given, sql=statement.text, values=statement.values)
-    return Case(given, symptom, statement, database.schema())
+    return Case(given, unwrapped.text, symptom, statement, database.schema())

@@ -12,7 +12,7 @@ from sqlglot import exp
 from exuvia.guard.result import Json
 from exuvia.ops.heal.model import Engine
 from exuvia.ops.heal.schema import Schema
-from exuvia.ops.heal.statement import ColumnUse, Node, Statement, resolve
+from exuvia.ops.heal.statement import ColumnUse, Node, Statement, name_of, resolve
 
 _COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
 _CONDITIONS: Final = (exp.Where, exp.And, exp.Or, exp.Not)
@@ -98,7 +98,7 @@ def _like(other: Node, statement: Statement, schema: Schema, *, verb: str = "is 
     if isinstance(other, exp.Column):
         for use in statement.tables:
             table = resolve(use, schema)
-            column = table.column(other.name) if table is not None else None
+            column = table.column(name_of(other.this, statement.engine)) if table is not None else None
             if column is not None and other.table in ("", use.alias):
                 yield Reasoned(column.type, f"it {verb} {use.name}.{column.name}, which is {column.type}")
                 return

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from exuvia.errors import CancelledError
 from exuvia.guard.policy import Policy
 from exuvia.guard.result import Json, Result
+from exuvia.guard.verdict import Verdict
 from exuvia.ops.heal.model import Complaint, Engine
 from exuvia.ops.heal.plans import Plan, Timing
 from exuvia.ops.heal.schema import Schema
@@ -121,6 +122,21 @@ class Database(ABC):
     def close(self) -> None:
         """Close the connection."""
 
+    @property
+    def can_imagine_indexes(self) -> bool:
+        """Whether a plan can be had as if there were other indexes."""
+        return False
+
+    def imagine(self, indexes: Sequence[str], text: str, values: Sequence[Json]) -> Plan:
+        """Return the plan of a statement as if there were some more indexes; otherwise as ``attempt``.
+
+        Args:
+            indexes: Their CREATE INDEX statements.
+            text: The statement.
+            values: Its values.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def only_reads(self, text: str) -> bool:
         """Whether somebody else's statement only reads, as far as the guard can tell."""
@@ -138,6 +154,14 @@ class Database(ABC):
         """Return the number that a query made here answers; see ``rows``."""
         answered = self.rows(sql, seconds=seconds)
         return int(answered[0][0] or 0) if answered else 0
+
+    def leftovers(self, schema: str, table: str) -> frozenset[str]:  # noqa: ARG002 - SQLite leaves nothing
+        """Return the names, as SQL, of a table's indexes that no query can use, as a build that failed leaves them."""
+        return frozenset()
+
+    def is_hidden(self, schema: str, index: str) -> bool:  # noqa: ARG002 - SQLite hides nothing
+        """Whether an index that is new cannot be used yet by the transaction that has built it."""
+        return False
 
     def wait_for_others(self, schema: str, table: str) -> None:  # noqa: B027 - SQLite has one writer
         """Wait until no transaction that changes a table is open; as ``execute`` where they take too long."""
@@ -168,3 +192,16 @@ class FailedError(Exception):
         self.complaint = complaint
         self.hint = hint
         self.is_timeout = is_timeout
+
+
+def require(verdict: Verdict) -> None:
+    """Raise unless the guard allows a statement; what the engine cannot understand has failed, and was not denied.
+
+    Raises:
+        DeniedError: The policy does not allow it.
+        FailedError: It is not SQL, or names what is not there.
+    """
+    syntax = next((denial for denial in verdict.denials if denial.code == "syntax"), None)
+    if syntax is not None:
+        raise FailedError(syntax.reason, Complaint(syntax.reason))
+    verdict.require()

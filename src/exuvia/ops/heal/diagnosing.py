@@ -5,15 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from exuvia.ops.heal import columns
+from exuvia.ops.heal import columns, orphans, slow, tables
 from exuvia.ops.heal.cases import Case, Finding, Findings, open_case
 from exuvia.ops.heal.checkup import check_up
 from exuvia.ops.heal.database import Database
-from exuvia.ops.heal.model import Complaint, Diagnosis, Examination, Kind
+from exuvia.ops.heal.model import Complaint, Diagnosis, Engine, Examination, Kind
+from exuvia.ops.heal.postgres import invalid, keys
+from exuvia.ops.heal.sqlite import checks
 
 _CERTAINTIES: Final = ("certain", "likely", "possible")
-_BY_KIND: Final[dict[Kind, Callable[[Case, Database], Findings]]] = {
+_Diagnose = Callable[[Case, Database], Findings]
+_BOTH: Final[dict[Kind, _Diagnose]] = {
     "missing_column": lambda case, _: columns.diagnose(case),
+    "missing_table": lambda case, _: tables.diagnose(case),
+    "slow_query": slow.diagnose,
+    "orphan_rows": orphans.diagnose,
+}
+_BY_ENGINE: Final[dict[Engine, dict[Kind, _Diagnose]]] = {
+    "postgresql": {**_BOTH, "sequence_behind": keys.diagnose, "invalid_index": invalid.diagnose},
+    "sqlite": {
+        **_BOTH,
+        "sequence_behind": checks.taken,
+        "invalid_index": lambda _, database: checks.indexes(database),
+    },
 }
 
 
@@ -45,7 +59,7 @@ def _hear(database: Database, complaint: Complaint) -> Findings:
         said = case.complaint.sqlstate or case.complaint.error.strip().split("\n")[0][:200]
         yield f"This is none of the errors that are healed here: {said}"
         return
-    yield from _BY_KIND[kind](case, database)
+    yield from _BY_ENGINE[database.engine][kind](case, database)
 
 
 def _may_see(database: Database, diagnosis: Diagnosis) -> bool:

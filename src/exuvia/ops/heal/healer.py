@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import getpass
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-from exuvia.errors import ConfigError, DeniedError
+from exuvia.errors import ConfigError, DeniedError, TargetError
 from exuvia.guard.policy import Policy
 from exuvia.location import Location, SqliteLocation
 from exuvia.ops.heal import applying, diagnosing, proposing
 from exuvia.ops.heal.audit import Sink, own_file, store_sink
-from exuvia.ops.heal.database import Database, Limits
+from exuvia.ops.heal.database import Database, FailedError, Limits, NotAnsweredError
 from exuvia.ops.heal.model import Complaint, Diagnosis, Examination, Outcome, Proposal
 from exuvia.ops.heal.postgres.database import PostgresDatabase
+from exuvia.ops.heal.sqlite.database import SqliteDatabase
 
-CHECK_UP = Complaint()
+CHECK_UP: Final = Complaint()
+"""What is no complaint, but asks for a look at everything."""
+_REMEMBERED: Final = 10_000
 
 
 class Healer:
@@ -56,7 +59,7 @@ class Healer:
         self._data_dir = data_dir
         self._turn = threading.Lock()
         self._database: Database | None = None
-        self._proposals: dict[str, Proposal] = {}
+        self._made: dict[str, Diagnosis | Proposal] = {}
 
     def diagnose(self, complaint: Complaint = CHECK_UP) -> Examination:
         """Say what is wrong; nothing is changed.
@@ -69,7 +72,9 @@ class Healer:
             CancelledError: ``cancel`` was called.
         """
         with self._using() as database:
-            return diagnosing.diagnose(database, complaint)
+            examination = diagnosing.diagnose(database, complaint)
+        self._remember(examination.diagnoses)
+        return examination
 
     def propose(self, diagnosis: Diagnosis) -> tuple[Proposal, ...]:
         """Say what would mend it, the best way first; nothing is changed.
@@ -80,8 +85,17 @@ class Healer:
         """
         with self._using() as database:
             proposals = proposing.propose(database, diagnosis)
-        self._proposals.update({proposal.id: proposal for proposal in proposals})
+        self._remember(proposals)
         return proposals
+
+    def recall(self, made: str) -> Diagnosis | Proposal | None:
+        """Return a diagnosis or a proposal that this healer made lately, by its id; None for any other."""
+        return self._made.get(made)
+
+    def _remember(self, made: Iterable[Diagnosis | Proposal]) -> None:
+        self._made |= {one.id: one for one in made}
+        for old in list(self._made)[:-_REMEMBERED]:
+            del self._made[old]
 
     def apply(self, proposal: Proposal | str) -> Outcome:
         """Do what was proposed, verify it, and undo it if it did not help.
@@ -96,8 +110,8 @@ class Healer:
             CancelledError: ``cancel`` was called; nothing was changed, or it was taken back.
             StoreError: What is done cannot be recorded; nothing was changed.
         """
-        chosen = self._proposals.get(proposal) if isinstance(proposal, str) else proposal
-        if chosen is None:
+        chosen = self.recall(proposal) if isinstance(proposal, str) else proposal
+        if not isinstance(chosen, Proposal):
             raise ConfigError(
                 f"There is no proposal {proposal!r}.",
                 hint="Propose again: ids stay the same while the same thing is wrong.",
@@ -135,9 +149,14 @@ class Healer:
             if self._database is None:
                 self._database = self._open()
             self._database.is_cancelled = False
-            yield self._database
+            try:
+                yield self._database
+            except (FailedError, NotAnsweredError) as error:
+                raise TargetError(f"{error}", hint=getattr(error, "hint", ""), code="heal") from error
 
     def _open(self) -> Database:
+        if isinstance(self._location, SqliteLocation):
+            return SqliteDatabase(self._location.path, self._policy, self._limits)
         return PostgresDatabase(self._location, self._policy, self._limits, data_dir=self._data_dir)
 
     def _require_allowed(self, proposal: Proposal) -> None:

@@ -79,7 +79,7 @@ def judge(before: Sequence[Finding], after: Sequence[Finding]) -> Judgement:
     if bad is not None:
         return bad
     if good:
-        return Judgement(True, "; ".join(one.why for one in good))
+        return Judgement(True, " ".join(one.why for one in good))
     return Judgement(None, judgements[0].why if judgements else "Nothing can tell whether it helped.")
 
 
@@ -156,9 +156,10 @@ def _judge_speed(old: Finding, new: Finding) -> Judgement:
         return Judgement(True, f"The plan uses it; it took too long before, and takes {new.timing.ms:,.3g} ms.")
     ratio, work = _ratio(old.timing.ms, new.timing.ms), _ratio(old.timing.work, new.timing.work)
     faster = ratio is not None and ratio >= FASTER and (work is None or work >= FASTER)
-    return Judgement(
-        faster, f"The plan uses it; {_times(ratio)} ({old.timing.ms:,.3g} ms before, {new.timing.ms:,.3g} ms after)."
-    )
+    told = f"The plan uses it; {_times(ratio)} ({old.timing.ms:,.3g} ms before, {new.timing.ms:,.3g} ms after)"
+    if ratio is not None and ratio >= FASTER and not faster:
+        told += f", but it looks at nearly as much as before ({old.timing.work:,.0f}, then {new.timing.work:,.0f})"
+    return Judgement(faster, f"{told}.")
 
 
 def _ratio(before: float | None, after: float | None) -> float | None:

@@ -197,7 +197,6 @@ class Proposal:
         choice: Whether it is one of several ways, or loses something, so that a person has to choose it by its id.
         rewritten: The statement as it should read, where the query is what has to change.
         tested: What a test of it without changing anything has shown; empty where there was none.
-        cleanup: SQL that removes what a failure in the middle leaves behind.
         also: Other tables that it changes, as schema and name.
     """
 
@@ -212,7 +211,6 @@ class Proposal:
     choice: bool = False
     rewritten: str = ""
     tested: str = ""
-    cleanup: tuple[str, ...] = ()
     also: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+_STEP: Final = re.compile(
+    r"(?P<how>SCAN|SEARCH) (?P<name>\S+)(?: AS \S+)?"
+    r"(?: USING (?:(?P<automatic>AUTOMATIC )(?:PARTIAL )?)?(?:COVERING )?INDEX (?P<index>[^\s(]+)?)?"
+)
 _SCANS: Final = ("Seq Scan", "Parallel Seq Scan")
 
 
@@ -70,6 +75,25 @@ def read_postgres(document: Any) -> Plan:
     )
     sorts = any("Sort" in node["Node Type"] for node in nodes)
     return Plan(float(root["Total Cost"]), indexes, scans, sorts, " > ".join(_title(node) for node in nodes[:6]))
+
+
+def read_sqlite(details: Sequence[str]) -> Plan:
+    """Read what ``EXPLAIN QUERY PLAN`` answers; an index that is made anew for each run counts as none.
+
+    See https://sqlite.org/eqp.html.
+    """
+    indexes: set[str] = set()
+    scans: list[Scan] = []
+    for detail in details:
+        found = _STEP.match(detail)
+        if found is None:
+            continue
+        if found["index"]:
+            indexes.add(found["index"])
+        elif found["how"] == "SCAN" or found["automatic"]:
+            scans.append(Scan(found["name"], found["name"], 0))
+    sorts = any("TEMP B-TREE" in detail for detail in details)
+    return Plan(None, frozenset(indexes), tuple(scans), sorts, "; ".join(details[:6]))
 
 
 def work_of(document: Any) -> float:

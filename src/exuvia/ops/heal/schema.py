@@ -52,7 +52,10 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table or a view, with its estimated rows and its bytes on the disk without indexes (0 where not known)."""
+    """A table or a view, with its estimated rows and its bytes on the disk without indexes (0 where not known).
+
+    ``folds`` says that names are compared without regard to case, as SQLite does.
+    """
 
     schema: str
     name: str
@@ -63,11 +66,15 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     rows: int = 0
     bytes: int = 0
+    folds: bool = False
 
     def column(self, name: str) -> Column | None:
-        """Return a column by its name, with regard to case or else without."""
-        exact = next((column for column in self.columns if column.name == name), None)
-        return exact or next((column for column in self.columns if fold(column.name) == fold(name)), None)
+        """Return a column by its name, as the engine compares names."""
+        return next((column for column in self.columns if self.is_same(column.name, name)), None)
+
+    def is_same(self, one: str, other: str) -> bool:
+        """Whether two names are the same to the engine."""
+        return fold(one) == fold(other) if self.folds else one == other
 
     def serves(self, parts: Iterable[str]) -> bool:
         """Whether an index finds rows by these columns: they lead it, in any order."""
@@ -90,17 +97,10 @@ class Schema:
     def find(self, name: str, schema: str = "") -> Table | None:
         """Return the table that a name means."""
         for place in (schema,) if schema else self.path:
-            exact = self._in(place, name)
-            if exact is not None:
-                return exact
+            for table in self.tables:
+                if table.is_same(table.schema, place) and table.is_same(table.name, name):
+                    return table
         return None
-
-    def _in(self, schema: str, name: str) -> Table | None:
-        here = [table for table in self.tables if fold(table.schema) == fold(schema)]
-        exact = next((table for table in here if table.name == name), None)
-        if exact is not None or schema != "main":
-            return exact
-        return next((table for table in here if fold(table.name) == fold(name)), None)
 
     def names(self) -> frozenset[str]:
         """Return the names of all indexes and tables, which a new index may not have."""

@@ -89,25 +89,36 @@ def parse(sql: str, values: Sequence[Json] | Mapping[str, Json], engine: Engine)
     if len(trees) != 1 or trees[0] is None:
         return None
     tree = trees[0]
-    return Statement(given.text, given.values, tree, tuple(_tables(tree)), tuple(_columns(tree)), engine)
+    return Statement(
+        given.text, given.values, tree, tuple(_tables(tree, engine)), tuple(_columns(tree, engine)), engine
+    )
 
 
-def _tables(tree: Node) -> Iterator[TableUse]:
+def _tables(tree: Node, engine: Engine) -> Iterator[TableUse]:
     queries = {fold(query.alias) for query in tree.find_all(exp.CTE)}
     target = tree.find(exp.Table) if isinstance(tree, exp.Insert | exp.Update | exp.Delete) else None
     for node in tree.find_all(exp.Table):
         if isinstance(node.this, exp.Identifier) and not (not node.db and fold(node.name) in queries):
-            yield TableUse(node.db, node.name, node.alias_or_name, node is target)
+            yield TableUse(
+                name_of(node.args.get("db"), engine), name_of(node.this, engine), node.alias_or_name, node is target
+            )
 
 
-def _columns(tree: Node) -> Iterator[ColumnUse]:
+def _columns(tree: Node, engine: Engine) -> Iterator[ColumnUse]:
     for node in tree.find_all(exp.Column):
         if isinstance(node.this, exp.Identifier):
-            yield ColumnUse(node.name, node.table, node)
+            yield ColumnUse(name_of(node.this, engine), node.table, node)
     if isinstance(tree, exp.Insert) and isinstance(tree.this, exp.Schema):
         for identifier in tree.this.expressions:
             if isinstance(identifier, exp.Identifier):
-                yield ColumnUse(identifier.name, "", identifier)
+                yield ColumnUse(name_of(identifier, engine), "", identifier)
+
+
+def name_of(identifier: Node, engine: Engine) -> str:
+    """Return a name as the engine takes it: PostgreSQL folds what stands without quotes."""
+    if identifier is None:
+        return ""
+    return str(identifier.this) if identifier.args.get("quoted") or engine == "sqlite" else fold(str(identifier.this))
 
 
 def rename(sql: str, wrong: str, right: str) -> str:
