@@ -351,3 +351,7 @@ def test_a_database_that_is_away_is_told_and_not_a_stack_trace(tmp_path: Path) -
         error = away.fails("list_tables")
     assert error["error"].startswith("target.")
     assert "very-secret" not in text(error)
+
+
+def test_a_text_that_is_no_sql_is_told_as_such_whatever_its_values(sales: Shop) -> None:
+    assert sales.fails("query", sql="SELECT id FORM orders WHERE x y = $1", values=[1])["error"] == "sql.syntax"

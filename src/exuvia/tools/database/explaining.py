@@ -39,7 +39,7 @@ class Explain(Budgeted):
 )
 async def explain(call: Call, given: Explain) -> Plan:
     statement = study(given.sql, call.desk.location)
-    if statement.verb == "EXPLAIN":
+    if statement.is_explain:
         raise ArgumentError("sql", "This is an EXPLAIN itself.", hint="Pass the statement without EXPLAIN.")
     statement.require(given.values)
     on_sqlite = isinstance(call.desk.location, SqliteLocation)

@@ -11,11 +11,9 @@ from itertools import pairwise
 from typing import Any, Final
 
 from exuvia.engines.sqlite.tokens import Kind, Token, tokenize
-from exuvia.guard.postgres.parse import UnreadableError, parse
+from exuvia.guard.postgres.parse import Node, UnreadableError, parse
 from exuvia.location import Location, SqliteLocation
 from exuvia.tools.frame import ArgumentError
-
-_ORDERED_OTHERWISE: Final = {"EXPLAIN", "PRAGMA", "SHOW"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +22,15 @@ class Statement:
 
     Args:
         sql: The text to run, in which SQLite's parameters are numbered.
-        verb: Its first word, in capitals.
-        parameters: How many values it takes.
+        is_explain: Whether it is an EXPLAIN itself.
+        parameters: How many values it takes; None for a text that cannot be read.
         is_ordered: Whether its rows come in an order of their own.
         changes_all: UPDATE or DELETE where one of these has no WHERE; empty otherwise.
     """
 
     sql: str
-    verb: str
-    parameters: int = 0
+    is_explain: bool = False
+    parameters: int | None = None
     is_ordered: bool = True
     changes_all: str = ""
 
@@ -42,7 +40,7 @@ class Statement:
         Raises:
             ArgumentError: About ``values``.
         """
-        if len(values) != self.parameters:
+        if self.parameters is not None and len(values) != self.parameters:
             raise ArgumentError(
                 "values",
                 f"The statement takes {self.parameters} values, and {len(values)} came.",
@@ -58,54 +56,61 @@ def study(sql: str, location: Location | None) -> Statement:
         sql: Any text.
         location: The database that it is for.
     """
-    tokens = list(tokenize(sql))
-    verb = tokens[0].word if tokens else ""
-    return _in_sqlite(sql, verb, tokens) if isinstance(location, SqliteLocation) else _in_postgres(sql, verb)
+    return _in_sqlite(sql) if isinstance(location, SqliteLocation) else _in_postgres(sql)
 
 
-def _in_postgres(sql: str, verb: str) -> Statement:
+def _in_postgres(sql: str) -> Statement:
     try:
         trees = parse(sql)
     except UnreadableError:
-        return Statement(sql, verb)
-    nodes = [node for tree in trees for node in _nodes(tree)]
-    numbers = [int(node.get("number", 0)) for kind, node in nodes if kind == "ParamRef"]
-    wholesale = (kind for kind, node in nodes if kind in _WHOLESALE and "whereClause" not in node)
-    ordered = any("sortClause" in tree["stmt"].get("SelectStmt", {}) for tree in trees if tree.get("stmt"))
+        return Statement(sql)
+    statement: Node = trees[0].get("stmt", {}) if trees else {}
+    kind = next(iter(statement), "")
+    numbers, changes_all = _found(trees)
     return Statement(
         sql,
-        verb,
-        max(numbers, default=0),
-        ordered or verb in _ORDERED_OTHERWISE,
-        next((_WHOLESALE[kind] for kind in wholesale), ""),
+        is_explain=kind == "ExplainStmt",
+        parameters=max(numbers, default=0),
+        is_ordered="sortClause" in statement.get("SelectStmt", {}) or kind in ("ExplainStmt", "VariableShowStmt"),
+        changes_all=changes_all,
     )
 
 
 _WHOLESALE: Final = {"UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"}
 
 
-def _nodes(tree: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every node of a parse tree with its kind."""
-    stack = [tree]
+def _found(trees: list[Node]) -> tuple[list[int], str]:
+    """Return the numbers of the parameters, and UPDATE or DELETE where one has no WHERE, at any depth."""
+    numbers: list[int] = []
+    changes_all = ""
+    stack: list[Any] = [trees]
     while stack:
         value = stack.pop()
         if isinstance(value, list):
             stack += value
         elif isinstance(value, dict):
-            stack += value.values()
-            yield from ((kind, node) for kind, node in value.items() if isinstance(node, dict))
+            for kind, node in value.items():
+                if kind == "ParamRef":
+                    numbers.append(int(node.get("number", 0)))
+                elif kind in _WHOLESALE and "whereClause" not in node:
+                    changes_all = _WHOLESALE[kind]
+                if isinstance(node, list | dict):
+                    stack.append(node)
+    return numbers, changes_all
 
 
-def _in_sqlite(sql: str, verb: str, tokens: Sequence[Token]) -> Statement:
+def _in_sqlite(sql: str) -> Statement:
+    tokens = list(tokenize(sql))
     words = list(_outer_words(tokens))
     main = next((word for word in words if word in ("SELECT", "VALUES", "INSERT", "REPLACE", "UPDATE", "DELETE")), "")
     ordered = any(pair == ("ORDER", "BY") for pair in pairwise(words))
+    first = words[0] if words else ""
     return Statement(
         _numbered(sql, tokens),
-        verb,
-        _parameters(tokens),
-        ordered or verb in _ORDERED_OTHERWISE,
-        main if main in ("UPDATE", "DELETE") and "WHERE" not in words else "",
+        is_explain=first == "EXPLAIN",
+        parameters=_parameters(tokens),
+        is_ordered=ordered or first in ("EXPLAIN", "PRAGMA"),
+        changes_all=main if main in ("UPDATE", "DELETE") and "WHERE" not in words else "",
     )
 
 
