@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from exuvia.cli import mcp_token
+from exuvia.cli import mcp_token, mcp_tools
 from exuvia.cli.options import Debug, examples
 from exuvia.errors import ConfigError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
     ),
 )
 app.add_typer(mcp_token.app, name="token")
+app.add_typer(mcp_tools.app)
 
 
 @app.callback()
