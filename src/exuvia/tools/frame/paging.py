@@ -23,10 +23,11 @@ from exuvia.tools.frame.tokens import estimate
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
-_ENVELOPE: Final = 60
+_ENVELOPE: Final = 75
 _CELL: Final = 400
 _LEAST_CELL: Final = 10
 _LETTERS: Final = 3  # of a token, with a share for commas and quotes
+_SWAPPED: Final = str.maketrans({"'": '"', '"': "'"})  # so that answers need not escape the quotes
 _UNCOUNTED: Final = {"after", "max_tokens", "limit"}
 
 
@@ -137,8 +138,8 @@ def position(given: Budgeted) -> Position:
     if given.after is None:
         return Position()
     try:
-        mark, page, told, began = orjson.loads(urlsafe_b64decode(given.after + "=" * (-len(given.after) % 4)))
-        known = Position(None if page is None else str(page), int(told), int(began))
+        mark, page, told, began = orjson.loads(given.after.translate(_SWAPPED))
+        known = Position(_sealed(page), int(told), int(began))
     except (ValueError, TypeError):
         raise ArgumentError("after", "This is no continuation.", hint="Pass `next` of an answer, whole.") from None
     if mark != _mark(given) or known.told < 0:
@@ -164,7 +165,25 @@ def asked_at(given: Budgeted) -> datetime:
 def continuation(given: Budgeted, at: Position) -> str:
     """Return what the caller passes as ``after`` to go on from a position."""
     began = int(asked_at(given).timestamp())
-    return urlsafe_b64encode(orjson.dumps([_mark(given), at.page, at.told, began])).decode().rstrip("=")
+    return orjson.dumps([_mark(given), _opened(at.page), at.told, began]).decode().translate(_SWAPPED)
+
+
+def _opened(page: str | None) -> Json:
+    """Return what the store's page token says, which is half as many tokens as the token itself, if it can be told."""
+    if page is None:
+        return None
+    try:
+        said = orjson.loads(urlsafe_b64decode(page + "=" * (-len(page) % 4)))
+    except ValueError:
+        return page
+    return said if _sealed(said) == page else page
+
+
+def _sealed(page: Json) -> str | None:
+    """Return the store's page token that says this."""
+    if page is None or isinstance(page, str):
+        return page
+    return urlsafe_b64encode(orjson.dumps(page)).decode().rstrip("=")
 
 
 def _mark(given: Budgeted) -> str:
