@@ -293,6 +293,9 @@ _WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("explain", {"sql": "SELECT 1", "analyze": "yes"}, "analyze"),
     ("explain", {"sql": "EXPLAIN SELECT 1"}, "sql"),
     ("health_check", {"quick_check": 1}, "quick_check"),
+    ("diagnose", {"sqlstate": "too long"}, "sqlstate"),
+    ("propose_fix", {}, "diagnosis"),
+    ("apply_fix", {"proposal": "x", "chosen": "yes"}, "chosen"),
 ]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from exuvia.tools import database, memory
+from exuvia.tools import database, healing, memory
 from exuvia.tools.asking import ask
 from exuvia.tools.database.checking import health_check
 from exuvia.tools.frame import Catalogue, Desk, Tool
 
-EVERYTHING: Final = Catalogue((*database.TOOLS, *memory.TOOLS, ask))
+EVERYTHING: Final = Catalogue((*database.TOOLS, *healing.TOOLS, *memory.TOOLS, ask))
 
 _NO_DATABASE: Final = "A person has to start the server with --database."
 _NO_STORE: Final = "A person has to start the server with --store."
@@ -21,7 +21,7 @@ def served(desk: Desk) -> Catalogue:
     Args:
         desk: The databases.
     """
-    reasons = {tool: _database_lacks(tool, desk) for tool in database.TOOLS}
+    reasons = {tool: _database_lacks(tool, desk) for tool in (*database.TOOLS, *healing.TOOLS)}
     reasons |= dict.fromkeys((*memory.TOOLS, ask), "" if desk.has_store else _NO_STORE)
     return Catalogue(
         (tool for tool, reason in reasons.items() if not reason),

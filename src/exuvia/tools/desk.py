@@ -12,6 +12,7 @@ from exuvia.tools.frame import SwitchedOffError
 if TYPE_CHECKING:
     from exuvia.guard import AsyncSession, Policy
     from exuvia.location import Location
+    from exuvia.ops.heal import AsyncHealer
     from exuvia.settings import Settings
     from exuvia.store import AsyncStore
 
@@ -40,6 +41,7 @@ class ServedDatabases:
         self._store_url = store
         self._opened_database: AsyncSession | None = None
         self._opened_store: AsyncStore | None = None
+        self._healer: AsyncHealer | None = None
         self._opening = asyncio.Lock()
 
     @property
@@ -71,15 +73,34 @@ class ServedDatabases:
         """
         from exuvia import guard
 
+        location = self._named()
+        async with self._opening:
+            if self._opened_database is None:
+                session = guard.open_async_session(location, self.policy, data_dir=self._settings.data_dir)
+                self._opened_database = await session.__aenter__()
+        return self._opened_database
+
+    async def healer(self) -> AsyncHealer:
+        """Return what diagnoses and mends the database, under its policy, and records that in the store.
+
+        Raises:
+            SwitchedOffError: No database is served.
+        """
+        from exuvia.ops.heal import AsyncHealer, Healer
+        from exuvia.tools.recording import sink_into
+
+        if self._healer is None:
+            sink = sink_into(self.store) if self.has_store else None
+            data_dir = self._settings.data_dir
+            self._healer = AsyncHealer(Healer(self._named(), self.policy, sink=sink, actor="mcp", data_dir=data_dir))
+        return self._healer
+
+    def _named(self) -> Location:
         if self._location is None:
             raise SwitchedOffError(
                 "This server serves no database.", hint="Start it with --database.", code="no_database"
             )
-        async with self._opening:
-            if self._opened_database is None:
-                session = guard.open_async_session(self._location, self.policy, data_dir=self._settings.data_dir)
-                self._opened_database = await session.__aenter__()
-        return self._opened_database
+        return self._location
 
     async def store(self) -> AsyncStore:
         """Return the store.
@@ -103,6 +124,8 @@ class ServedDatabases:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._healer is not None:
+            await self._healer.close()
         if self._opened_database is not None:
             await self._opened_database.close()
         if self._opened_store is not None:

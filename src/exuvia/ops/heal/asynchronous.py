@@ -34,6 +34,10 @@ class AsyncHealer:
         """Say what would mend it; see ``Healer.propose``."""
         return await self._run(self._healer.propose, diagnosis)
 
+    def recall(self, made: str) -> Diagnosis | Proposal | None:
+        """Return what the healer made lately, by its id; see ``Healer.recall``."""
+        return self._healer.recall(made)
+
     async def apply(self, proposal: Proposal | str) -> Outcome:
         """Do it, verify it, and undo it if it did not help; see ``Healer.apply``."""
         return await self._run(self._healer.apply, proposal)

@@ -12,6 +12,7 @@ from exuvia.tools.frame.errors import ArgumentError
 if TYPE_CHECKING:
     from exuvia.guard import AsyncSession, Policy
     from exuvia.location import Location
+    from exuvia.ops.heal import AsyncHealer
     from exuvia.settings import Settings
     from exuvia.store import AsyncStore
     from exuvia.tools.frame.tool import Catalogue
@@ -56,6 +57,9 @@ class Desk(AbstractAsyncContextManager[Any], Protocol):
         Raises:
             TargetError: It cannot be reached.
         """
+
+    async def healer(self) -> AsyncHealer:
+        """Return what diagnoses and mends the database, under its policy."""
 
     async def store(self) -> AsyncStore:
         """Return the store.
