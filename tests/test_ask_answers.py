@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import exuvia
 import servers
-from exuvia.ask import Answer, ask, ask_sync
+from exuvia.ask import Answer, AskOptions, ask, ask_sync
+from exuvia.ask.telling.texts import tokens
+from exuvia.errors import ConfigError
 from exuvia.store import (
     BugEncountered,
     DecisionMade,
@@ -23,6 +28,8 @@ from exuvia.store import (
     TaskCompleted,
     open_store,
 )
+from exuvia.store.embedders.protocol import FunctionEmbedder
+from exuvia.store.errors import NotFoundError
 from exuvia.store.graph import NewEdge, NewNode
 from store_fixtures import ENGINES
 
@@ -48,9 +55,7 @@ def fill(store: Store) -> None:
     apollo.plans.create("Billing", id="P2", author="grace", status="paused")
     apollo.events.append(
         [
-            said(
-                "d1", 8, "ada", DecisionMade(decision="Sessions", rationale="simpler to revoke", alternatives=["JWT"])
-            ),
+            said("d1", 8, "ada", SESSIONS, plan="P1"),
             said("d2", 7, "grace", DecisionMade(decision="Argon2 for passwords")),
             said("d3", 40, "ada", DecisionMade(decision="Keep SQLite for tests"), topics=[]),
             said("b1", 3, "linus", SOLVED, topics=["login"]),
@@ -121,3 +126,220 @@ def test_the_answer_of_asynchronous_code_is_the_same(filled: Store, filled_url: 
             return await ask(store, question, now=NOW)
 
     assert asyncio.run(asked()) == answer(filled, question)
+
+
+TEXTS = {
+    "how many decisions about auth are there?": (
+        "3 decisions on “auth”. The latest:\n"
+        "[1] 11 Nov 2026: grace decided: Argon2 for passwords (project apollo)\n"
+        "[2] 10 Nov 2026: ada decided: Sessions; because: simpler to revoke; instead of: JWT (project apollo)\n"
+        "[3] 10 Aug 2026: grace decided: auth by own accounts (project shop)"
+    ),
+    "who decided things about auth?": (
+        "grace (2) and ada (1): decisions on “auth”.\n"
+        "[1] 11 Nov 2026: grace decided: Argon2 for passwords (project apollo)\n"
+        "[2] 10 Nov 2026: ada decided: Sessions; because: simpler to revoke; instead of: JWT (project apollo)\n"
+        "[3] 10 Aug 2026: grace decided: auth by own accounts (project shop)"
+    ),
+    "when did we decide on argon2?": (
+        "11 Nov 2026 on “argon2”:\n[1] 11 Nov 2026: grace decided: Argon2 for passwords (project apollo)"
+    ),
+    "which bugs are unsolved?": (
+        "1 open bug:\n[1] 17 Nov 2026: bug (ada): the cache returns old prices; no solution yet (project apollo)"
+    ),
+    "bugs that were fixed this month in apollo": (
+        "1 complete bug from Sun 1 Nov 2026 to Mon 30 Nov 2026 in the project Apollo:\n"
+        "[1] 15 Nov 2026: bug (linus): login fails at midnight; cause: clock skew; solved by: leeway of 30 s"
+    ),
+    "what happened yesterday in apollo?": (
+        "3 events on Tue 17 Nov 2026 in the project Apollo:\n"
+        "[1] 17 Nov 2026: bug (ada): the cache returns old prices; no solution yet\n"
+        "[2] 17 Nov 2026: deployment (linus): 1.2 to production\n"
+        "[3] 17 Nov 2026: task done (ada): write the migration"
+    ),
+    "the first decision ever in apollo": (
+        "The earliest decision in the project Apollo:\n"
+        "[1] 9 Oct 2026: ada decided: Keep SQLite for tests\nThere are 3 in all."
+    ),
+    "what depends on the invoice database?": (
+        "1 node next to “Invoice database”:\n[1] checkout —depends_on→ Invoice database"
+    ),
+    "what uses invoices?": "1 node next to “Invoice database”:\n[1] billing ←used_by— Invoice database",
+    "how is checkout related to billing?": (
+        "From “checkout” [1] to “billing” [2]:\n- checkout —depends_on→ invoices —used_by→ billing"
+    ),
+    "what did we decide in project zeus?": "There is no project “zeus”. There are apollo and shop.",
+    "what did we decide about kafka in shop?": (
+        "Nothing found: no decision on “kafka” in the project Web shop.\n"
+        "1 decision in the project Web shop on other things:\n[1] 10 Aug 2026: grace decided: auth by own accounts"
+    ),
+    "how many bugs about kafka?": "0 bugs on “kafka”.",
+    "decisions about auth yesterday in apollo": (
+        "Nothing found: no decision on “auth” on Tue 17 Nov 2026 in the project Apollo.\n"
+        "Without the time: 2, such as 11 Nov 2026: grace decided: Argon2 for passwords [1]"
+    ),
+    "did linus decide on passwords?": (
+        "Nothing found: no decision on “passwords” by linus.\n"
+        "By anybody: 1, such as 11 Nov 2026: grace decided: Argon2 for passwords [1]"
+    ),
+    "bugs with cached prices": (
+        "Nothing has the words as they are; this has words that begin alike. 1 bug on “cached” and “prices”:\n"
+        "[1] 17 Nov 2026: bug (ada): the cache returns old prices; no solution yet (project apollo)"
+    ),
+    "what did we decide about argon2 tokens?": (
+        "Nothing has all of the words; this has some of them. 1 decision on “argon2” and “tokens”:\n"
+        "[1] 11 Nov 2026: grace decided: Argon2 for passwords (project apollo)"
+    ),
+}
+
+
+@pytest.mark.parametrize("question", TEXTS)
+def test_answers_are_the_same_on_every_engine(filled: Store, question: str) -> None:
+    assert answer(filled, question).text == TEXTS[question]
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("what is open in apollo?", {"P1", "P2", "f1"}),
+        ("which plans are paused?", {"P2"}),
+        ("what is blocked?", {"P2"}),
+        ("high priority plans", {"P1"}),
+        ("which facts are pinned about orders?", {"a1"}),
+        ("facts about orders last year", {"a1"}),
+        ("decisions by ada", {"d1", "d3"}),
+        ("decisions by ada about sessions", {"d1"}),
+        ("everything tagged auth by grace", {"d2", "d4"}),
+        ("deployments this month", {"x1"}),
+        ("learnings and bugs about caches", {"l1", "b2"}),
+        ("decisions about passwords or sessions", {"d1", "d2"}),
+        ("decisions without sessions", {"d2", "d3", "d4"}),
+        ("what was lerned about caches", {"l1"}),
+        ("which nodes are about databases", {"invoices"}),
+        ("tasks completed in the last 2 days", {"t1"}),
+    ],
+)
+def test_the_sources_are_those_that_fit(filled: Store, question: str, found: set[str]) -> None:
+    assert set(ids(answer(filled, question))) == found
+
+
+def test_the_status_of_a_plan_comes_with_what_happened_last_in_it(filled: Store) -> None:
+    found = answer(filled, "what's the status of the login rework plan?")
+    assert found.text.startswith("Plan “Login rework” of ada is active, since ")
+    assert ids(found) == ["P1", "t1", "d1"]
+    misspelt = answer(filled, 'status of plan "Login rewrok"')
+    assert ids(misspelt)[0] == "P1"
+    assert misspelt.text.startswith("Nothing has the words; these titles are much like them.")
+
+
+def test_the_status_of_a_project_counts_its_plans(filled: Store) -> None:
+    found = answer(filled, "status of project apollo")
+    assert found.text.startswith(
+        "Plans in Apollo: 1 active and 1 paused. What happened last:\n[1] 17 Nov 2026: bug (ada)"
+    )
+
+
+def test_a_relation_to_what_is_no_node_is_looked_for_as_a_word(filled: Store) -> None:
+    found = answer(filled, "what uses argon2?")
+    assert ids(found) == ["d2"]
+    assert "the graph has no node “argon2”" in found.understood
+
+
+def test_what_was_not_understood_is_told(filled: Store) -> None:
+    found = answer(filled, "what did we decide before the release?")
+    assert "Not understood: “before the release”." in found.understood
+    assert found.total == 4
+
+
+def test_more_than_is_shown_is_counted(filled: Store) -> None:
+    found = ask_sync(filled, "which decisions are there?", now=NOW, options=AskOptions(limit=2))
+    assert (found.total, found.more, len(found.sources)) == (4, 2, 2)
+    assert found.text.endswith("\n2 more.")
+
+
+def test_a_budget_shortens_sentences_first_and_leaves_out_the_last_then(filled: Store) -> None:
+    question = "which decisions are there?"
+    whole = answer(filled, question)
+    short = ask_sync(filled, question, now=NOW, options=AskOptions(budget=tokens(whole.text) - 5))
+    least = ask_sync(filled, question, now=NOW, options=AskOptions(budget=30))
+    assert "simpler to revoke" in whole.text
+    assert "simpler to revoke" not in short.text
+    assert len(short.sources) == 4
+    assert len(least.sources) < 4
+    assert least.text.endswith(f"{4 - len(least.sources)} more.")
+    assert (least.total, least.more) == (4, 4 - len(least.sources))
+
+
+def test_numbers_are_exact_beyond_what_a_search_ranks(shared_store: Store, project: str) -> None:
+    many = [NewEvent.of(BugEncountered(symptom=f"the socket broke {number}")) for number in range(700)]
+    shared_store.events.append(many, project=project)
+    found = ask_sync(shared_store, "how many bugs about sockets?", project=project)
+    assert found.total == 700
+    assert found.text.startswith("700 bugs on “sockets”")
+    by_all = ask_sync(shared_store, "which bugs are there about sockets?", project=project)
+    assert (by_all.total, by_all.more) == (None, None)
+    assert by_all.text.endswith("There are more than were counted.")
+
+
+def test_a_bound_store_answers_from_its_project_only(filled: Store) -> None:
+    shop = filled.project("shop")
+    assert ids(answer(shop, "what did we decide about auth?")) == ["d4"]
+    assert answer(shop, "what did we decide in project apollo?").text.startswith("There is no project “apollo”.")
+    assert answer(shop, "what did we decide about argon2 on 3 May?").sources == ()
+
+
+def test_a_project_that_is_given_is_the_only_one(filled: Store) -> None:
+    found = ask_sync(filled, "what did we decide about auth?", project="shop", now=NOW)
+    assert ids(found) == ["d4"]
+    with pytest.raises(NotFoundError):
+        ask_sync(filled, "what did we decide?", project="zeus", now=NOW)
+
+
+@pytest.mark.parametrize("question", ["", "  ", "x" * 2001])
+def test_no_question_is_refused(filled: Store, question: str) -> None:
+    with pytest.raises(ConfigError, match="question"):
+        answer(filled, question)
+
+
+def test_the_calls_are_told_as_json(filled: Store) -> None:
+    found = answer(filled, "what did we decide about auth last week in apollo?")
+    document = json.loads(json.dumps(found.as_dict()))
+    assert document["calls"][0] == {
+        "name": "search",
+        "arguments": {
+            "text": '("auth" OR "auths")',
+            "project": "apollo",
+            "kinds": ["event"],
+            "type": ["decision_made"],
+            "since": "2026-11-09T00:00:00.000000Z",
+            "until": "2026-11-15T23:59:59.999999Z",
+            "match": "all",
+        },
+        "found": 2,
+    }
+
+
+def test_words_without_an_entry_are_looked_for_by_their_meaning(shared_store: Store, project: str) -> None:
+    """The embedder knows one synonym."""
+    embedder = FunctionEmbedder(
+        lambda texts: [[1.0, "parole" not in text and "password" not in text] for text in texts], "m"
+    )
+    bound = shared_store.project(project)
+    bound.events.append([said("m1", 1, "ada", DecisionMade(decision="passwords are hashed"), topics=[])])
+    bound.events.append([said("m2", 1, "ada", DecisionMade(decision="tabs"), topics=[])])
+    bound.vectors.create("meaning", 2, model="m")
+    bound.vectors.embed_entries("meaning", embedder)
+    options = AskOptions(embedder=embedder, limit=1)
+    found = ask_sync(shared_store, "what did we decide about parole?", project=project, now=NOW, options=options)
+    assert ids(found) == ["m1"]
+    assert "nearest in meaning" in found.text
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_question_is_answered(filled: Store, question: str) -> None:
+    if question.strip():
+        found = answer(filled, question)
+        assert found.text
+        assert found.understood.startswith("Understood: ")
+        assert "\x1b" not in found.text + found.understood

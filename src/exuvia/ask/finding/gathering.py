@@ -39,6 +39,7 @@ class Wanted:
         topics: Topics that have to be set.
         priority: The priority of plans.
         oldest_first: The earliest are asked for.
+        counted: Their number is asked for.
     """
 
     targets: tuple[Target, ...]
@@ -49,13 +50,15 @@ class Wanted:
     topics: tuple[str, ...] = ()
     priority: str | None = None
     oldest_first: bool = False
+    counted: bool = False
 
     @classmethod
     def of(cls, asked: Interpretation, targets: tuple[Target, ...]) -> Wanted:
         """Return what an interpretation asks for."""
         start, end = (asked.time.start, asked.time.end) if asked.time else (None, None)
         oldest = asked.order == "earliest"
-        return cls(targets, start, end, asked.projects, asked.authors, asked.topics, asked.priority, oldest)
+        named = (asked.projects, asked.authors, asked.topics)
+        return cls(targets, start, end, *named, asked.priority, oldest, asked.shape == "count")
 
     @property
     def until(self) -> datetime | None:
@@ -176,6 +179,8 @@ class Gathering:
                 page = yield Ask(partial(self._store.search, query, **arguments, limit=most))
                 hits = tuple(map(findings.of_hit, page.items))
                 total = page.total
+                if total is None and wanted.counted and not sift and not fuzzy:
+                    total = yield Ask(partial(self._store.search.count, query, **arguments))
                 if sift:
                     hits = yield from self._sifted(hits, wanted, target)
                     total = len(hits) if page.total is not None else None

@@ -103,7 +103,7 @@ class Looking:
     def _widening(self, wanted: Wanted, calls: list[Call]) -> Steps[tuple[Gathered, Width]]:
         gathering = Gathering(self.store)
         if not self.asked.words:
-            found = yield from gathering.listed(wanted, self._most())
+            found = yield from self._listed(gathering, wanted)
             calls += found.calls
             return found, "exact"
         for width, steps in self._widths(gathering, wanted):
@@ -126,6 +126,19 @@ class Looking:
             if found.items:
                 return found, width
         return Gathered(), "exact"
+
+    def _listed(self, gathering: Gathering, wanted: Wanted) -> Steps[Gathered]:
+        """List what fits, but for what has a word that must not be there."""
+        most = self._most()
+        if not self.asked.excluded:
+            return (yield from gathering.listed(wanted, most))
+        without = exact(self.asked.excluded, any_word=True)
+        wrong = yield from gathering.searched(replace(wanted, counted=True), without, RANKED)
+        found = yield from gathering.listed(wanted, min(LARGEST_PAGE, most + len(wrong.items)))
+        keys = {item.key for item in wrong.items}
+        kept = tuple(item for item in found.items if item.key not in keys)[:most]
+        total = None if wrong.total is None or found.total is None else found.total - wrong.total
+        return Gathered(kept, total, (*wrong.calls, *found.calls))
 
     def _widths(self, gathering: Gathering, wanted: Wanted) -> Iterator[tuple[Width, Steps[Gathered]]]:
         words, excluded, any_word = self.asked.words, self.asked.excluded, self.asked.any_word

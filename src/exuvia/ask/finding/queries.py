@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exuvia.ask.language.vocabulary import singular, stem
+from exuvia.store.search.words import words
 
 _SHORTEST = 4  # letters of a word that has other forms
 
 
-def exact(words: Sequence[str], excluded: Sequence[str] = (), *, any_word: bool = False) -> str:
+def exact(asked: Sequence[str], excluded: Sequence[str] = (), *, any_word: bool = False) -> str:
     """Return a query for words in the singular or the plural."""
-    return _joined([_forms(word) for word in words], excluded, any_word=any_word)
+    return _joined([_forms(word) for word in asked], excluded, any_word=any_word)
 
 
-def beginnings(words: Sequence[str], excluded: Sequence[str] = (), *, any_word: bool = False) -> str:
+def beginnings(asked: Sequence[str], excluded: Sequence[str] = (), *, any_word: bool = False) -> str:
     """Return a query for words that begin alike: ``cach*`` for caching, caches and cached."""
-    return _joined([_beginning(word) for word in words], excluded, any_word=any_word)
+    return _joined([_beginning(word) for word in asked], excluded, any_word=any_word)
 
 
 def _joined(parts: Sequence[str], excluded: Sequence[str], *, any_word: bool) -> str:
@@ -29,8 +30,11 @@ def _forms(word: str) -> str:
     if len(word) < _SHORTEST or not word.isalpha() or not word.isascii():
         return _quoted(word)
     one = singular(word)
-    many = f"{one[:-1]}ies" if one.endswith("y") and one[-2] not in "aeiou" else f"{one}s"
-    return f"({' OR '.join(_quoted(form) for form in dict.fromkeys((word, one, many)))})"
+    forms = [word, one]
+    if word.endswith("es"):
+        forms.append(word[:-1])  # of caches the rules make cach
+    forms.append(f"{one[:-1]}ies" if one.endswith("y") and one[-2] not in "aeiou" else f"{one}s")
+    return f"({' OR '.join(_quoted(form) for form in dict.fromkeys(forms))})"
 
 
 def _beginning(word: str) -> str:
@@ -41,4 +45,4 @@ def _beginning(word: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    return f'"{" ".join(word.replace(chr(34), " ").split())}"'
+    return f'"{" ".join(words(word))}"'

@@ -80,10 +80,16 @@ def _fitting(edges: Iterable[Neighbour], relation: Relation, notes: list[str]) -
     kept = [edge for edge in edges if relation.direction in {"both", _actively(edge)}]
     if not relation.verb:
         return tuple(kept)
-    named = [edge for edge in kept if stem(relation.verb) in {stem(part) for part in _parts(edge.edge_type)}]
+    named = [edge for edge in kept if any(_is_form(part, relation.verb) for part in _parts(edge.edge_type))]
     if kept and not named:
         notes.append(f"no edge is called “{relation.verb}”: all that lead this way are listed")
     return tuple(named or kept)
+
+
+def _is_form(word: str, verb: str) -> bool:
+    """Whether a word is a form of a verb: ``used`` of use, ``dependency`` of depend."""
+    root = verb.removesuffix("e")
+    return word in {f"{root}{ending}" for ending in ("e", "ed", "es", "s", "ing", "")} or stem(word) == stem(verb)
 
 
 def _actively(edge: Neighbour) -> str:

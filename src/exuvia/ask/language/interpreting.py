@@ -24,12 +24,15 @@ from exuvia.ask.language.vocabulary import (
     STOP,
     VERBS,
     kind_of,
+    singular,
+    stem,
 )
 from exuvia.ask.records import Interpretation, Known
 from exuvia.store.search.words import words as searched
 
 LONGEST: Final = 2000
 """Characters of a question that are read."""
+_ORDERS: Final = ("latest", "earliest", "newest", "recent")
 _MOST_WORDS: Final = 12
 _SURE: Final = frozenset({*NOUNS, *VERBS, *STATUSES, *STOP})
 
@@ -43,7 +46,8 @@ def interpret(question: str, now: datetime, zone: tzinfo, known: Known) -> Inter
         zone: The time zone whose days are meant.
         known: The names that the store has.
     """
-    reading = Reading.of(question[:LONGEST])
+    question = "".join(letter if letter.isprintable() else " " for letter in question[:LONGEST])
+    reading = Reading.of(question)
     _skip_idioms(reading)
     shape, order = read_shape(reading)
     projects = Projects(reading, known.projects)
@@ -100,12 +104,13 @@ def _skip_idioms(reading: Reading) -> None:
 def _correct_kinds(reading: Reading, known: Known) -> None:
     """Mend typing errors in the names of kinds."""
     reserved = _reserved(known)
+    customs = {word: kind for kind in known.kinds for word in fold(kind).split()[:1] if len(word) > 5}
     for place in range(len(reading)):
         low = reading.low(place)
-        if low in reserved or low in KIND_WORDS:
+        if low in reserved or low in KIND_WORDS or singular(low) in customs or stem(low) in map(stem, customs):
             continue
-        near = [word for word in nearest(low, KIND_WORDS) if word[0] == low[0]]
-        if near and len({kind_of(word) for word in near}) == 1:
+        near = [word for word in nearest(low, (*KIND_WORDS, *customs, *_ORDERS)) if word[0] == low[0]]
+        if near and len({kind_of(word) or customs.get(word) or word for word in near}) == 1:
             reading.replace(place, near[0])
 
 

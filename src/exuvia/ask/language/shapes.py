@@ -15,6 +15,7 @@ _PHRASES: Final[tuple[tuple[tuple[str, ...], Shape], ...]] = (
     (("how", "often"), "count"),
     (("number", "of"), "count"),
     (("count", "of"), "count"),
+    (("count",), "count"),
     (("what", "is", "up", "with"), "status"),
     (("what", "is", "going", "on", "with"), "status"),
     (("what", "is", "happening", "with"), "status"),
@@ -49,6 +50,7 @@ _WEAK: Final = {
     for verb in ("use", "call", "import", "require", "own", "contain", "block", "implement", "extend", "affect")
     for form in (verb, f"{verb}s")
 }
+_ENDS: Final[dict[str, Direction]] = {"dependencies": "out", "dependents": "in"}
 _JOINED: Final = frozenset({"related", "connected", "linked"})
 _CONJUNCTIONS: Final = frozenset({"to", "with", "and"})
 
@@ -59,6 +61,11 @@ def read_shape(reading: Reading) -> tuple[Shape, Order | None]:
         if reading.matches(place, "since", "when"):
             reading.take("shape", place, place + 2)
             return "when", "earliest"
+        if reading.matches(place, "how", "long", "ago"):
+            reading.take("shape", place, place + 3)
+            for last in range(place, len(reading)):
+                reading.take("shape", last, last + (reading.low(last) == "last"))
+            return "when", "latest"
         if reading.low(place) == "when" and reading.said(place + 1) in _WHEN:
             reading.take("shape", place, place + 1)
             return "when", None
@@ -134,12 +141,14 @@ def _between(reading: Reading) -> Relation | None:
 
 
 def _around(reading: Reading) -> Relation | None:
-    """Read ``what is connected to A`` and ``the neighbours of A``."""
+    """Read ``what is connected to A``, ``the neighbours of A``, ``the dependencies of A``."""
     for place in range(len(reading)):
         near = reading.low(place) in _JOINED and reading.low(place + 1) in {"to", "with"}
         if near or (reading.low(place) in {"neighbours", "neighbors"} and reading.low(place + 1) == "of"):
             start = place - 2 if reading.low(place - 1) in {"is", "are"} else place
             return _made(reading, start, (place + 2, _end(reading, place + 2)), "both")
+        if (way := _ENDS.get(reading.low(place))) and reading.low(place + 1) == "of":
+            return _made(reading, place, (place + 2, _end(reading, place + 2)), way, "depend")
     return None
 
 

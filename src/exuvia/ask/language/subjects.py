@@ -8,6 +8,7 @@ from typing import Final
 from exuvia.ask.language.tokens import Reading, fold
 from exuvia.ask.language.vocabulary import (
     ABOUT,
+    NEGATIONS,
     NOUNS,
     PASSED,
     PRIORITIES,
@@ -119,6 +120,8 @@ class _Reader:
 
     def _at(self, place: int, low: str) -> None:
         reading = self._reading
+        if self._is_excluded(place):
+            return
         noun = NOUNS.get(low) or NOUNS.get(singular(low))
         if custom := self._custom(place):
             reading.take("kind", place, place + 1)
@@ -134,6 +137,13 @@ class _Reader:
         elif low in STATUSES:
             reading.take(f"status {low}", place, place + 1)
             self._statuses.append(STATUSES[low])
+
+    def _is_excluded(self, place: int) -> bool:
+        """Whether ``without``, ``except`` or ``not about`` stands before a word."""
+        before = place - 1
+        while self._reading.said(before) in {"about", "the", "any"}:
+            before -= 1
+        return self._reading.said(before) in NEGATIONS - {"no", "never"}
 
     def _custom(self, place: int) -> str | None:
         """Return the store's own kind of events that a word names: all of its name, or all but its verb."""

@@ -204,6 +204,9 @@ class Points:
         if third is None:
             return None
         after += self._low(after) in {"of", "in"}
+        unit = UNITS.get(self._low(after + 1)) if self._low(after) == "the" else None
+        if unit is not None and unit not in {"minute", "hour"}:
+            return self._made(lambda: self._third(self._calendar.unit(unit, 0), third), after + 2)
         whole = self.at(after)
         if whole is None or whole.span is None or None in whole.span:
             return None

@@ -28,6 +28,8 @@ _SPELLINGS: Final = {
     "didnt": ("did", "not"),
     "isnt": ("is", "not"),
     "cannot": ("can", "not"),
+    "wats": ("what", "is"),
+    "w/o": ("without",),
     "lst": ("last",),
     "yday": ("yesterday",),
     "wk": ("week",),

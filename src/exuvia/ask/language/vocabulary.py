@@ -12,8 +12,12 @@ def _words(text: str) -> frozenset[str]:
 NOUNS: Final = {
     "decision": "decision",
     "choice": "decision",
+    "rationale": "decision",
+    "reasoning": "decision",
     "bug": "bug",
     "defect": "bug",
+    "problem": "bug",
+    "issue": "bug",
     "learning": "learning",
     "insight": "learning",
     "lesson": "learning",
@@ -45,7 +49,10 @@ NOUNS: Final = {
 }
 """Kinds by their names in the singular."""
 VERBS: Final = {
-    **dict.fromkeys(_words("decide decided decides deciding chose choose chosen choosing"), "decision"),
+    **dict.fromkeys(
+        _words("decide decided decides deciding chose choose chosen choosing agree agreed settled concluded"),
+        "decision",
+    ),
     **dict.fromkeys(_words("broke broken breaks crashed crash crashes"), "bug"),
     **dict.fromkeys(_words("learn learned learnt learns"), "learning"),
     **dict.fromkeys(_words("accomplished accomplish achieved achieve finished"), "task"),
@@ -95,7 +102,7 @@ STOP: Final = _words(
     having can could will would shall should may might must ought supposed need needs us we our ours you your they
     them their he him his she her it its me i my mine myself ourselves
     of in on at to for from with by about into onto over under through during within between against regarding
-    concerning re as per via up down out off back around across along upon
+    concerning re as per via up down out off back around across along upon behind
     any some all every each both either neither few several lot lots anything something everything nothing anyone
     anybody someone somebody everyone everybody one ones thing things stuff people
     here there now ever yet still already again too once else other others another same own
@@ -110,7 +117,8 @@ STOP: Final = _words(
     latest last recent recently newest earliest first oldest new news left next previous current currently so far
     project projects topic topics tag tags tagged time times kind kinds entry entries memory memories information
     info details overview summary status state number count total often long ago
-    not without except excluding never and/or 's did didn does doesn is isn ti ever e.g i.e etc
+    not without except excluding never and/or 's did didn does doesn is isn ti ever e.g i.e etc responsible explain
+    summarise summarize summarised summarized describe
     """
 )
 """Words that a question has and a search has no use for."""

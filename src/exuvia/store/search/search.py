@@ -30,6 +30,7 @@ COMPARED: Final = 1000
 """How many titles that have pieces of the words are compared with them: those that were entered last."""
 _FEWEST: Final = 100  # of each branch of a query that has many
 _NUMBERS: Final = 50_000  # of entries; beyond that a bound store rather sifts all of a project's
+_ALL: Final = 2**62
 PLAIN: Final = Highlight()
 
 
@@ -128,6 +129,31 @@ class TextSearch(Subsystem[M]):
         ranking = yield from self._rank_alike(query, within) if fuzzy else self._rank(query, within)
         key = fingerprint(repr((query, within, fuzzy)))
         return (yield from self._page(ranking, highlight, limit=limit, after=after, key=key))
+
+    @reading
+    def count(
+        self,
+        text: str,
+        *,
+        project: str | None = None,
+        kinds: str | Iterable[str] = (),
+        type: str | Iterable[str] = (),
+        session: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        filter: Filter | None = None,
+        match: Joining = "all",
+    ) -> Operation[int]:
+        """Count the entries that match, also where they are more than a search ranks: each of them is looked at.
+
+        The arguments, and what is raised, are those of a search.
+        """
+        within = self.within(
+            project=project, kinds=kinds, types=type, session=session, since=since, until=until, filter=filter
+        )
+        found = newest(parse(text, match), within, _ALL, self.dialect)
+        rows = yield Statement(f"SELECT count(*) FROM ({found.sql}) AS found", found.parameters, prepared=False)
+        return int(rows[0][0])
 
     def within(
         self,
