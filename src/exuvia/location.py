@@ -95,6 +95,11 @@ class PostgresLocation:
         return frozenset(found | {os.environ.get("PGPASSWORD", "")} - {""})
 
     @property
+    def without_secrets(self) -> PostgresLocation:
+        """The same location for a file that others may read: who connects finds the password elsewhere."""
+        return PostgresLocation(tuple((key, value) for key, value in self.parameters if key not in _SECRET_KEYS))
+
+    @property
     def is_remote(self) -> bool:
         """Whether any of the hosts is reached over a network, by the URL or else by libpq's environment."""
         given = self.as_dict()

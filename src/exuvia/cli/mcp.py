@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from exuvia.cli import mcp_token, mcp_tools
+from exuvia.cli import mcp_config, mcp_token, mcp_tools
 from exuvia.cli.options import Debug, examples
 from exuvia.errors import ConfigError
 
@@ -26,6 +27,7 @@ app = typer.Typer(
         ]
     ),
 )
+app.command("config", epilog=mcp_config.EXAMPLES)(mcp_config.config)
 app.add_typer(mcp_token.app, name="token")
 app.add_typer(mcp_tools.app)
 
@@ -64,6 +66,9 @@ def serve(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Ask nobody for a token; only where nobody else can connect.")
     ] = False,
+    directory: Annotated[
+        Path | None, typer.Option("--directory", help="Work there: exuvia.toml and .env are looked for in it.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Serve over standard input and output until the client leaves, or over HTTP until Ctrl-C.
@@ -76,6 +81,8 @@ def serve(
     from exuvia.location import PostgresLocation, parse
     from exuvia.settings import load
 
+    if directory is not None:
+        _work_in(directory)
     settings = load(store=store, mcp_host=host, mcp_port=port, mcp_path=path, mcp_allow_hosts=allow_host or None)
     _need_the_extra()
     from exuvia.mcp.admission import own_token
@@ -106,6 +113,13 @@ def serve(
         _refuse_for_stdio(only | {"keyfile": keyfile, "no-auth": no_auth or None})
         write_logs(secrets)
         asyncio.run(serve_stdio(serving))
+
+
+def _work_in(directory: Path) -> None:
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise ConfigError(f"{directory} cannot be worked in: {error.strerror}.", code="directory") from None
 
 
 def _refuse_for_stdio(options: Mapping[str, object]) -> None:

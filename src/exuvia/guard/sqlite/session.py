@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -98,7 +100,7 @@ class AsyncSqliteSession(AsyncSession):
                 return await asyncio.wait_for(asyncio.shield(running), self._policy.timeout_s + _GRACE_SECONDS)
             except asyncio.CancelledError:
                 stop.set()
-                await asyncio.wait({running}, timeout=_GRACE_SECONDS)
+                await _settled(running)
                 raise
             except TimeoutError:
                 raise TargetError(
@@ -108,6 +110,14 @@ class AsyncSqliteSession(AsyncSession):
                 ) from None
             finally:
                 running.add_done_callback(_look_at)
+
+
+async def _settled(running: asyncio.Future[Any]) -> None:
+    """Wait for a thread to let go of its connection, however often that is cancelled: anyio does so at every await."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while not running.done() and (left := deadline - time.monotonic()) > 0:
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({running}, timeout=left)
 
 
 def _look_at(ended: asyncio.Future[Any]) -> None:

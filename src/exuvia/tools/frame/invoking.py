@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exuvia.errors import ExuviaError
+from exuvia.store.errors import UnavailableError
 from exuvia.tools.frame.call import Call
 from exuvia.tools.frame.errors import ArgumentError, SwitchedOffError
 from exuvia.tools.frame.outputs import Reply
@@ -42,7 +43,8 @@ _INTERNAL: Mapping[str, Any] = {
 
 
 def _told(error: ExuviaError, tool: Tool) -> Mapping[str, Any]:
-    told: dict[str, Any] = {"error": error.code, "message": error.message}
+    code = "store.unreachable" if isinstance(error, UnavailableError) else error.code
+    told: dict[str, Any] = {"error": code, "message": error.message}
     if error.hint:
         told["hint"] = error.hint
     if isinstance(error, ArgumentError):

@@ -1,0 +1,107 @@
+"""A database that is away is a state with a name, and the server works again when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+import exuvia
+from exuvia.mcp.logs import Discreet
+from relaying import relay
+from serving import client_of, content, over_http
+
+LENIENT = {"EXUVIA_GUARD_ALLOW_SUPERUSER": "true"}
+
+
+def call(url: str, name: str, **arguments: Any) -> dict[str, Any]:
+    async def called() -> dict[str, Any]:
+        async with client_of(url) as client:
+            answer = await client.call_tool(name, arguments)
+            assert answer.is_error == ("error" in content(answer))
+            return content(answer)
+
+    return asyncio.run(called())
+
+
+def assert_unreachable(answer: dict[str, Any]) -> None:
+    assert answer["error"].endswith("unreachable"), answer
+    assert answer["message"]
+    assert answer["hint"]
+    assert "hunter2" not in str(answer)
+    assert "Traceback" not in str(answer)
+
+
+def test_a_database_may_be_away_at_the_start_and_in_between(any_url: str) -> None:
+    query = {"sql": "SELECT count(*) AS n FROM orders"}
+    with psycopg.connect(any_url) as connection:
+        connection.execute("CREATE TABLE orders AS SELECT generate_series(1, 3) AS id")
+    with relay(any_url) as wire, over_http("-d", wire.url, "--static", "--no-auth", **LENIENT) as server:
+        for _ in range(2):
+            assert_unreachable(call(server.url, "query", **query))
+            assert call(server.url, "health_check")["database"]["state"] == "unreachable"
+            assert httpx.get(f"{server.root}/health", timeout=30).json()["database"] == "unreachable"
+            wire.mend()
+            assert call(server.url, "query", **query)["rows"] == [[3]]
+            wire.cut()
+    assert "hunter2" not in "".join(server.said)
+
+
+def test_a_store_may_be_away_at_the_start_and_in_between(any_url: str) -> None:
+    with exuvia.open(any_url) as store:
+        store.projects.put("apollo")
+    with relay(any_url) as wire, over_http("-s", wire.url, "--static", "--no-auth") as server:
+        for _ in range(2):
+            assert_unreachable(call(server.url, "list_projects"))
+            assert httpx.get(f"{server.root}/health", timeout=30).json()["store"] == "unreachable"
+            wire.mend()
+            assert "apollo" in str(call(server.url, "list_projects"))
+            wire.cut()
+    assert "hunter2" not in "".join(server.said)
+
+
+def test_tokens_of_a_store_that_is_away_are_not_called_wrong(any_url: str) -> None:
+    with exuvia.open(any_url) as store:
+        store.projects.put("apollo")
+        secret = store.tokens.create("ci", scopes=["read"], project="apollo").secret
+    with relay(any_url) as wire, over_http("-s", wire.url) as server:
+        headers = {"Authorization": f"Bearer {secret}", "Accept": "application/json, text/event-stream"}
+        ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        away = httpx.post(server.url, json=ping, headers=headers, timeout=60)
+        assert away.status_code == 503
+        assert away.headers["retry-after"]
+        wire.mend()
+        assert httpx.post(server.url, json=ping, headers=headers, timeout=60).status_code == 400  # let in: no session
+
+
+def test_a_file_that_is_not_there_yet_is_opened_when_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    with over_http("-d", str(path), "--static", "--no-auth") as server:
+        missing = call(server.url, "query", sql="SELECT 1 AS n")
+        assert missing["error"].startswith("target.")
+        assert missing["hint"]
+        sqlite3.connect(path).execute("CREATE TABLE t (x)").connection.close()
+        assert call(server.url, "query", sql="SELECT 1 AS n")["rows"] == [[1]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer abcdefgh.ijkl",
+        "token exu_0123456789abcdef_abcdefghijkl in a header",
+        "postgresql://me:abcdefgh@host/db refused",
+        "the password abcdefghijkl was wrong",
+    ],
+)
+def test_the_log_shows_no_secret(text: str) -> None:
+    import logging
+
+    entry = logging.LogRecord("x", logging.ERROR, __file__, 1, "%s", (text,), None)
+    shown = Discreet(["abcdefghijkl"]).format(entry)
+    assert "abcdefgh" not in shown
+    assert "***" in shown
