@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import apsw
 import psycopg
 import pytest
 
@@ -128,6 +129,30 @@ def test_another_number_of_values_is_told_before_anything_runs(sales: Shop, valu
     assert error["argument"] == "values"
     assert "takes 2 values" in error["message"]
     assert "values" in error["example"]
+
+
+def test_a_misspelled_name_in_double_quotes_is_not_taken_for_a_text_in_silence(sales: Shop) -> None:
+    sql = 'SELECT "statsu" FROM orders WHERE id = 1'
+    if sales.is_postgres:
+        assert sales.fails("query", sql=sql)["error"] == "sql.no_column"
+    else:
+        assert '"statsu" is no column' in sales.does("query", sql=sql)["notice"]
+    right = 'SELECT "status", total "How much", id AS "the id", o."id" FROM "orders" o WHERE "status" <> \'"no"\''
+    assert "notice" not in sales.does("query", sql=f'WITH "w" AS ({right}) SELECT "How much" FROM "w" LIMIT 1')
+
+
+def test_a_text_that_is_no_utf_8_is_told_as_such(tmp_path: Path) -> None:
+    path = str(tmp_path / "latin.db")
+    with closing(apsw.Connection(path)) as connection:
+        connection.execute("CREATE TABLE t (a TEXT); INSERT INTO t VALUES (CAST(x'ff41' AS TEXT))")
+    with closing(Shop(path, path, "main")) as latin:
+        error = latin.fails("query", sql="SELECT a FROM t")
+        assert error["error"] == "sql.encoding"
+        assert latin.rows("SELECT CAST(a AS BLOB) FROM t") == [["\\xff41"]]
+
+
+def test_plans_are_read_by_the_tool_that_hides_what_may_not_be_read(sales: Shop) -> None:
+    assert "explain" in sales.fails("query", sql="EXPLAIN SELECT * FROM orders")["hint"]
 
 
 def test_an_answer_without_rows_has_its_columns(sales: Shop) -> None:

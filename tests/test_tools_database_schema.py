@@ -279,3 +279,34 @@ def test_a_lost_connection_is_told_once_and_made_anew(sales: Shop) -> None:
     for _ in range(5):
         assert sales.does("health_check")["database"]["state"] in ("ok", "attention", "unreachable")
     assert sales.rows("SELECT 1") == [[1]]
+
+
+def test_other_schemas_partitions_and_materialized_views_are_told_by_their_names(any_url: str) -> None:
+    schema = """
+    CREATE SCHEMA sales;
+    CREATE TABLE sales.events (at date NOT NULL, what text) PARTITION BY RANGE (at);
+    CREATE TABLE sales.events_2026 PARTITION OF sales.events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+    CREATE TABLE sales.events_2027 PARTITION OF sales.events FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
+    CREATE TABLE public.people (id int PRIMARY KEY);
+    CREATE TABLE sales."Mixed.Case" (person int REFERENCES public.people);
+    CREATE MATERIALIZED VIEW sales.days AS SELECT at, count(*) FROM sales.events GROUP BY at;
+    INSERT INTO sales.events SELECT date '2026-01-01' + i, 'x' FROM generate_series(1, 500) i;
+    ANALYZE;
+    """
+    with psycopg.connect(any_url, autocommit=True) as owner:
+        owner.execute(schema.encode())
+    settings = {"guard_read": ("public.*", "sales.*"), "guard_allow_superuser": True}
+    with closing(Shop(any_url, any_url, "public", settings)) as shop:
+        found = {row[0]: row for row in shop.does("list_tables", schema_name="sales")["rows"]}
+        assert set(found) == {"sales.events", "sales.days", 'sales."Mixed.Case"'}
+        assert found["sales.events"][1:3] == ["partitioned table", 500]
+        assert found["sales.days"][1] == "materialized view"
+        told = shop.does("describe_table", table="sales.events")
+        assert (told["partitions"], told["rows"]) == (2, 500)
+        assert told["bytes"] > 0
+        mixed = shop.does("describe_table", table='sales."Mixed.Case"')
+        assert mixed["foreign_keys"] == [{"columns": ["person"], "table": "people", "to": ["id"]}]
+        (key,) = shop.does("describe_table", table="people")["referenced_by"]
+        assert key["table"] == 'sales."Mixed.Case"'
+        assert "Did you mean sales.events?" in shop.fails("describe_table", table="events")["hint"]
+        assert shop.rows("SELECT count(*) FROM sales.events") == [[500]]

@@ -96,6 +96,7 @@ _SQLITE: Final = tuple(
             "Leave the column out: SQLite fills it.",
         ),
         (r"already exists|duplicate column name", "exists", "Take another name, or add IF NOT EXISTS."),
+        (r"codec can't decode", "encoding", "A text is not valid UTF-8: read it as bytes, CAST(column AS BLOB)."),
         (r"int too big", "value", "SQLite's integers have 64 bits: pass the number as text."),
         (
             r"values? for \d+ columns|columns but \d+ values|do not have the same number|returns \d+ columns",

@@ -31,12 +31,14 @@ ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C"
 # What ANALYZE counted, or else what the server counted while rows came and went; of a view nobody counts.
 _MEASURES: Final = """
 SELECT c.oid,
-  CASE WHEN c.relkind IN ('v') THEN NULL ELSE
+  CASE WHEN c.relkind = 'v' THEN NULL ELSE
     (SELECT sum(CASE WHEN l.reltuples > 0 THEN l.reltuples::bigint ELSE pg_stat_get_live_tuples(l.oid) END)::bigint
-     FROM pg_class l WHERE l.oid = c.oid OR l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)) END,
+     FROM pg_class l WHERE l.relkind <> 'p'
+       AND (l.oid = c.oid OR l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf))) END,
   CASE WHEN c.relkind IN ('v', 'f') THEN NULL ELSE
     (SELECT sum(pg_total_relation_size(l.oid))::bigint
-     FROM pg_class l WHERE l.oid = c.oid OR l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)) END,
+     FROM pg_class l WHERE l.relkind <> 'p'
+       AND (l.oid = c.oid OR l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf))) END,
   obj_description(c.oid, 'pg_class')
 FROM pg_class c WHERE c.oid = ANY($1)
 """
