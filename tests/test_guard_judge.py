@@ -11,6 +11,7 @@ from exuvia.errors import ConfigError, DeniedError
 from exuvia.guard import Level, Policy, check, parse_pattern
 from exuvia.guard.postgres import known
 from guard_corpus import ATTACKS, READS, TABLES, WRITES, Attack
+from guard_queries import VECTORS
 from guarding import policy
 
 LIMITS = policy()
@@ -32,6 +33,11 @@ def test_ordinary_queries_are_allowed(sql: str) -> None:
     verdict = check(sql, LIMITS, "read")
     assert verdict.denials == ()
     assert verdict.needs == "read"
+
+
+@pytest.mark.parametrize("sql", VECTORS)
+def test_searches_by_vectors_are_allowed(sql: str) -> None:
+    assert check(sql, LIMITS, "read").denials == ()
 
 
 @pytest.mark.parametrize(("level", "sql"), [("write", sql) for sql in WRITES] + [("ddl", sql) for sql in TABLES])

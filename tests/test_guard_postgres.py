@@ -19,6 +19,7 @@ from exuvia.guard import Policy, Result, open_async_session, open_session
 from exuvia.guard.postgres.run import run
 from exuvia.location import PostgresLocation, parse
 from guard_corpus import ATTACKS, READS, TABLES, WRITES
+from guard_queries import NEWER, QUERIES
 from guarding import Guarded, digest, guarded, policy, session
 
 pytestmark = pytest.mark.postgresql
@@ -79,6 +80,14 @@ def test_ordinary_queries_answer(database: Guarded) -> None:
             assert opened.run(text).columns, text
 
 
+def test_questions_of_people_and_of_benchmarks_answer(database: Guarded, owner: psycopg.Connection) -> None:
+    version = owner.info.server_version
+    newer = [text for oldest, texts in NEWER.items() if version >= oldest for text in texts]
+    with open_session(parse(database.agent), database.policy) as opened:
+        for text in QUERIES + newer:
+            assert opened.run(text, values=[1, "x"] if "$2" in text else []).columns, text
+
+
 def test_writes_and_changes_of_tables_work_where_they_are_switched_on(
     database: Guarded, owner: psycopg.Connection
 ) -> None:
@@ -94,6 +103,17 @@ def test_writes_and_changes_of_tables_work_where_they_are_switched_on(
     changed = {what for what in before if before[what] != after.get(what)}
     assert changed <= {"notes", "notes_id_seq", "class", "attribute"}
     assert "notes" in changed
+
+
+def test_an_index_is_dropped_with_its_tables_level_alone(database: Guarded) -> None:
+    with open_session(parse(database.agent), database.policy) as opened:
+        opened.run("CREATE TABLE scratch (a int)", level="ddl")
+        opened.run("CREATE INDEX scratch_a ON scratch (a)", level="ddl")
+        opened.run("DROP INDEX scratch_a", level="ddl")
+        opened.run("DROP TABLE scratch", level="ddl")
+        for name in ("users_pkey", "notes_pkey", "public.orders_pkey", "nothing"):
+            with pytest.raises(DeniedError):
+                opened.run(f"DROP INDEX {name}", level="ddl")
 
 
 def test_values_are_such_as_json_holds_and_exact_where_json_is_not(database: Guarded) -> None:

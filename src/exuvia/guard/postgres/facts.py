@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -11,7 +12,7 @@ from exuvia.guard.result import Json, Result
 
 # A view depends on the functions that it names, and on other views. Built-in functions are not among what is recorded.
 # An enumeration's values are read by PostgreSQL itself, unless there is a cast of somebody's.
-QUERY: Final = """
+QUERY: Final = r"""
 WITH RECURSIVE writer AS (
   SELECT p.oid, p.proname, n.nspname, p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1 AS by_a_dot,
     EXISTS (
@@ -41,24 +42,29 @@ WITH RECURSIVE writer AS (
   UNION
   SELECT a.level, i.inhparent FROM above a JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.oid
 )
-SELECT DISTINCT 'dot' AS what, NULL AS schema, proname AS name FROM writer WHERE by_a_dot
+SELECT DISTINCT 'dot' AS what, NULL AS schema, proname AS name, NULL AS of FROM writer WHERE by_a_dot
 UNION ALL
-SELECT DISTINCT 'function', nspname, proname FROM writer WHERE NOT extends AND nspname = $3
+SELECT DISTINCT 'function', nspname, proname, NULL FROM writer WHERE NOT extends AND nspname = $3
 UNION ALL
-SELECT DISTINCT 'operator', w.nspname, o.oprname FROM writer w JOIN pg_catalog.pg_operator o ON o.oprcode = w.oid
+SELECT DISTINCT 'operator', w.nspname, o.oprname, NULL FROM writer w JOIN pg_catalog.pg_operator o ON o.oprcode = w.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE NOT w.extends AND n.nspname = $3
 UNION ALL
-SELECT 'view', n.nspname, c.relname FROM calling JOIN pg_catalog.pg_class c ON c.oid = calling.ev_class
+SELECT 'view', n.nspname, c.relname, NULL FROM calling JOIN pg_catalog.pg_class c ON c.oid = calling.ev_class
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 UNION ALL
-SELECT a.level, n.nspname, c.relname FROM above a JOIN pg_catalog.pg_class c ON c.oid = a.oid
+SELECT a.level, n.nspname, c.relname, NULL FROM above a JOIN pg_catalog.pg_class c ON c.oid = a.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 UNION ALL
-SELECT 'enumeration', n.nspname, t.typname FROM pg_catalog.pg_type t
+SELECT 'enumeration', n.nspname, t.typname, NULL FROM pg_catalog.pg_type t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'e' AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE t.oid IN (c.casttarget, c.castsource))
 UNION ALL
-SELECT 'encoding', NULL, pg_catalog.getdatabaseencoding()
+SELECT 'index', n.nspname, c.relname, t.relname FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname NOT LIKE 'pg\_%'
+UNION ALL
+SELECT 'encoding', NULL, pg_catalog.getdatabaseencoding(), NULL
 """
 _FRESH_SECONDS: Final = 60.0
 
@@ -76,6 +82,7 @@ class Facts:
         views: Schemas and names of views that call functions that may write, themselves or through other views.
         above: Levels, schemas and names of tables with partitions or children that the policy excludes.
         enumerations: Schemas and names of types whose values are words.
+        indexes: Schemas and names of indexes, with the tables' names.
         encoding: The database's; names in another than UTF8 are not read as the parser reads them.
     """
 
@@ -85,14 +92,18 @@ class Facts:
     views: frozenset[Full] = frozenset()
     above: frozenset[tuple[Level, Full]] = frozenset()
     enumerations: frozenset[Full] = frozenset()
+    indexes: Mapping[Full, str] = field(default_factory=dict)
     encoding: str = "UTF8"
 
     @classmethod
     def of(cls, found: Result) -> Facts:
         """Return the facts in the rows of ``QUERY``."""
         rows: dict[str, set[Full]] = {}
-        for what, schema, name in found.rows:
+        indexes: dict[Full, str] = {}
+        for what, schema, name, table in found.rows:
             rows.setdefault(str(what), set()).add((str(schema), str(name)))
+            if what == "index":
+                indexes[str(schema), str(name)] = str(table)
 
         def names(what: str) -> frozenset[str]:
             return frozenset(name for _, name in rows.get(what, ()))
@@ -104,6 +115,7 @@ class Facts:
             frozenset(rows.get("view", ())),
             frozenset((level, name) for level in LEVELS for name in rows.get(level, ())),
             frozenset(rows.get("enumeration", ())),
+            indexes,
             next(iter(names("encoding")), "UTF8"),
         )
 

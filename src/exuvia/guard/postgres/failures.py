@@ -53,6 +53,10 @@ def explain(error: psycopg.Error, policy: Policy, level: Level, *, is_lost: bool
             hint="Make the roles: exuvia guard role --apply URL.",
             code="role_missing",
         )
+    return _refused(error, is_lost=is_lost)
+
+
+def _refused(error: psycopg.Error, *, is_lost: bool) -> TargetError:
     explained = explain_error(error, doing="the statement")
     if explained.code in _LOST:
         return _lost(explained.message, _LOST_HINT)

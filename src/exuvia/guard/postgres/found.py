@@ -48,6 +48,7 @@ class Survey:
     reads: list[Name] = field(default_factory=list)
     writes: list[Name] = field(default_factory=list)
     alters: list[Name] = field(default_factory=list)
+    indexes: list[Name] = field(default_factory=list)
     functions: list[Name] = field(default_factory=list)
     types: list[Name] = field(default_factory=list)
     operators: list[Name] = field(default_factory=list)
@@ -109,6 +110,8 @@ _REASONS: Final = {
     "EXECUTE": "EXECUTE runs a statement that nobody has judged.",
     "LISTEN": "LISTEN changes the session that others use after you.",
     "NOTIFY": "NOTIFY reaches other sessions.",
+    "CREATE INDEX CONCURRENTLY": "CREATE INDEX CONCURRENTLY cannot run in a transaction, which limits and undoes it.",
+    "DROP INDEX CONCURRENTLY": "DROP INDEX CONCURRENTLY cannot run in a transaction, which limits and undoes it.",
     "LOCK": "LOCK TABLE stops other sessions.",
 }
 _HINTS: Final = {
@@ -117,7 +120,8 @@ _HINTS: Final = {
     "COPY": "Use SELECT to read and INSERT to write.",
     "BEGIN, COMMIT and ROLLBACK": "Send the statement alone: it gets a transaction of its own.",
     "SET": "Leave it out: time limits and caps are set in the policy.",
-    "CREATE INDEX CONCURRENTLY": "Leave CONCURRENTLY out, or let a person make the index.",
+    "CREATE INDEX CONCURRENTLY": "Use CREATE INDEX, or let a person make the index.",
+    "DROP INDEX CONCURRENTLY": "Use DROP INDEX, or let a person drop the index.",
     "PREPARE": "Send the statement itself, with parameters.",
     "EXECUTE": "Send the statement itself, with parameters.",
 }

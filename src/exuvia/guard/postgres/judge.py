@@ -82,6 +82,8 @@ def _objects(found: Survey, policy: Policy, facts: Facts) -> Iterator[Denial]:
         yield from _table("write", _full(name, policy), policy, facts)
     for name in dict.fromkeys(found.alters):
         yield from _table("ddl", _full(name, policy), policy, facts)
+    for name in dict.fromkeys(found.indexes):
+        yield from _index(_full(name, policy), policy, facts)
     for name in dict.fromkeys(found.functions):
         yield from _function(name, policy, facts)
     for name in dict.fromkeys(found.types):
@@ -152,6 +154,18 @@ def _table(level: Level, name: Name, policy: Policy, facts: Facts) -> Iterator[D
         "table",
         f"The table {'.'.join(name)} is not among those that may {_DOES[level]}.",
         f"These may: {allowed}. Who runs the guard can add it: guard_{level} in exuvia.toml.",
+    )
+
+
+def _index(name: Name, policy: Policy, facts: Facts) -> Iterator[Denial]:
+    table = facts.indexes.get((name[0], name[-1]))
+    if table is not None:
+        yield from _table("ddl", (name[0], table), policy, facts)
+        return
+    yield Denial(
+        "index",
+        f"It is not known which table the index {'.'.join(name)} is of.",
+        "Correct the name; without a connection nobody can tell.",
     )
 
 

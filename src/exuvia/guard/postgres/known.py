@@ -115,6 +115,17 @@ INFORMATION_SCHEMA: Final = _words(
     """
 )
 
+OPERATOR_CLASSES: Final = _words(
+    """
+    text_pattern_ops varchar_pattern_ops bpchar_pattern_ops text_ops varchar_ops int4_ops int8_ops numeric_ops uuid_ops
+    date_ops timestamp_ops timestamptz_ops jsonb_ops jsonb_path_ops array_ops tsvector_ops inet_ops range_ops
+    int4_minmax_ops int8_minmax_ops date_minmax_ops timestamp_minmax_ops timestamptz_minmax_ops
+    gin_trgm_ops gist_trgm_ops
+    vector_l2_ops vector_ip_ops vector_cosine_ops vector_l1_ops halfvec_l2_ops halfvec_ip_ops halfvec_cosine_ops
+    halfvec_l1_ops sparsevec_l2_ops sparsevec_ip_ops sparsevec_cosine_ops bit_hamming_ops bit_jaccard_ops
+    """
+)
+
 SETTINGS: Final = _words(
     """
     server_version server_version_num server_encoding client_encoding timezone time zone datestyle intervalstyle

@@ -114,8 +114,8 @@ IntoClause: rel colNames onCommit skipData
 AlterTableStmt: relation cmds objtype missing_ok
 AlterTableCmd: subtype name num def behavior missing_ok
 RenameStmt: renameType relationType relation subname newname behavior missing_ok
-IndexStmt: idxname relation accessMethod indexParams indexIncludingParams whereClause unique nulls_not_distinct if_not_exists
-IndexElem: name expr indexcolname collation ordering nulls_ordering
+IndexStmt: idxname relation accessMethod options indexParams indexIncludingParams whereClause unique nulls_not_distinct if_not_exists
+IndexElem: name expr indexcolname collation opclass opclassopts ordering nulls_ordering
 ViewStmt: view aliases query replace withCheckOption
 DropStmt: objects removeType behavior missing_ok
 TruncateStmt: relations restart_seqs behavior

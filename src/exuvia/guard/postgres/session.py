@@ -26,6 +26,7 @@ from exuvia.location import PostgresLocation
 _NAME: Final = "exuvia guard"
 _CONNECT_SECONDS: Final = 10
 _VERDICTS: Final = 256
+_MENDABLE: Final = ("type", "index")  # reasons against a statement that the catalog may take away
 _LONGEST: Final = 10_000  # characters of a text whose verdict is kept
 
 
@@ -46,7 +47,7 @@ class Judging:
         if self.memory.is_fresh:
             return self.verdict(text, level)
         verdict = check(text, self.policy, level)
-        mendable = all(denial.code == "type" for denial in verdict.denials)
+        mendable = all(denial.code in _MENDABLE for denial in verdict.denials)
         return None if mendable else verdict
 
     def verdict(self, text: str, level: Level | None) -> Verdict:
@@ -66,6 +67,11 @@ class Judging:
         """Remember what the catalog told."""
         self.memory.keep(found)
         self._verdicts.clear()
+
+    def forget(self, level: Level) -> None:
+        """Ask the catalog again after a statement that may have changed it."""
+        if level == "ddl":
+            self.memory.at = None
 
     def question(self) -> tuple[str, Policy, Level, Sequence[Json]]:
         """Return what to ask the catalog: the statement, its limits, its level and its values."""
@@ -90,6 +96,7 @@ class PostgresSession(Session):
     def run(self, text: str, *, level: Level = "read", values: Sequence[Json] = (), bounds: Bounds = WHOLE) -> Result:
         verdict = self.check(text, level)
         verdict.require()
+        self._judging.forget(verdict.needs)
         return self._unjudged(text, self._judging.policy, verdict.needs, values, bounds)
 
     def close(self) -> None:
@@ -135,7 +142,10 @@ class AsyncPostgresSession(AsyncSession):
     ) -> Result:
         verdict = await self.check(text, level)
         verdict.require()
-        return await self._unjudged(text, self._judging.policy, verdict.needs, values, bounds)
+        try:
+            return await self._unjudged(text, self._judging.policy, verdict.needs, values, bounds)
+        finally:
+            self._judging.forget(verdict.needs)
 
     async def inspect(self, text: str, values: Sequence[Json] = ()) -> Result:
         """Run a read of the program's own, never somebody else's text: nobody judges it, and its answer is whole.

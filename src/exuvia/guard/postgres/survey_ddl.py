@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from exuvia.guard.postgres import known
 from exuvia.guard.postgres.found import Collector, Place, Survey, relation_name, strings, unknown_syntax
 from exuvia.guard.verdict import Denial
 
@@ -22,6 +23,25 @@ def _examined(place: Place, found: Survey) -> None:
 def _indexed(place: Place, found: Survey) -> None:
     _created(place, found)
     _examined(place, found)
+
+
+_INDEX_OPTIONS: Final = {
+    *("fillfactor", "deduplicate_items", "fastupdate", "pages_per_range", "buffering"),
+    *("m", "ef_construction", "lists", "siglen"),
+}
+
+
+def _indexed_so(place: Place, found: Survey) -> None:
+    _indexed(place, found)
+    for option in place.node.get("options", ()):
+        if option["DefElem"].get("defname") not in _INDEX_OPTIONS:
+            found.denials.append(unknown_syntax("An index's storage parameter of this name"))
+
+
+def _index_element(place: Place, found: Survey) -> None:
+    given = strings(place.node.get("opclass"))
+    if given and (given[-1] not in known.OPERATOR_CLASSES or len(given) > 2):
+        found.denials.append(unknown_syntax(f"The operator class {'.'.join(given)}"))
 
 
 def _into(place: Place, found: Survey) -> None:
@@ -70,13 +90,18 @@ def _rename(place: Place, found: Survey) -> None:
 
 
 def _dropped(place: Place, found: Survey) -> None:
-    if place.node.get("removeType") not in ("OBJECT_TABLE", "OBJECT_VIEW"):
+    kind = place.node.get("removeType")
+    if kind not in ("OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_INDEX"):
         found.denials.append(
-            Denial("statement", "Only tables and views can be dropped.", "Let a person drop other objects.")
+            Denial("statement", "Only tables, views and indexes can be dropped.", "Let a person drop other objects.")
         )
     if place.node.get("behavior") == "DROP_CASCADE":
         found.denials.append(_CASCADE)
-    found.alters += [strings(item.get("List", {}).get("items")) for item in place.node.get("objects", ())]
+    names = [strings(item.get("List", {}).get("items")) for item in place.node.get("objects", ())]
+    if kind == "OBJECT_INDEX":
+        found.indexes += names
+    else:
+        found.alters += names
 
 
 def _commented(place: Place, found: Survey) -> None:
@@ -105,7 +130,8 @@ COLLECT: Final[dict[str, Collector]] = {
     "CreateStmt": _created,
     "CreateTableAsStmt": _as_table,
     "IntoClause": _into,
-    "IndexStmt": _indexed,
+    "IndexStmt": _indexed_so,
+    "IndexElem": _index_element,
     "ViewStmt": _created,
     "AlterTableStmt": _alter,
     "AlterTableCmd": _alteration,
