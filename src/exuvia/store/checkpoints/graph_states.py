@@ -11,7 +11,7 @@ from exuvia.store.checkpoints.records import (
     GraphState,
     TaskWrite,
 )
-from exuvia.store.checkpoints.state_reading import read_states
+from exuvia.store.checkpoints.state_reading import read_state, read_states
 from exuvia.store.core.listing import Where
 from exuvia.store.core.operations import M, Subsystem, idempotent, reading, writing, writing_together
 from exuvia.store.core.requests import Many, Operation, Statement, Value
@@ -35,7 +35,6 @@ ON CONFLICT (project_id, thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET
   parent_id = excluded.parent_id, run_id = excluded.run_id, incremental = excluded.incremental,
   versions = excluded.versions, metadata = excluded.metadata, encoding = excluded.encoding, body = excluded.body
 """
-_OF_NAMESPACE: Final = "project_id = :project AND thread_id = :thread AND checkpoint_ns = :ns"
 _WRITE_COLUMNS: Final = (
     "project_id, thread_id, checkpoint_ns, checkpoint_id, task_id, idx, task_path, channel, encoding, value"
 )
@@ -144,10 +143,7 @@ class GraphStates(Subsystem[M]):
         self, thread: str, namespace: str = "", id: str | None = None, *, project: str | None = None
     ) -> Operation[GraphState | None]:
         """Return a checkpoint, the latest if no id is given; None where there is none."""
-        owner = self.scope.own(project)
-        where = Where().also(_OF_NAMESPACE, project=owner, thread=thread, ns=namespace).equal("checkpoint_id", id)
-        found = yield from read_states(self.dialect, where, owner, 1)
-        return found[0] if found else None
+        return (yield from read_state(self.dialect, self.scope.own(project), thread, namespace, id))
 
     @reading
     def list(

@@ -46,7 +46,7 @@ class SqliteManners:
 
     def begin(self, kind: Kind, _scope: Scope) -> str | None:
         """Return what opens the transaction of an operation, if it needs one."""
-        return SQLITE.begin if kind in {Kind.WRITE, Kind.WRITE_TOGETHER} else None
+        return SQLITE.begin if kind in (Kind.WRITE, Kind.WRITE_TOGETHER) else None
 
     def enter(self, connection: Entrant, scope: Scope) -> str | None:
         """Give an open transaction another scope."""
