@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -42,34 +41,31 @@ def told(given: Paged, result: Result, start: Position, *, is_ordered: bool) -> 
         start: Where they begin.
         is_ordered: Whether the rows come in the same order when they are asked for again.
     """
-    rows, long = shortened(result, most=given.max_tokens)
-    table = rows_within(given, result.columns, rows, total=None, start=start)
-    notices = [_about_cells(result, long or ([0] if table.notice else []), given.max_tokens)]
+    table = rows_within(given, result.columns, shortened(result, most=given.max_tokens), total=None, start=start)
+    notices = [_about_cells(result, table)]
     following = table.next
     if following is None and result.truncated:
-        reached = start.told + max(len(rows), 1)
-        following = continuation(given, Position(None, reached))
-        if not rows:
+        following = continuation(given, Position(None, start.told + max(len(result.rows), 1)))
+        if not result.rows:
             notices.append("The next row alone is larger than an answer may be: select parts of it with substr().")
     if (following is not None or start.told) and not is_ordered:
         notices.append("Without ORDER BY the rest may repeat or miss rows.")
     return table.model_copy(update={"next": following, "notice": " ".join(filter(None, notices))})
 
 
-def shortened(result: Result, *, most: int) -> tuple[list[list[Json]], list[int]]:
-    """Return the rows with long cells cut, and the places of the columns where that was done."""
-    rows = [[cut(plain(value), most) for value in row] for row in result.rows]
-    long = {
-        place
-        for before, after in zip(result.rows, rows, strict=True)
-        for place, (value, kept) in enumerate(zip(before, after, strict=True))
-        if isinstance(value, str | list | dict) and isinstance(kept, str) and kept != value
+def shortened(result: Result, *, most: int) -> list[list[Json]]:
+    """Return the rows, with cells of more than ``most`` characters cut."""
+    return [[cut(plain(value), most) for value in row] for row in result.rows]
+
+
+def _about_cells(result: Result, table: Table) -> str:
+    changed = {
+        name: None
+        for before, after in zip(result.rows, table.rows, strict=False)
+        for name, value, kept in zip(result.columns, before, after, strict=True)
+        if plain(value) != kept
     }
-    return rows, sorted(long)
-
-
-def _about_cells(result: Result, places: Sequence[int], most: int) -> str:
-    if not places:
+    if not changed:
         return ""
-    names = ", ".join(result.columns[place] for place in places[:3])
-    return f"Long values of {names} are cut: substr(…, {most + 1}) reads on, and fewer columns leave more room."
+    names = ", ".join(list(changed)[:3]) + (", …" if len(changed) > 3 else "")
+    return f"Long values of {names} are cut: read on with substr(), or ask for fewer columns."

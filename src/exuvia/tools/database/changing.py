@@ -91,7 +91,7 @@ async def schema_alter(call: Call, given: Alteration) -> Altered:
 
 
 def _changed(given: Execute, result: Result, affected: int) -> Changed:
-    rows, _ = shortened(result, most=given.max_tokens)
+    rows = shortened(result, most=given.max_tokens)
     kept = rows[: fitting(given.max_tokens, result.columns, rows)]
     missing = result.truncated or len(kept) < len(rows)
     notice = f"Only the first {len(kept)} of the returned rows are here: read the others with query." if missing else ""

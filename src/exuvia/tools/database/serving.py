@@ -1,4 +1,4 @@
-"""A call's way to the database: statements under the policy, and inspections of what the policy lets be seen."""
+"""Which inspector tells of a database."""
 
 from __future__ import annotations
 

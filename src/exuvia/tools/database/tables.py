@@ -119,7 +119,7 @@ async def _sampled(call: Call, relation: Relation, columns: Sequence[Column], ro
         result = await run(call, f"SELECT {names} FROM {relation.qualified}", level="read", bounds=Bounds(rows=rows))
     except ExuviaError as error:
         return {"notice": f"No rows can be shown: {error.message}"}
-    return {"sample": shortened(result, most=_SAMPLED_CELL)[0]}
+    return {"sample": shortened(result, most=_SAMPLED_CELL)}
 
 
 def _shortened(given: OneTable, described: Description) -> Description:
