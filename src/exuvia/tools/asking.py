@@ -48,7 +48,6 @@ class Answered(Output):
     summary="Answer a question about what is remembered, with sources.",
     details="Times, kinds, states, topics, authors and projects are understood; `understood` tells how.",
     example={"question": "what did we decide about auth in the last two weeks?"},
-    words="question plain english natural language answer why when who what did we status how many tell me",
 )
 async def ask(call: Call, given: Question) -> Answered:
     answer, reached = await _found(call, given)

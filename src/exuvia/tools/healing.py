@@ -78,7 +78,6 @@ class Mended(Output):
     toolset="healing",
     summary="Find out what is wrong with the database: from an error, a slow statement, or by a check-up.",
     example={"error": 'column "totl" does not exist', "sqlstate": "42703", "sql": "SELECT totl FROM orders"},
-    words="error failed why problem fix repair broken missing column table index slow bloat orphan sequence health",
 )
 async def diagnose(call: Call, given: Symptoms) -> Table:
     from exuvia.ops.heal import Complaint
@@ -102,7 +101,6 @@ async def diagnose(call: Call, given: Symptoms) -> Table:
     toolset="healing",
     summary="Propose ways to mend what diagnose found: the SQL, its risk, its undo and how it will be verified.",
     example={"diagnosis": "5f0c2a91b7de"},
-    words="repair solution suggest index migration heal remedy how to fix",
 )
 async def propose_fix(call: Call, given: OneDiagnosis) -> Fixes:
     from exuvia.ops.heal import Diagnosis
@@ -135,7 +133,6 @@ async def propose_fix(call: Call, given: OneDiagnosis) -> Fixes:
     details="Recorded in the audit.",
     effect="destroys",
     scope="ddl",
-    words="repair heal run fix create index add column rollback undo verify",
 )
 async def apply_fix(call: Call, given: OneProposal) -> Mended:
     from exuvia.ops.heal import Proposal

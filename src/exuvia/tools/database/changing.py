@@ -52,7 +52,6 @@ class Altered(Output):
     effect="destroys",
     scope="write",
     manual="RETURNING is cut at max_tokens. Where expect_rows differs from what it changes, nothing is changed.",
-    words="sql write change insert update delete merge upsert add rows modify remove",
 )
 async def execute(call: Call, given: Execute) -> Changed:
     statement = study(given.sql, call.desk.location)
@@ -77,7 +76,6 @@ async def execute(call: Call, given: Execute) -> Changed:
     example={"sql": "CREATE INDEX orders_status ON orders (status)"},
     effect="destroys",
     scope="ddl",
-    words="sql ddl schema create table alter drop truncate index view add column rename migrate",
 )
 async def schema_alter(call: Call, given: Alteration) -> Altered:
     statement = study(given.sql, call.desk.location)

@@ -33,7 +33,6 @@ class Check(Arguments):
     toolset="server",
     summary="Tell how the database and the store are: reachable, latency, sizes, connections, locks, what needs care.",
     example={},
-    words="health status alive ping connection latency version size locks replication lag integrity monitor diagnose",
 )
 async def health_check(call: Call, given: Check) -> Health:
     database, store = await asyncio.gather(_database(call, given), _store(call))

@@ -35,7 +35,6 @@ class Explain(Budgeted):
     toolset="database",
     summary="Explain how a statement would run: its plan in short, its cost, and what is slow about it.",
     example={"sql": "SELECT * FROM orders WHERE status = $1", "values": ["open"]},
-    words="query plan performance slow analyze cost index usage optimize sequential scan why slow",
 )
 async def explain(call: Call, given: Explain) -> Plan:
     statement = study(given.sql, call.desk.location)

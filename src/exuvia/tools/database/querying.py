@@ -29,7 +29,6 @@ class Query(Paged):
     example={"sql": "SELECT id, status FROM orders WHERE price > $1 ORDER BY id", "values": [10]},
     manual="Integers beyond 2^53, numeric, times and bytes are texts. A list is an array where PostgreSQL wants "
     "one, else JSON. `next` runs the statement again and goes on where the answer ended.",
-    words="sql read rows select fetch data look up count sum report",
 )
 async def query(call: Call, given: Query) -> Table:
     start = position(given)

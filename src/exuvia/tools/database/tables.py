@@ -47,7 +47,6 @@ class OneTable(Budgeted):
     toolset="database",
     summary="List the tables and views that can be read, with their rows and sizes.",
     example={"name": "order*"},
-    words="schema database overview what tables exist show tables relations catalog size rows",
 )
 async def list_tables(call: Call, given: Tables) -> Table:
     database = await call.desk.database()
@@ -70,7 +69,6 @@ async def list_tables(call: Call, given: Tables) -> Table:
     toolset="database",
     summary="Describe a table or view: columns, keys, foreign keys both ways, indexes, checks, triggers, sample rows.",
     example={"table": "orders", "sample": 3},
-    words="schema columns types primary key foreign key index constraint structure definition example rows preview",
 )
 async def describe_table(call: Call, given: OneTable) -> Description:
     database = await call.desk.database()

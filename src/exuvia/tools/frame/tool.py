@@ -34,7 +34,6 @@ class Tool:
         scope: What a caller must be allowed to do: ``read``, ``write`` or ``ddl``.
         idempotent: Whether calling it twice does no more than calling it once.
         example: Arguments of a right call.
-        words: Other words that people use for what it does, for finding it.
         arguments: The model of its arguments.
         output: The model of its answer; None when it answers what another tool answers.
         run: Does it.
@@ -49,7 +48,6 @@ class Tool:
     scope: Level
     idempotent: bool
     example: Mapping[str, Any]
-    words: str
     arguments: type[Arguments]
     output: type[Output] | None
     run: Handler
@@ -75,7 +73,6 @@ def tool(
     effect: Effect = "reads",
     scope: Level | None = None,
     idempotent: bool = False,
-    words: str = "",
 ) -> Callable[[Handler], Tool]:
     """Make a tool of an async function ``name(call, given) -> Output``, whose annotations tell its models.
 
@@ -88,7 +85,6 @@ def tool(
         effect: Whether it reads, adds, changes or may destroy.
         scope: What a caller must be allowed to do; None for ``read`` or ``write`` by the effect.
         idempotent: Whether calling it twice does no more than calling it once; reading never does.
-        words: Other words that people use for what it does.
     """
 
     def made(run: Handler) -> Tool:
@@ -103,7 +99,6 @@ def tool(
             scope=scope or ("read" if effect == "reads" else "write"),
             idempotent=idempotent or effect == "reads",
             example=example,
-            words=words,
             arguments=hints["given"],
             output=hints["return"] if issubclass(hints["return"], Output) else None,
             run=run,

@@ -41,7 +41,6 @@ class ListAnchors(Listed):
     summary="Pin a fact to a frame, so that it is not forgotten.",
     example={"frame": "f1", "text": "orders.customer_id has no index", "type": "fact", "priority": 8},
     effect="adds",
-    words="remember keep important fact constraint todo risk anchor memorise bookmark",
 )
 async def pin_anchor(call: Call, given: PinAnchor) -> Done:
     store = await call.memory(given.project)
@@ -57,7 +56,6 @@ async def pin_anchor(call: Call, given: PinAnchor) -> Done:
     example={"id": "a1"},
     effect="destroys",
     idempotent=True,
-    words="forget delete unpin anchor no longer true",
 )
 async def unpin_anchor(call: Call, given: UnpinAnchor) -> Done:
     store = await call.memory(given.project)
@@ -70,7 +68,6 @@ async def unpin_anchor(call: Call, given: UnpinAnchor) -> Done:
     toolset="anchors",
     summary="List pinned facts, the most important first.",
     example={"min_priority": 5},
-    words="show important facts constraints todos risks anchors what must I not forget",
 )
 async def list_anchors(call: Call, given: ListAnchors) -> Table:
     return await listed(

@@ -23,7 +23,6 @@ class ListAudit(Spanned):
     toolset="audit",
     summary="List who did what, the newest first.",
     example={"actor": "ada", "since": "7d"},
-    words="log history changes who changed deleted accountability trail",
 )
 async def list_audit(call: Call, given: ListAudit) -> Table:
     columns = {"seq": "seq", "actor": "actor", "action": "action", "subject": "subject", "row_id": "row_id", "at": "at"}

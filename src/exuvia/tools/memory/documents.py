@@ -66,7 +66,6 @@ class DocumentDetail(Detail):
     details="With `version` it changes the document `id`; without it makes a new one.",
     example={"title": "On Computable Numbers", "creators": ["Alan Turing"], "content": "The computable numbers …"},
     effect="changes",
-    words="save add store resource paper file bookmark link read update reference",
 )
 async def put_document(call: Call, given: PutDocument) -> Done:
     store = await call.memory(given.project)
@@ -93,7 +92,6 @@ async def put_document(call: Call, given: PutDocument) -> Done:
     toolset="documents",
     summary="Read a document: its metadata and its text, or one section of that.",
     example={"id": "turing", "size": "metadata"},
-    words="show open resource paper article text content",
 )
 async def get_document(call: Call, given: Sized) -> DocumentDetail:
     store = await call.memory(given.project)
@@ -122,7 +120,6 @@ async def get_document(call: Call, given: Sized) -> DocumentDetail:
     toolset="documents",
     summary="List documents, the newest first.",
     example={"read_status": "unread", "creator": "Alan Turing"},
-    words="show resources papers articles books library reading list unread",
 )
 async def list_documents(call: Call, given: ListDocuments) -> Table:
     return await listed(

@@ -96,7 +96,6 @@ _MANUAL: Final = f"Known kinds and the fields of their data (? may be left out; 
         "events": [{"kind": "decision_made", "data": {"decision": "Passkeys first", "rationale": "no phishing"}}],
     },
     effect="adds",
-    words="log remember note save write decision bug learning task done goal pattern append",
 )
 async def record_events(call: Call, given: RecordEvents) -> Recorded:
     store = await call.memory(given.project)
@@ -108,7 +107,6 @@ async def record_events(call: Call, given: RecordEvents) -> Recorded:
     toolset="events",
     summary="Read an event with its data.",
     example={"id": "e1"},
-    words="show details one event decision bug",
 )
 async def get_event(call: Call, given: Whole) -> EventDetail:
     store = await call.memory(given.project)
@@ -131,7 +129,6 @@ async def get_event(call: Call, given: Whole) -> EventDetail:
     toolset="events",
     summary="List events, the latest first: by kind, session, plan, topic, author or time.",
     example={"kind": ["decision_made"], "since": "7d", "full": True},
-    words="history timeline decisions bugs learnings completed tasks what happened recent log",
 )
 async def list_events(call: Call, given: ListEvents) -> Table:
     columns = {"id": "id", "kind": "kind", "summary": "summary", "at": "at"}

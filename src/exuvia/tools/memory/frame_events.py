@@ -49,7 +49,6 @@ class Added(Output):
     summary="Add events to an open frame.",
     example={"frame": "f2", "events": [{"type": "observation", "data": {"text": "The index is missing"}}]},
     effect="adds",
-    words="log record append note observation tool call result message step",
 )
 async def add_frame_events(call: Call, given: AddFrameEvents) -> Added:
     store = await call.memory(given.project)
@@ -68,7 +67,6 @@ async def add_frame_events(call: Call, given: AddFrameEvents) -> Added:
     toolset="frames",
     summary="List what happened in a frame, in order.",
     example={"frame": "f2", "newest_first": True},
-    words="show history log steps tool calls observations of a frame",
 )
 async def list_frame_events(call: Call, given: ListFrameEvents) -> Table:
     store = await call.memory(given.project)

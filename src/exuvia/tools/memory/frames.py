@@ -68,7 +68,6 @@ class FrameDetail(Detail):
     summary="Open a frame: note what you are busy with, so that it can be gone on with after a restart.",
     example={"name": "Find the slow query", "type": "debug", "inputs": {"goal": "under 200 ms"}},
     effect="adds",
-    words="start push begin scope subtask stack working on context call",
 )
 async def open_frame(call: Call, given: OpenFrame) -> Opened:
     store = await call.memory(given.project)
@@ -84,7 +83,6 @@ async def open_frame(call: Call, given: OpenFrame) -> Opened:
     summary="Close a frame and all that are open in it; answers with the digest that was made of what happened.",
     example={"id": "f1", "outputs": {"milliseconds": 140}},
     effect="changes",
-    words="end finish pop complete scope subtask stack done summarise digest",
 )
 async def close_frame(call: Call, given: CloseFrame) -> Detail:
     store = await call.memory(given.project)
@@ -96,7 +94,6 @@ async def close_frame(call: Call, given: CloseFrame) -> Detail:
     toolset="frames",
     summary="Read a frame: where it is in the stack, what is open and pinned in it, and its digest once it is closed.",
     example={"id": "f2"},
-    words="show stack path digest context details subtree children",
 )
 async def get_frame(call: Call, given: Whole) -> FrameDetail:
     store = await call.memory(given.project)
@@ -128,7 +125,6 @@ async def get_frame(call: Call, given: Whole) -> FrameDetail:
     toolset="frames",
     summary="List frames, the newest first.",
     example={"state": "open", "run": "monday"},
-    words="show stack open unfinished scopes what am I working on",
 )
 async def list_frames(call: Call, given: ListFrames) -> Table:
     return await listed(

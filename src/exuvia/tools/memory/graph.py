@@ -104,7 +104,6 @@ class NodeDetail(Detail):
     example={"nodes": [{"id": "ada", "type": "person", "name": "Ada Lovelace", "data": {"born": 1815}}]},
     effect="changes",
     idempotent=True,
-    words="add create save entity concept person file upsert update",
 )
 async def put_nodes(call: Call, given: PutNodes) -> Put:
     store = await call.memory(given.project)
@@ -121,7 +120,6 @@ async def put_nodes(call: Call, given: PutNodes) -> Put:
     example={"edges": [{"source": "ada", "type": "programmed", "target": "engine"}]},
     effect="changes",
     idempotent=True,
-    words="relate connect link relation relationship depends add create upsert",
 )
 async def put_edges(call: Call, given: PutEdges) -> Put:
     store = await call.memory(given.project)
@@ -133,7 +131,6 @@ async def put_edges(call: Call, given: PutEdges) -> Put:
     toolset="graph",
     summary="Read a node with its text and data.",
     example={"id": "ada"},
-    words="show entity details what is known about",
 )
 async def get_node(call: Call, given: Whole) -> NodeDetail:
     store = await call.memory(given.project)
@@ -155,7 +152,6 @@ async def get_node(call: Call, given: Whole) -> NodeDetail:
     toolset="graph",
     summary="List nodes of the knowledge graph, by id.",
     example={"type": "person"},
-    words="show entities concepts people files of a type",
 )
 async def list_nodes(call: Call, given: ListNodes) -> Table:
     return await listed(
@@ -172,7 +168,6 @@ async def list_nodes(call: Call, given: ListNodes) -> Table:
     toolset="graph",
     summary="List edges of the knowledge graph, by source, type and target.",
     example={"type": "programmed"},
-    words="show relations relationships links of a type",
 )
 async def list_edges(call: Call, given: ListEdges) -> Table:
     return await listed(
@@ -196,7 +191,6 @@ async def list_edges(call: Call, given: ListEdges) -> Table:
     example={"id": "babbage"},
     effect="destroys",
     idempotent=True,
-    words="remove forget entity",
 )
 async def delete_node(call: Call, given: NodeNamed) -> Done:
     store = await call.memory(given.project)
@@ -211,7 +205,6 @@ async def delete_node(call: Call, given: NodeNamed) -> Done:
     example={"source": "ada", "type": "programmed", "target": "engine"},
     effect="destroys",
     idempotent=True,
-    words="remove unlink disconnect relation",
 )
 async def delete_edge(call: Call, given: EdgeNamed) -> Done:
     store = await call.memory(given.project)

@@ -67,7 +67,6 @@ _COLUMNS = {"id": "id", "title": "title", "status": "status", "priority": "prior
     summary="Make a plan.",
     example={"title": "Log in with passkeys", "content": "# Goal\n\nNo more passwords.", "topics": ["auth"]},
     effect="adds",
-    words="add new write save roadmap project goal design spec",
 )
 async def create_plan(call: Call, given: CreatePlan) -> Done:
     store = await call.memory(given.project)
@@ -90,7 +89,6 @@ async def create_plan(call: Call, given: CreatePlan) -> Done:
     details="What is left out stays; null empties. With `version` it is refused if somebody has changed it since.",
     example={"id": "login", "status": "active", "append": "\n## Progress\n\nThe form is done."},
     effect="changes",
-    words="edit set status finish complete cancel pause activate mark done priority rename",
 )
 async def update_plan(call: Call, given: UpdatePlan) -> Done:
     store = await call.memory(given.project)
@@ -103,7 +101,6 @@ async def update_plan(call: Call, given: UpdatePlan) -> Done:
     toolset="plans",
     summary="Read a plan: its status and its text, or one section of that.",
     example={"id": "login", "section": "Goal"},
-    words="show open status of plan details content progress",
 )
 async def get_plan(call: Call, given: Sized) -> PlanDetail:
     store = await call.memory(given.project)
@@ -128,7 +125,6 @@ async def get_plan(call: Call, given: Sized) -> PlanDetail:
     toolset="plans",
     summary="List plans, those changed last first.",
     example={"status": ["planned", "active"], "topic": "auth"},
-    words="show which plans open active planned roadmap priorities what is next",
 )
 async def list_plans(call: Call, given: ListPlans) -> Table:
     return await listed(

@@ -24,7 +24,6 @@ class PutProject(Arguments):
     toolset="projects",
     summary="List the projects.",
     example={},
-    words="workspaces tenants which projects exist overview",
 )
 async def list_projects(call: Call, given: Paged) -> Table:
     store = await call.everywhere()
@@ -43,7 +42,6 @@ async def list_projects(call: Call, given: Paged) -> Table:
     example={"id": "shop", "name": "The shop"},
     effect="changes",
     idempotent=True,
-    words="create add new rename workspace tenant",
 )
 async def put_project(call: Call, given: PutProject) -> Done:
     if call.confined and given.id != call.project:

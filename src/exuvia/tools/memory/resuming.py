@@ -67,7 +67,6 @@ class _Room:
     toolset="sessions",
     summary="Tell where the work stands: sessions under way, open frames, pinned facts, tasks, last events.",
     example={},
-    words="resume continue where was I go on pick up left off yesterday context start state catch up status overview",
 )
 async def resume(call: Call, given: Resume) -> Resumed:
     store = await call.memory(given.project)

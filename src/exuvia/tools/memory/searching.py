@@ -69,7 +69,6 @@ class Words(Output):
     toolset="search",
     summary="Find what is remembered by its words: plans, sessions, events, frames, facts, nodes, tasks, documents.",
     example={"text": "passkey*", "kinds": ["plan", "event"], "since": "30d"},
-    words="look for find keyword full-text grep query memory recall decide decided know about",
 )
 async def search_text(call: Call, given: SearchText) -> Table:
     reached = await reach(call, given.project)
@@ -93,7 +92,6 @@ async def search_text(call: Call, given: SearchText) -> Table:
     toolset="search",
     summary="Find what is remembered by its meaning, whatever its words.",
     example={"text": "why customers give up at the checkout"},
-    words="semantic vector embedding similar related like nearest",
 )
 async def search_similar(call: Call, given: SearchMeaning) -> Table:
     reached = await reach(call, given.project)
@@ -122,7 +120,6 @@ async def search_similar(call: Call, given: SearchMeaning) -> Table:
     toolset="search",
     summary="Find what is remembered by its words and its meaning at once; the best search for a question.",
     example={"text": "what slows down the checkout"},
-    words="question hybrid best semantic text combined recall remember decide",
 )
 async def search_hybrid(call: Call, given: SearchMeaning) -> Table:
     reached = await reach(call, given.project)
@@ -164,7 +161,6 @@ async def search_hybrid(call: Call, given: SearchMeaning) -> Table:
     toolset="search",
     summary="Complete the beginning of a word with words that are remembered.",
     example={"beginning": "pass"},
-    words="autocomplete suggest spelling typeahead vocabulary prefix",
 )
 async def complete_words(call: Call, given: CompleteWords) -> Words:
     reached = await reach(call, given.project)

@@ -74,7 +74,6 @@ _COLUMNS = {
     summary="Begin a work session.",
     example={"title": "Passkeys: the form", "plan": "login", "author": "ada"},
     effect="adds",
-    words="start begin open create new work session log",
 )
 async def start_session(call: Call, given: StartSession) -> Done:
     store = await call.memory(given.project)
@@ -96,7 +95,6 @@ async def start_session(call: Call, given: StartSession) -> Done:
     details="What is left out stays; null empties. With `version` it is refused if somebody has changed it since.",
     example={"id": "day-1", "status": "complete", "append": "The form works; the tests come next."},
     effect="changes",
-    words="edit end finish complete pause abandon resume close notes",
 )
 async def update_session(call: Call, given: UpdateSession) -> Done:
     store = await call.memory(given.project)
@@ -111,7 +109,6 @@ async def update_session(call: Call, given: UpdateSession) -> Done:
     toolset="sessions",
     summary="Read a session: its status and its text, or one section of that.",
     example={"id": "day-1", "size": "metadata"},
-    words="show open details content what happened",
 )
 async def get_session(call: Call, given: Sized) -> SessionDetail:
     store = await call.memory(given.project)
@@ -136,7 +133,6 @@ async def get_session(call: Call, given: Sized) -> SessionDetail:
     toolset="sessions",
     summary="List sessions, those begun last first.",
     example={"plan": "login", "since": "7d"},
-    words="show which sessions work history recent who worked on what",
 )
 async def list_sessions(call: Call, given: ListSessions) -> Table:
     return await listed(

@@ -48,7 +48,6 @@ class ListTasks(Spanned):
     summary="Make a task for an agent, pending at first.",
     example={"title": "Find the bug", "assignee": "ada"},
     effect="adds",
-    words="todo assign delegate work item queue add new job",
 )
 async def create_task(call: Call, given: CreateTask) -> Done:
     store = await call.memory(given.project)
@@ -70,7 +69,6 @@ async def create_task(call: Call, given: CreateTask) -> Done:
     details="pending leads to running and cancelled, running to the three ends.",
     example={"id": "t1", "state": "succeeded", "result": {"fixed": True}},
     effect="changes",
-    words="finish complete fail cancel begin done status of todo job",
 )
 async def update_task(call: Call, given: UpdateTask) -> Done:
     tasks = (await call.memory(given.project)).tasks
@@ -91,7 +89,6 @@ async def update_task(call: Call, given: UpdateTask) -> Done:
     toolset="tasks",
     summary="List tasks, the newest first.",
     example={"state": "running", "assignee": "ada"},
-    words="show todos jobs open pending running failed queue who does what",
 )
 async def list_tasks(call: Call, given: ListTasks) -> Table:
     return await listed(

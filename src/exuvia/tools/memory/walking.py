@@ -37,7 +37,6 @@ class FindPaths(Paged):
     toolset="graph",
     summary="Find what a node is related to, directly or within some edges.",
     example={"id": "engine", "direction": "in"},
-    words="neighbors connected related adjacent depends around linked to",
 )
 async def find_neighbours(call: Call, given: FindNeighbours) -> Table:
     if given.depth == 1:
@@ -74,7 +73,6 @@ async def find_neighbours(call: Call, given: FindNeighbours) -> Table:
     toolset="graph",
     summary="Find the ways from one node to another, the shortest first.",
     example={"source": "ada", "target": "babbage"},
-    words="path route connection how are two things related between",
 )
 async def find_paths(call: Call, given: FindPaths) -> Table:
     store = await call.memory(given.project)
