@@ -90,7 +90,8 @@ def _say(host: Host, way: Way, name: str, file: Path | None, *, write: bool) -> 
         kept = f" As it was: {done.backup}." if done.backup else ""
         state = f"{name} is in {file}.{kept}" if done.changed else f"{file} has it already."
         typer.echo(f"{state} {host.hint}", err=True)
-    variables = (way.variable,) if isinstance(way, Remote) else way.variables
+    named = (way.variable,) if isinstance(way, Remote) else way.variables
+    variables = [variable for variable in named if variable in host.text(way, name)]
     if variables:
         typer.echo(f"{host.title} needs {' and '.join(variables)} in its environment.", err=True)
 
