@@ -55,6 +55,9 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--transitions", action="store_true", help="measure runs' transitions by 100 workers instead")
     parser.add_argument("--calls", action="store_true", help="measure tools' calls beside the bare query instead")
+    parser.add_argument(
+        "--tokens", action="store_true", help="count the tokens of tools' answers, beside those of Markdown files"
+    )
     parser.add_argument("--definitions", action="store_true", help="count the tokens of tools' definitions instead")
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
     parser.add_argument("--store-overhead", action="store_true", help="measure the store beside the driver instead")
@@ -69,10 +72,8 @@ def main(given: list[str]) -> int:
     options = arguments().parse_args(given)
     compile_exuvia()
     command = " ".join(["python -m bench", *given])
-    if options.definitions:
-        from bench import definitions
-
-        _publish("DEFINITIONS.md", definitions.report(host_facts(command)))
+    if options.definitions or options.tokens:
+        _count(command, options)
         return 0
     if options.store:
         results = []
@@ -107,6 +108,17 @@ def main(given: list[str]) -> int:
         else:
             _publish("RESULTS.md", _measured(server, facts, options))
     return 0
+
+
+def _count(command: str, options: argparse.Namespace) -> None:
+    if options.definitions:
+        from bench import definitions
+
+        _publish("DEFINITIONS.md", definitions.report(host_facts(command)))
+    else:
+        from bench.tokens import measuring, reporting
+
+        _publish("TOKENS.md", reporting.report(host_facts(command), measuring.measure()))
 
 
 def _measured(server: Server, facts: str, options: argparse.Namespace) -> str:

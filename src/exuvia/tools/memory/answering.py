@@ -143,7 +143,7 @@ def lean(given: Arguments, table: Table) -> Table:
     kept = [
         place
         for place, name in enumerate(table.columns)
-        if any(row[place] not in (None, "", [], {}, asked[name]) for row in table.rows) or not table.rows
+        if any(row[place] not in (None, "", [], {}, asked[name]) for row in table.rows)
     ]
     rows = [[row[place] for place in kept] for row in table.rows]
     return table.model_copy(update={"columns": [table.columns[place] for place in kept], "rows": rows})
@@ -187,7 +187,7 @@ def detailed(given: Whole, kind: type[D], /, *, content: str = "", data: Json = 
     elif shown is not None:
         left -= cost
     part, following = text_within(given, text, max_tokens=max(left, 100))
-    if not begins:
+    if not begins or size == "section":
         return kind(content=part, next=following)
     headings = tuple(headings_of(content)) if following is not None and size == "full" else ()
     return kind(**known, content=part, headings=headings, data=shown, next=following, notice=notice)
