@@ -6,10 +6,10 @@ from typing import Final
 
 from exuvia.store.chat.records import ATTACHMENT, Attachment
 from exuvia.store.chat.threads import checked_owner
-from exuvia.store.core.listing import Key, Listing, Page, Where
+from exuvia.store.core.listing import Listing, Page, Where, falling
 from exuvia.store.core.operations import M, Subsystem, reading, writing_once
 from exuvia.store.core.requests import Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, encode_json, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, chosen_id, encode_json
 from exuvia.store.errors import ConflictError, InvalidValueError, NotFoundError
 from exuvia.store.filters import Filter
 
@@ -49,7 +49,7 @@ class Attachments(Subsystem[M]):
             ConflictError: There is an attachment with this id of another owner.
             MissingReferenceError: There is no such thread.
         """
-        key = new_id() if id is None else checked_id(id)
+        key = chosen_id(id)
         rows = yield Statement(
             f"""
             INSERT INTO chat_attachments
@@ -176,7 +176,7 @@ class Attachments(Subsystem[M]):
         """
         where = Where().equal("project_id", self.scope.among(project)).equal("owner", owner)
         where.equal("thread_id", thread).equal("mime_type", mime_type).json("data", filter, self.dialect)
-        order = tuple(Key(column, descending=True) for column in ("created_at", "project_id", "id"))
+        order = falling("created_at", "project_id", "id")
         return (yield from Listing(ATTACHMENT, "chat_attachments", where, order).page(limit, after))
 
     @writing_once

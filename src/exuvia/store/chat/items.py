@@ -11,7 +11,7 @@ from exuvia.store.chat.threads import checked_owner, missing_thread, others_thre
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing
 from exuvia.store.core.requests import Many, Operation, Statement, Value
-from exuvia.store.core.values import checked_id, checked_text, checked_time, encode_json, new_id
+from exuvia.store.core.values import checked_id, checked_text, checked_time, chosen_id, encode_json
 from exuvia.store.errors import InvalidValueError, NotFoundError
 from exuvia.store.filters import Filter
 
@@ -282,7 +282,7 @@ def _row(key: tuple[str, str], item: NewItem, seq: int, now: datetime) -> dict[s
     return {
         "project": key[0],
         "thread": key[1],
-        "id": new_id() if item.id is None else checked_id(item.id),
+        "id": chosen_id(item.id),
         "seq": seq,
         "type": checked_text(item.type, what="type", longest=64),
         "role": None if item.role is None else checked_text(item.role, what="role", longest=64),

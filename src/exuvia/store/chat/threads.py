@@ -9,7 +9,7 @@ from exuvia.store.chat.records import THREAD, Thread
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing_once
 from exuvia.store.core.requests import Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, encode_json, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, chosen_id, encode_json
 from exuvia.store.errors import ConflictError, InvalidValueError, NotFoundError
 from exuvia.store.filters import Filter
 
@@ -48,7 +48,7 @@ class Threads(Subsystem[M]):
             ConflictError: There is a thread with this id of another owner or kind.
             MissingReferenceError: There is no such project.
         """
-        key = new_id() if id is None else checked_id(id)
+        key = chosen_id(id)
         now = self.now()
         rows = yield Statement(
             f"""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from exuvia.store.checkpoints.records import AGENT_CHECKPOINT, AgentCheckpoint
+from exuvia.store.core.deleting import delete_one
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Operation, Statement
-from exuvia.store.core.values import LONGEST_ID, Json, checked_id, checked_text, encode_json, new_id
+from exuvia.store.core.values import LONGEST_ID, Json, checked_id, checked_text, chosen_id, encode_json
 from exuvia.store.errors import NotFoundError
 from exuvia.store.filters import Filter
 
@@ -65,7 +66,7 @@ class Checkpoints(Subsystem[M]):
             """,
             {
                 "project": owner,
-                "id": new_id() if id is None else checked_id(id),
+                "id": chosen_id(id),
                 "agent": name,
                 "version": numbers[0][0],
                 "config_version": checked_text(config_version, what="config_version", longest=LONGEST_ID),
@@ -166,11 +167,7 @@ class Checkpoints(Subsystem[M]):
     @writing_once
     def delete(self, id: str, *, project: str | None = None) -> Operation[bool]:
         """Delete a checkpoint; return whether it was there. Its number is not given again."""
-        rows = yield Statement(
-            "DELETE FROM agent_checkpoints WHERE project_id = :project AND id = :id RETURNING id",
-            {"project": self.scope.own(project), "id": checked_id(id)},
-        )
-        return bool(rows)
+        return (yield from delete_one("agent_checkpoints", self.scope.own(project), id))
 
     def _first(self, where: Where) -> Operation[AgentCheckpoint | None]:
         rows = yield Statement(

@@ -54,6 +54,11 @@ class Key:
     nullable: bool = False
 
 
+def falling(*columns: str) -> tuple[Key, ...]:
+    """Return an order by columns that are never NULL, the largest first."""
+    return tuple(Key(column, descending=True) for column in columns)
+
+
 class Where:
     """Conditions that all have to hold, with the values of their parameters. None as a value means: no condition."""
 

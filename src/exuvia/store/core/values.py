@@ -47,6 +47,15 @@ def checked_id(given: object, *, what: str = "id") -> str:
     )
 
 
+def chosen_id(given: object) -> str:
+    """Return the caller's own id, checked, or a new one if it is None.
+
+    Raises:
+        InvalidValueError: It cannot be one.
+    """
+    return new_id() if given is None else checked_id(given)
+
+
 def checked_text(given: object, *, what: str, longest: int | None = None) -> str:
     """Return a text, checked.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from exuvia.store.core.deleting import delete_one
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing_once
 from exuvia.store.core.requests import Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, encode_json, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, chosen_id, encode_json
 from exuvia.store.documents.editing import offset
 from exuvia.store.documents.records import CITATION, Citation, CitationCounts
 from exuvia.store.documents.resources import checked_url
@@ -59,7 +60,7 @@ class Citations(Subsystem[M]):
             """,
             {
                 "project": self.scope.own(project),
-                "id": new_id() if id is None else checked_id(id),
+                "id": chosen_id(id),
                 "resource": checked_id(resource, what="resource"),
                 "target": None if to is None else checked_id(to, what="resource"),
                 "url": checked_url(url),
@@ -147,8 +148,4 @@ class Citations(Subsystem[M]):
     @writing_once
     def delete(self, id: str, *, project: str | None = None) -> Operation[bool]:
         """Delete a citation; return whether it was there."""
-        rows = yield Statement(
-            "DELETE FROM citations WHERE project_id = :project AND id = :id RETURNING id",
-            {"project": self.scope.own(project), "id": checked_id(id)},
-        )
-        return bool(rows)
+        return (yield from delete_one("citations", self.scope.own(project), id))

@@ -11,7 +11,7 @@ from typing import Final
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Many, Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, chosen_id
 from exuvia.store.documents.editing import Table
 from exuvia.store.documents.records import COLLECTION, RESOURCE, Collection, Resource
 from exuvia.store.errors import InvalidValueError, NotFoundError, StateError
@@ -61,7 +61,7 @@ class Collections(Subsystem[M]):
             MissingReferenceError: There is no such project or parent.
         """
         now = self.now()
-        key = new_id() if id is None else checked_id(id)
+        key = chosen_id(id)
         if parent == key:
             raise _inside(key, key)
         made = Collection(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from exuvia.store.core.listing import Key, Listing, Page, Where
+from exuvia.store.core.deleting import delete_one
+from exuvia.store.core.listing import Listing, Page, Where, falling
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, encode_json, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, chosen_id, encode_json
 from exuvia.store.errors import InvalidValueError
 from exuvia.store.filters import Filter
 from exuvia.store.frames.finding import find
@@ -57,7 +58,7 @@ class Anchors(Subsystem[M]):
             """,
             {
                 "project": owner,
-                "id": new_id() if id is None else checked_id(id),
+                "id": chosen_id(id),
                 "frame": frame,
                 "type": checked_text(type, what="type", longest=64),
                 "text": checked_text(text, what="text"),
@@ -71,11 +72,7 @@ class Anchors(Subsystem[M]):
     @writing_once
     def unpin(self, id: str, *, project: str | None = None) -> Operation[bool]:
         """Remove an anchor; return whether it was there."""
-        rows = yield Statement(
-            "DELETE FROM anchors WHERE project_id = :project AND id = :id RETURNING id",
-            {"project": self.scope.own(project), "id": checked_id(id)},
-        )
-        return bool(rows)
+        return (yield from delete_one("anchors", self.scope.own(project), id))
 
     @reading
     def anchors(
@@ -116,5 +113,5 @@ class Anchors(Subsystem[M]):
                 run=run,
             )
         keys = ("a.priority", "a.created_at", "a.project_id", "a.id")
-        order = tuple(Key(column, descending=True) for column in keys)
+        order = falling(*keys)
         return (yield from Listing(ANCHOR, "anchors AS a", where, order, alias="a").page(limit, after))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing
 from exuvia.store.core.requests import Many, Operation, Statement
-from exuvia.store.core.values import checked_id, checked_text, checked_time, encode_json, new_id
+from exuvia.store.core.values import checked_id, checked_text, checked_time, chosen_id, encode_json
 from exuvia.store.filters import Filter
 from exuvia.store.frames.finding import closed, find
 from exuvia.store.frames.records import FRAME_EVENT, FrameEvent, NewFrameEvent
@@ -45,7 +45,7 @@ class FrameEvents(Subsystem[M]):
                 "project": owner,
                 "frame": frame,
                 "seq": first + place,
-                "id": new_id() if event.id is None else checked_id(event.id),
+                "id": chosen_id(event.id),
                 "type": checked_text(event.type, what="type", longest=64),
                 "data": encode_json(event.data),
                 "at": now if event.at is None else checked_time(event.at),

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from exuvia.store.core.listing import Key, Listing, Page, Where
+from exuvia.store.core.listing import Key, Listing, Page, Where, falling
 from exuvia.store.core.operations import M, reading, writing
 from exuvia.store.core.requests import Many, Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, encode_json, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, chosen_id, encode_json, new_id
 from exuvia.store.errors import StateError
 from exuvia.store.filters import Filter
 from exuvia.store.frames.anchors import Anchors
@@ -67,7 +67,7 @@ class Frames(FrameEvents[M], Anchors[M]):
             """,
             {
                 "project": owner,
-                "id": new_id() if id is None else checked_id(id),
+                "id": chosen_id(id),
                 "run": run_id,
                 "parent": parent,
                 "depth": above.depth + 1 if above else 0,
@@ -176,7 +176,7 @@ class Frames(FrameEvents[M], Anchors[M]):
         where = Where().equal("project_id", self.scope.among(project)).equal("run_id", run)
         where.equal("state", state).equal("type", type).equal("parent_id", parent)
         where.during("created_at", since, until).json(("inputs", "outputs", "digest"), filter, self.dialect)
-        order = (Key("created_at", descending=True), Key("project_id", descending=True), Key("id", descending=True))
+        order = falling("created_at", "project_id", "id")
         return (yield from Listing(FRAME, "frames", where, order).page(limit, after))
 
     @reading

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from exuvia.store.core.listing import Key, Listing, Page, Where
+from exuvia.store.core.deleting import delete_one
+from exuvia.store.core.listing import Key, Listing, Page, Where, falling
 from exuvia.store.core.operations import M, reading, writing, writing_once
 from exuvia.store.core.requests import Many, Operation, Statement
 from exuvia.store.core.values import Json, checked_id, checked_text, new_id
@@ -168,11 +169,7 @@ class Graph(Walks[M]):
     @writing_once
     def delete_node(self, id: str, *, project: str | None = None) -> Operation[bool]:
         """Delete a node with its edges; return whether it was there."""
-        rows = yield Statement(
-            "DELETE FROM graph_nodes WHERE project_id = :project AND id = :id RETURNING id",
-            {"project": self.scope.own(project), "id": checked_id(id)},
-        )
-        return bool(rows)
+        return (yield from delete_one("graph_nodes", self.scope.own(project), id))
 
     @writing_once
     def delete_edge(self, source: str, type: str, target: str, *, project: str | None = None) -> Operation[bool]:
@@ -264,7 +261,7 @@ class Graph(Walks[M]):
         """
         where = Where().equal("project_id", self.scope.among(project)).equal("node_id", node)
         where.equal("source", source).equal("target", target).during("at", since, until)
-        order = tuple(Key(column, descending=True) for column in ("at", "project_id", "node_id", "id"))
+        order = falling("at", "project_id", "node_id", "id")
         return (yield from Listing(PROMOTION, "graph_promotions", where, order).page(limit, after))
 
     @reading

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from exuvia.store.core.listing import Page
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, chosen_id
 from exuvia.store.errors import InvalidValueError
 from exuvia.store.filters import Filter
 from exuvia.store.knowledge.documents import (
@@ -66,7 +66,7 @@ class Plans(Subsystem[M]):
         now = self.now()
         plan = Plan(
             project_id=self.scope.own(project),
-            id=new_id() if id is None else checked_id(id),
+            id=chosen_id(id),
             title=checked_title(title),
             status=PLANS.status(status),  # type: ignore[arg-type]
             priority=checked_priority(priority),

@@ -7,10 +7,11 @@ from datetime import datetime
 from types import EllipsisType
 from typing import Final, Literal
 
+from exuvia.store.core.deleting import delete_one
 from exuvia.store.core.listing import Page
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
-from exuvia.store.core.requests import Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, new_id
+from exuvia.store.core.requests import Operation
+from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, chosen_id
 from exuvia.store.filters import Filter
 from exuvia.store.knowledge.documents import (
     Documents,
@@ -69,7 +70,7 @@ class Sessions(Subsystem[M]):
         now = self.now()
         session = Session(
             project_id=self.scope.own(project),
-            id=new_id() if id is None else checked_id(id),
+            id=chosen_id(id),
             plan_id=None if plan is None else checked_id(plan, what="plan"),
             title=checked_title(title),
             status=SESSIONS.status(status),  # type: ignore[arg-type]
@@ -206,8 +207,4 @@ class Sessions(Subsystem[M]):
     @writing_once
     def delete(self, id: str, *, project: str | None = None) -> Operation[bool]:
         """Delete a session with its events; return whether it was there."""
-        rows = yield Statement(
-            "DELETE FROM sessions WHERE project_id = :project AND id = :id RETURNING id",
-            {"project": self.scope.own(project), "id": checked_id(id)},
-        )
-        return bool(rows)
+        return (yield from delete_one("sessions", self.scope.own(project), id))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from exuvia.store.core.lifecycle import BEFORE, checked_state, no_way
-from exuvia.store.core.listing import Key, Listing, Page, Where
+from exuvia.store.core.listing import Key, Listing, Page, Where, falling
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Operation, Statement, Value
-from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, encode_json, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, chosen_id, encode_json
 from exuvia.store.errors import NotFoundError
 from exuvia.store.filters import Filter
 from exuvia.store.operations.kinds import FORMS
@@ -65,7 +65,7 @@ class Tasks(Subsystem[M]):
             """,
             {
                 "project": self.scope.own(project),
-                "id": new_id() if id is None else checked_id(id),
+                "id": chosen_id(id),
                 "session": None if chosen is None else checked_id(chosen, what="session"),
                 "parent": None if parent is None else checked_id(parent, what="parent"),
                 "title": checked_text(title, what="title"),
@@ -158,7 +158,7 @@ class Tasks(Subsystem[M]):
         where = self._where(project, session, since, until).equal("parent_id", parent)
         where.equal("state", checked_state(state, "task")).equal("assignee", assignee)
         where.json(("data", "result"), filter, self.dialect)
-        order = tuple(Key(column, descending=True) for column in ("created_at", "project_id", "id"))
+        order = falling("created_at", "project_id", "id")
         return (yield from Listing(TASK, "agent_tasks", where, order).page(limit, after))
 
     @reading

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from exuvia.store.core.composing import Ask, Outside, Steps, composed
-from exuvia.store.core.listing import Key, Listing, Page, Where
+from exuvia.store.core.deleting import delete_one
+from exuvia.store.core.listing import Key, Listing, Page, Where, falling
 from exuvia.store.core.operations import M, idempotent, reading, writing, writing_once
 from exuvia.store.core.requests import Operation, Statement, Value
-from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, encode_json, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, chosen_id, encode_json
 from exuvia.store.errors import ConflictError, InvalidValueError, NotFoundError, StateError
 from exuvia.store.tokens.checking import FORGOTTEN_AFTER, Checking, scopes_of
 from exuvia.store.tokens.hashing import Clear, Hashed, hashed, new_clear
@@ -149,7 +150,7 @@ class Tokens(Checking[M]):
             where.also(self.dialect.has_element("scopes", "scope"), scope=scope)
         if revoked is not None:
             where.also(f"revoked_at IS {'NOT ' if revoked else ''}NULL")
-        order = tuple(Key(column, descending=True) for column in ("created_at", "project_id", "id"))
+        order = falling("created_at", "project_id", "id")
         return (yield from Listing(TOKEN, "service_tokens", where, order).page(limit, after))
 
     @reading
@@ -188,7 +189,7 @@ class Tokens(Checking[M]):
         """
         where = Where().equal("project_id", self.scope.among(project)).equal("token_id", id)
         where.equal("outcome", outcome).equal("caller", caller).during("at", since, until)
-        order = tuple(Key(column, descending=True) for column in ("at", "project_id", "prefix", "seq"))
+        order = falling("at", "project_id", "prefix", "seq")
         return (yield from Listing(TOKEN_USE, "service_token_uses", where, order).page(limit, after))
 
     @writing
@@ -212,11 +213,7 @@ class Tokens(Checking[M]):
     @writing_once
     def delete(self, id: str, *, project: str | None = None) -> Operation[bool]:
         """Delete a token with the log of its use; return whether it was there."""
-        rows = yield Statement(
-            "DELETE FROM service_tokens WHERE project_id = :project AND id = :id RETURNING id",
-            {"project": self.scope.own(project), "id": checked_id(id)},
-        )
-        return bool(rows)
+        return (yield from delete_one("service_tokens", self.scope.own(project), id))
 
     def _make(self) -> Steps[tuple[Clear, Hashed]]:
         clear, keys = new_clear(), self._found_keys()
@@ -247,7 +244,7 @@ class Tokens(Checking[M]):
             """,
             {
                 "project": self.scope.own(project),
-                "id": new_id() if id is None else checked_id(id),
+                "id": chosen_id(id),
                 "name": checked_text(name, what="name", longest=255),
                 "scopes": encode_json(scopes, what="scopes"),
                 "data": encode_json({} if data is None else data),

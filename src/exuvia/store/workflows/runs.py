@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from exuvia.store.core.lifecycle import BEFORE, checked_state, no_way
-from exuvia.store.core.listing import Key, Listing, Page, Where
+from exuvia.store.core.listing import Key, Listing, Page, Where, falling
 from exuvia.store.core.operations import M, Subsystem, reading, writing
 from exuvia.store.core.requests import Many, Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, encode_json, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, checked_time, chosen_id, encode_json
 from exuvia.store.errors import InvalidValueError, NotFoundError
 from exuvia.store.filters import Filter
 from exuvia.store.workflows.records import RUN, RUN_STEP, NewStep, Run, RunState, RunStep
@@ -57,7 +57,7 @@ class Runs(Subsystem[M]):
             """,
             {
                 "project": owner,
-                "id": new_id() if id is None else checked_id(id),
+                "id": chosen_id(id),
                 "workflow": workflow,
                 "version": chosen.version,
                 "started_by": None if started_by is None else checked_text(started_by, what="started_by"),
@@ -152,7 +152,7 @@ class Runs(Subsystem[M]):
         where.equal("version", version).equal("state", checked_state(state, "run")).equal("started_by", started_by)
         where.equal("trace_id", trace_id).during("created_at", since, until)
         where.json(("inputs", "outputs"), filter, self.dialect)
-        order = tuple(Key(column, descending=True) for column in ("created_at", "project_id", "id"))
+        order = falling("created_at", "project_id", "id")
         return (yield from Listing(RUN, "workflow_runs", where, order).page(limit, after))
 
     @writing

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from exuvia.store.core.listing import Key, Listing, Page, Where
+from exuvia.store.core.deleting import delete_one
+from exuvia.store.core.listing import Key, Listing, Page, Where, falling
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, encode_json, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, chosen_id, encode_json
 from exuvia.store.errors import ConflictError, InvalidValueError, NotFoundError
 from exuvia.store.filters import Filter
 from exuvia.store.workflows.records import WORKFLOW, WORKFLOW_VERSION, Workflow, WorkflowVersion
@@ -40,7 +41,7 @@ class Workflows(Subsystem[M]):
             """,
             {
                 "project": self.scope.own(project),
-                "id": new_id() if id is None else checked_id(id),
+                "id": chosen_id(id),
                 "name": checked_text(name, what="name"),
                 "description": checked_text(description, what="description"),
                 "tags": _tags(tags),
@@ -152,17 +153,13 @@ class Workflows(Subsystem[M]):
         if tag is not None:
             where.also(self.dialect.has_element("tags", "tag"), tag=tag)
         where.json("data", filter, self.dialect)
-        order = tuple(Key(column, descending=True) for column in ("updated_at", "project_id", "id"))
+        order = falling("updated_at", "project_id", "id")
         return (yield from Listing(WORKFLOW, "workflows", where, order).page(limit, after))
 
     @writing_once
     def delete(self, id: str, *, project: str | None = None) -> Operation[bool]:
         """Delete a workflow with its versions and runs; return whether it was there."""
-        rows = yield Statement(
-            "DELETE FROM workflows WHERE project_id = :project AND id = :id RETURNING id",
-            {"project": self.scope.own(project), "id": checked_id(id)},
-        )
-        return bool(rows)
+        return (yield from delete_one("workflows", self.scope.own(project), id))
 
     @writing
     def add_version(
