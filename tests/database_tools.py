@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import apsw
+import jsonschema  # type: ignore[import-untyped]
 import orjson
 import pytest
 
@@ -129,6 +130,9 @@ class Shop:
         """Call a tool, and return its answer, which has to be none of an error and what its schema says."""
         reply = self.reply(tool, given, frozenset(SCOPES), **(under or {}))
         assert not reply.failed, reply.data
+        output = EVERYTHING.named(tool).output
+        assert output is not None
+        jsonschema.validate(reply.data, output.schema_for_callers())
         return dict(reply.data)
 
     def fails(
