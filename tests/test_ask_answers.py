@@ -216,6 +216,11 @@ def test_answers_are_the_same_on_every_engine(filled: Store, question: str) -> N
         ("decisions without sessions", {"d2", "d3", "d4"}),
         ("what was lerned about caches", {"l1"}),
         ("which nodes are about databases", {"invoices"}),
+        ("show plan P1", {"P1"}),
+        ("events and decisions in shop", {"d4"}),
+        ("high priority bugs in apollo", {"b1", "b2"}),
+        ("constraints and facts", {"a1"}),
+        ("frame f1", {"f1"}),
         ("tasks completed in the last 2 days", {"t1"}),
     ],
 )
@@ -243,6 +248,19 @@ def test_a_relation_to_what_is_no_node_is_looked_for_as_a_word(filled: Store) ->
     found = answer(filled, "what uses argon2?")
     assert ids(found) == ["d2"]
     assert "the graph has no node “argon2”" in found.understood
+
+
+def test_a_question_within_a_transaction_leaves_it_sound(filled: Store) -> None:
+    with filled.transaction() as tx:
+        assert ids(ask_sync(tx, "what depends on nothing-there?", now=NOW)) == []
+        assert answer(tx, "show plan P-99").text.startswith("Nothing found: no plan on “p-99”.")
+        assert ids(ask_sync(tx, "show plan P1", now=NOW)) == ["P1"]
+
+
+def test_what_kinds_do_not_have_is_told(filled: Store) -> None:
+    assert "nobody is named with frames" in answer(filled, "frames by ada").understood
+    assert "bugs have no priority: all are looked at" in answer(filled, "high priority bugs").understood
+    assert "no decision is kept as open: all are looked at" in answer(filled, "open decisions").understood
 
 
 def test_what_was_not_understood_is_told(filled: Store) -> None:

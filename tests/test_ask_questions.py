@@ -55,6 +55,46 @@ def understood(found: Interpretation) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize(
+    ("question", "lost"),
+    [
+        ("which project has the most bugs", "most"),
+        ("how many open plans are there per project", "per project"),
+        ("what was decided at the last meeting", "at the last meeting"),
+        ("decisions not made by ada", "not made by ada"),
+        ("what did I decide", "I"),
+        ("bugs since the launch", "since the launch"),
+        ("what did we decide in March and in June", "in June"),
+    ],
+)
+def test_what_rules_cannot_decide_is_told_and_not_guessed(question: str, lost: str) -> None:
+    found = interpret(question, NOW, UTC, KNOWN)
+    assert found.not_understood == (lost,)
+    assert found.words == found.authors == found.projects == ()
+
+
+@pytest.mark.parametrize(
+    ("project", "kind", "choices"),
+    [
+        ("zeus", "unknown", tuple(sorted(KNOWN.projects))),
+        ("api-v3", "ambiguous", ("api-v1", "api-v2")),
+        ("billing-2", "unknown", tuple(sorted(KNOWN.projects))),
+    ],
+)
+def test_a_project_that_is_not_sure_is_asked_back(project: str, kind: str, choices: tuple[str, ...]) -> None:
+    found = interpret(f"what did we decide in project {project}?", NOW, UTC, KNOWN)
+    assert found.problem is not None
+    assert (found.problem.kind, found.problem.name, found.problem.choices) == (kind, project, choices)
+
+
+def test_a_wrong_digit_is_another_project_and_no_typing_error() -> None:
+    known = Known({"2025-q3": "2025-q3", "launch": "Launch"})
+    found = interpret("bugs in project 2026-q3", NOW, UTC, known)
+    assert found.problem is not None
+    assert found.problem.choices == ("2025-q3",)
+    assert interpret("bugs in project lanuch", NOW, UTC, known).projects == ("launch",)
+
+
 @pytest.mark.parametrize("row", [pytest.param(row, id=row["text"]) for row in (*TABLE["question"], *FRESH["question"])])
 def test_a_question_is_understood(row: dict[str, Any]) -> None:
     if row["text"] in MISREAD:

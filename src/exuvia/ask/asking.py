@@ -98,7 +98,7 @@ class Asking(Subsystem[M]):
             asked = found
         if asked.shape == "status":
             return (yield from self._status(asked, known, options))
-        looked = yield from self._look(asked, options)
+        looked = yield from self._look(asked, known, options)
         told = Composer(asked, known, options.zone, options.budget).looked(looked)
         return _looked(asked, options, told, looked)
 
@@ -122,7 +122,7 @@ class Asking(Subsystem[M]):
             total = sum(count for _, count in state.counts)
             return _answer(asked, options, told, state.calls, total)
         looking = asked if asked.kinds else replace(asked, kinds=("plan", "session", "task"))
-        looked: Looked = yield from self._look(looking, options)
+        looked: Looked = yield from self._look(looking, known, options)
         if not looked.items:
             told = Composer(looking, known, options.zone, options.budget).looked(looked)
             return _looked(asked, options, told, looked)
@@ -130,9 +130,10 @@ class Asking(Subsystem[M]):
         told = composer.standing(looked, stands)
         return _looked(asked, options, told, replace(looked, calls=(*looked.calls, *stands.calls)))
 
-    def _look(self, asked: Interpretation, options: AskOptions) -> Steps[Looked]:
+    def _look(self, asked: Interpretation, known: Known, options: AskOptions) -> Steps[Looked]:
         elsewhere = options.elsewhere and self.scope.project is None
-        return (yield from Looking(self._store, asked, options.limit, options.embedder, elsewhere).look())
+        looking = Looking(self._store, asked, options.limit, tuple(known.projects), options.embedder, elsewhere)
+        return (yield from looking.look())
 
 
 async def ask(

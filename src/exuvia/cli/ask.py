@@ -72,7 +72,7 @@ def ask(
 
     settings = load(store=store, ask_timezone=timezone)
     zone = ZoneInfo(settings.ask_timezone)
-    chosen = _writer(settings, budget) if writer else None
+    chosen = _writer(settings) if writer else None
     options = AskOptions(zone=zone, limit=limit, budget=budget, timeout=settings.ask_timeout)
     given: dict[str, Any] = {} if schema is None else {"schema": schema}
     with exuvia.open(store, create=False, **given) as opened:
@@ -102,7 +102,7 @@ def _time(given: str | None, zone: ZoneInfo) -> datetime | None:
     return time if time.tzinfo is not None else time.replace(tzinfo=zone)
 
 
-def _writer(settings: Settings, budget: int) -> Writer:
+def _writer(settings: Settings) -> Writer:
     from exuvia.ask.writing.endpoint import EndpointWriter
 
     if settings.ask_url is None or settings.ask_model is None:
@@ -112,7 +112,7 @@ def _writer(settings: Settings, budget: int) -> Writer:
             " a key, EXUVIA_ASK_KEY.",
             code="ask_model",
         )
-    return EndpointWriter(settings.ask_model, settings.ask_url, timeout=settings.ask_timeout, tokens=budget)
+    return EndpointWriter(settings.ask_model, settings.ask_url, timeout=settings.ask_timeout)
 
 
 def _show(found: Answer, *, explain: bool) -> None:

@@ -228,7 +228,7 @@ class Gathering:
                 (not wanted.authors or bool(_authors(row) & set(wanted.authors)))
                 and set(wanted.topics) <= set(item.topics)
                 and (not target.states or item.type in target.states)
-                and wanted.priority in {None, getattr(row, "priority", None)}
+                and (hit.kind != "plan" or wanted.priority in {None, row.priority})
             )
             if fits:
                 kept.append(replace(item, text=hit.text or item.text))
@@ -241,6 +241,14 @@ class Gathering:
             row = None if item.complete else (yield from self.row(item))
             found.append(item if row is None else replace(_READERS[item.kind](row), text=item.text, complete=True))
         return tuple(found)
+
+    def by_id(self, kind: str, id: str, project: str, calls: list[Call]) -> Steps[Finding | None]:
+        """Return what has an id; None where there is no such, or its kind is not read by ids."""
+        row = yield from self.row(Finding(kind, id, project, None, id))
+        if row is None:
+            return None
+        calls.append(Call(_GETS[kind], {"id": id, "project": project}, 1))
+        return _READERS[kind](row)
 
     def row(self, item: Finding) -> Steps[Any]:
         """Read the row of something that was found; None where it has gone, or has no more than search returns."""

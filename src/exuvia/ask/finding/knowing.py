@@ -15,6 +15,15 @@ from exuvia.store.projects import Projects
 
 LOOKED_AT: Final = 5_000
 """How many of the latest plans, sessions and events are looked at for their authors, topics and kinds."""
+_KEPT: Final = {
+    "plan": "plans",
+    "session": "sessions",
+    "frame": "frames",
+    "task": "agent_tasks",
+    "resource": "resources",
+    "annotation": "annotations",
+    "node": "graph_nodes",
+}
 _TABLES: Final = (("plans", "updated_at", "''"), ("sessions", "started_at", "''"), ("events", "at", "kind"))
 
 
@@ -50,3 +59,15 @@ class Knowing(Subsystem[M]):
                 kinds.update([named] if named else [])
                 topics.update(orjson.loads(listed))
         return Known(projects, tuple(sorted(authors)), tuple(sorted(kinds - KINDS.keys())), tuple(sorted(topics)))
+
+    @reading
+    def homes(self, kind: str, id: str, projects: tuple[str, ...]) -> Operation[tuple[str, ...]]:
+        """Return which of some projects have a row of a kind with an id; none for kinds that are not read by ids."""
+        if kind not in _KEPT:
+            return ()
+        where = Where().equal("project_id", self.scope.project).equal("id", id)
+        where.also(self.dialect.any_of("project_id", "projects"), projects=self.dialect.array(projects))
+        rows = yield Statement(
+            f"SELECT project_id FROM {_KEPT[kind]} WHERE {where} ORDER BY project_id", where.parameters
+        )
+        return tuple(row[0] for row in rows)

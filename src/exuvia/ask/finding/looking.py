@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,8 +10,9 @@ from typing import Any, Final, Literal
 
 from exuvia.ask.finding.findings import Finding
 from exuvia.ask.finding.gathering import Gathered, Gathering, Wanted, by_time
+from exuvia.ask.finding.knowing import Knowing
 from exuvia.ask.finding.queries import beginnings, exact
-from exuvia.ask.finding.targets import Target, targets_of
+from exuvia.ask.finding.targets import Target, entry_of, targets_of
 from exuvia.ask.records import Call, Interpretation
 from exuvia.store.core.composing import Ask, Steps
 from exuvia.store.core.listing import LARGEST_PAGE, Page
@@ -21,6 +23,7 @@ from exuvia.store.vectors.records import Collection
 
 Width = Literal["exact", "beginnings", "meaning", "any", "alike", "without"]
 _FOR_AUTHORS: Final = 200
+_ID: Final = re.compile(r"[\w.:-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Looking:
         store: The store.
         asked: The interpretation.
         limit: How much is shown.
+        projects: The projects that there are.
         embedder: Makes vectors of the words, for a search by meaning; None for none.
         elsewhere: Look into other projects, too, where nothing was found.
     """
@@ -78,6 +82,7 @@ class Looking:
     store: Memory[Sync]
     asked: Interpretation
     limit: int
+    projects: tuple[str, ...] = ()
     embedder: Any = None
     elsewhere: bool = True
 
@@ -86,13 +91,32 @@ class Looking:
         targets, notes = targets_of(self.asked)
         wanted = Wanted.of(self.asked, targets)
         calls: list[Call] = []
+        if (named := (yield from self._by_id(calls))) is not None:
+            return Looked((named,), 1, calls=tuple(calls))
         found, width = yield from self._widening(wanted, calls)
         nearby: tuple[Nearby, ...] = ()
         if not found.items or width == "without":
             nearby = yield from self._nearby(wanted, calls)
+        if self.asked.order is not None and found.total is None:
+            notes = (*notes, f"more match than are ranked: the {self.asked.order} of the {RANKED} entered last")
         chosen = yield from self._chosen(found)
         authors, counted = (yield from self._authors(found)) if self.asked.shape == "who" else ((), 0)
         return Looked(chosen, found.total, counted, authors, width, nearby, tuple(calls), notes)
+
+    def _by_id(self, calls: list[Call]) -> Steps[Finding | None]:
+        """Read what a question names by its id, such as ``plan PLAN_login``: search knows titles and texts only."""
+        asked = self.asked
+        if len(asked.words) != 1 or asked.time or asked.authors or asked.shape not in {"list", "status"}:
+            return None
+        place = asked.question.casefold().find(asked.words[0])
+        word = asked.question[place : place + len(asked.words[0])]
+        if place < 0 or word.casefold() != asked.words[0] or not _ID.fullmatch(word) or word.isalpha():
+            return None
+        for kind in map(entry_of, asked.kinds):
+            homes = yield Ask(partial(Knowing(self.store._runner).homes, kind, word, asked.projects or self.projects))
+            if homes:
+                return (yield from Gathering(self.store).by_id(kind, word, homes[0], calls))
+        return None
 
     def _most(self) -> int:
         """Return how many findings to ask for."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from exuvia.ask.finding import findings
 from exuvia.ask.finding.findings import Finding
+from exuvia.ask.finding.knowing import Knowing
 from exuvia.ask.finding.queries import exact
 from exuvia.ask.language.tokens import fold
 from exuvia.ask.language.vocabulary import stem
@@ -17,9 +18,9 @@ from exuvia.ask.records import Call, Interpretation, Known, Relation
 from exuvia.store.core.composing import Ask, Steps
 from exuvia.store.core.listing import LARGEST_PAGE
 from exuvia.store.core.operations import Sync
-from exuvia.store.errors import InvalidValueError, NotFoundError
 from exuvia.store.graph.records import Neighbour, Node, Path
 from exuvia.store.memory import Memory
+from exuvia.store.search.words import words
 
 _DEPTH: Final = 4
 _PATHS: Final = 3
@@ -116,31 +117,21 @@ def _connected(store: Memory[Sync], node: Node, name: str, calls: list[Call], no
 def _named(store: Memory[Sync], name: str, projects: tuple[str, ...], calls: list[Call]) -> Steps[tuple[Node, ...]]:
     """Return the nodes with an id or a name, the best fitting first."""
     found: dict[tuple[str, str], Node] = {}
-    for project in projects[:_MOST_PROJECTS]:
-        try:
-            node = yield Ask(partial(store.graph.node, name, project=project))
-        except (NotFoundError, InvalidValueError):
-            continue
+    for project in (yield Ask(partial(Knowing(store._runner).homes, "node", name, projects))):
+        node: Node = yield Ask(partial(store.graph.node, name, project=project))
         found[node.project_id, node.id] = node
-    for query, fuzzy in ((exact([name]), False), (exact([name]), True)):
-        if found:
+    for fuzzy in (False, True):
+        if found or not words(name):
             break
+        query = exact([name])
         for project in projects[:_MOST_PROJECTS]:
             page = yield Ask(partial(store.search, query, kinds="node", project=project, fuzzy=fuzzy, limit=5))
             calls.append(Call("search", {"text": query, "kinds": ["node"], "project": project}, page.total))
             for hit in page.items:
-                if (node := (yield from _read(store, hit.entry.id, hit.entry.project_id))) is not None:
-                    found[node.project_id, node.id] = node
+                read = yield Ask(partial(store.graph.node, hit.entry.id, project=hit.entry.project_id))
+                found[read.project_id, read.id] = read
     wanted = fold(name)
     return tuple(sorted(found.values(), key=lambda node: (wanted not in {fold(node.id), fold(node.name)}, node.id)))
-
-
-def _read(store: Memory[Sync], id: str, project: str) -> Steps[Node | None]:
-    try:
-        node: Node = yield Ask(partial(store.graph.node, id, project=project))
-    except NotFoundError:
-        return None
-    return node
 
 
 def of_neighbour(edge: Neighbour, node: Node) -> Finding:

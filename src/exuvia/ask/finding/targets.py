@@ -79,7 +79,7 @@ _EVENT_STATES: Final[dict[tuple[str, str], Filter]] = {
 
 
 def targets_of(interpretation: Interpretation) -> tuple[tuple[Target, ...], tuple[str, ...]]:
-    """Return where to look for what a question asks, and notes on states that its kinds do not have."""
+    """Return where to look for what a question asks, and notes on what its kinds do not have."""
     kinds, states = interpretation.kinds, interpretation.statuses
     if interpretation.priority is not None and not kinds:
         kinds = ("plan",)
@@ -98,7 +98,31 @@ def targets_of(interpretation: Interpretation) -> tuple[tuple[Target, ...], tupl
             notes.append(f"no {kind} is kept as {named}: all are looked at")
             fitting = list(_of_kind(kind, ()))
         found += fitting
-    return tuple(found), tuple(notes)
+        entries = {entry for target in fitting for entry in target.kinds}
+        if interpretation.authors and not entries & set(AUTHORED):
+            notes.append(f"nobody is named with {_many(kind)}")
+        if interpretation.priority is not None and entries != {"plan"}:
+            notes.append(f"{_many(kind)} have no priority: all are looked at")
+    return _apart(found), tuple(notes)
+
+
+def _many(kind: str) -> str:
+    return f"{kind.replace('_', ' ')}s"
+
+
+def _apart(targets: list[Target]) -> tuple[Target, ...]:
+    """Leave out what is within another target, so that nothing is counted twice."""
+    whole = {target.kinds for target in targets if target == Target(target.kinds)}
+    kept: list[Target] = []
+    for target in targets:
+        if target not in kept and (target.kinds not in whole or target == Target(target.kinds)):
+            kept.append(target)
+    return tuple(kept)
+
+
+def entry_of(kind: str) -> str:
+    """Return what search calls the entries of a kind."""
+    return _ENTRIES.get(kind, kind)
 
 
 def _default(interpretation: Interpretation) -> tuple[str, ...]:
@@ -118,7 +142,7 @@ def _of_kind(kind: str, states: tuple[str, ...]) -> Iterable[Target]:
             yield Target(("event",), (_EVENTS[kind],), reduce(or_, fitting) if fitting else None)
     if kind in _PINNED and not states:
         yield Target(("anchor",), (_PINNED[kind],))
-    entry = _ENTRIES.get(kind, kind)
+    entry = entry_of(kind)
     if entry in _OWN and entry not in {"anchor", "event"} and kind not in {"decision"}:
         yield from _of_entry(entry, states)
     elif entry in {"anchor", "event"} and not states:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from exuvia.ask.language.calendar import Calendar
+from exuvia.ask.language.losses import lose_authors, lose_comparisons, lose_occasions, lose_people, lose_times
 from exuvia.ask.language.names import Projects, correct_to_topics, read_authors, read_topics
 from exuvia.ask.language.shapes import read_order, read_relation, read_shape
 from exuvia.ask.language.spelling import nearest
@@ -19,12 +20,10 @@ from exuvia.ask.language.vocabulary import (
     KIND_WORDS,
     NEGATIONS,
     NOUNS,
-    PEOPLE,
     STATUSES,
     STOP,
     VERBS,
     kind_of,
-    singular,
     stem,
 )
 from exuvia.ask.records import Interpretation, Known
@@ -53,15 +52,19 @@ def interpret(question: str, now: datetime, zone: tzinfo, known: Known) -> Inter
     projects = Projects(reading, known.projects)
     projects.read()
     relation = None if shape != "list" else read_relation(reading)
-    time = Ranges(reading, Calendar(now, zone), _reserved(known)).read()
+    reserved = _reserved(known)
+    time = Ranges(reading, Calendar(now, zone), reserved).read()
     topics = read_topics(reading, known)
+    lose_authors(reading, frozenset(word for name in known.authors for word in fold(name).split()[:1]))
     authors = read_authors(reading, known)
-    _correct_kinds(reading, known)
+    _correct_kinds(reading, known, reserved)
     correct_to_topics(reading, known)
+    lose_occasions(reading)
+    lose_comparisons(reading)
     found_order, limit = read_order(reading)
     subject = read_subject(reading, known)
-    Ranges(reading, Calendar(now, zone), frozenset()).lose_undecidable()
-    _lose_people(reading)
+    lose_times(reading)
+    lose_people(reading)
     excluded = _read_excluded(reading)
     words, any_word = _read_words(reading)
     kinds = subject.kinds
@@ -101,35 +104,17 @@ def _skip_idioms(reading: Reading) -> None:
                 reading.take("idiom", place, place + len(idiom))
 
 
-def _correct_kinds(reading: Reading, known: Known) -> None:
+def _correct_kinds(reading: Reading, known: Known, reserved: frozenset[str]) -> None:
     """Mend typing errors in the names of kinds."""
-    reserved = _reserved(known)
     customs = {word: kind for kind in known.kinds for word in fold(kind).split()[:1] if len(word) > 5}
+    stems = {stem(word) for word in customs}
     for place in range(len(reading)):
         low = reading.low(place)
-        if low in reserved or low in KIND_WORDS or singular(low) in customs or stem(low) in map(stem, customs):
+        if low in reserved or kind_of(low) or low in KIND_WORDS or stem(low) in stems:
             continue
         near = [word for word in nearest(low, (*KIND_WORDS, *customs, *_ORDERS)) if word[0] == low[0]]
         if near and len({kind_of(word) or customs.get(word) or word for word in near}) == 1:
             reading.replace(place, near[0])
-
-
-def _lose_people(reading: Reading) -> None:
-    """Tell that it is not known who the asker is, where the question is about them."""
-    for place in range(len(reading)):
-        if reading.low(place) in PEOPLE and reading.said(place - 1) in {
-            "did",
-            "have",
-            "had",
-            "by",
-            "of",
-            "are",
-            "were",
-        }:
-            verb = reading.said(place + 1)
-            if verb not in {"miss", "missed"} and reading.said(place) != "myself":
-                reading.lost.append(reading.text(place, place + 1))
-                reading.take("person", place, place + 1)
 
 
 def _read_excluded(reading: Reading) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from exuvia.ask.language.spelling import nearest
+from exuvia.ask.language.spelling import is_near
 from exuvia.ask.language.tokens import Reading, fold
 from exuvia.ask.language.vocabulary import ABOUT, NOUNS, STOP, singular
 from exuvia.ask.records import Known, Problem
@@ -44,25 +44,18 @@ class Names:
         """Return the keys of a name."""
         return tuple(sorted(self._keys.get(fold(text), ())))
 
-    def nearly(self, text: str) -> tuple[str, ...]:
-        """Return the keys of the names that differ by one typing error."""
+    def nearly(self, text: str, *, other_digits: bool = False) -> tuple[str, ...]:
+        """Return the keys of the names that differ by one typing error, which a wrong digit is only on request."""
         folded = fold(text)
         if len(folded) < _SHORTEST:
             return ()
-        close = [other for other in self._keys if abs(len(other) - len(folded)) <= 1]
-        near = {key for other in close if _near(folded, other) for key in self._keys[other]}
-        return tuple(sorted(near))
+        near = [name for name in self._keys if abs(len(name) - len(folded)) < 2 and is_near(folded, name)]
+        kept = [name for name in near if other_digits or _digits(name) == _digits(folded)]
+        return tuple(sorted({key for name in kept for key in self._keys[name]}))
 
 
-def _near(one: str, other: str) -> bool:
-    return bool(nearest(one.replace("1", "l"), [other.replace("1", "l")], shortest=_SHORTEST)) or _differ_once(
-        one, other
-    )
-
-
-def _differ_once(one: str, other: str) -> bool:
-    """Whether two names of the same length differ in one digit."""
-    return len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) == 1
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
 
 
 class Projects:
@@ -112,13 +105,13 @@ class Projects:
         return self._reading.said(place - 1) == "the" and self._reading.said(place - 2) in _WITHIN
 
     def _guess(self, name: str, first: int, after: int) -> None:
-        near = self._names.nearly(name)
+        near = self._names.nearly(name, other_digits=True)
         self._reading.take("project", first, after)
-        if len(near) == 1:
+        if len(near) == 1 and near == self._names.nearly(name):
             self._reading.notes.append(f"read the project “{name}” as “{near[0]}”")
             self.found.append(near[0])
         elif self.problem is None:
-            self.problem = Problem("ambiguous", name, near) if near else Problem("unknown", name, self._ids)
+            self.problem = Problem("ambiguous" if len(near) > 1 else "unknown", name, near or self._ids)
 
     def _keep(self, ids: tuple[str, ...], first: int, after: int) -> None:
         """Keep the project of a name, with the preposition before it."""

@@ -24,6 +24,8 @@ _PHRASES: Final[tuple[tuple[tuple[str, ...], Shape], ...]] = (
     (("where", "do", "we", "stand", "on"), "status"),
     (("how", "far", "are", "we", "with"), "status"),
     (("how", "far", "is"), "status"),
+    (("how", "are", "things"), "status"),
+    (("how", "is", "it", "going"), "status"),
     (("state", "of"), "status"),
     (("status", "of"), "status"),
     (("progress", "of"), "status"),
@@ -164,6 +166,8 @@ def _by_verb(reading: Reading) -> Relation | None:
         if subject is not None:
             start, node = subject
             return _made(reading, start, node, "out", verb, end=after)
+        if pair in _STRONG and reading.low(0) in {"does", "do"} and _is_name(reading, 1, place):
+            return _made(reading, 0, (1, place), "both", other=(after, _end(reading, after)))
         asked = next((back for back in range(1, 4) if reading.low(place - back) in {"what", "which", "who"}), None)
         if asked is not None and _is_plain(reading, place - asked + 1, place) and reading.is_free(after):
             end = _end(reading, after)
@@ -179,6 +183,10 @@ def _subject(reading: Reading, verb: int) -> tuple[int, tuple[int, int]] | None:
             is_name = place + 1 < verb and reading.said(place + 1) not in PRONOUNS
             return (place - 1, (place + 1, verb)) if is_name else None
     return None
+
+
+def _is_name(reading: Reading, first: int, after: int) -> bool:
+    return 0 < after - first <= 4 and reading.said(first) not in PRONOUNS
 
 
 def _is_plain(reading: Reading, first: int, after: int) -> bool:

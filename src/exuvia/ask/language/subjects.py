@@ -62,7 +62,7 @@ class _Reader:
         self._customs = [(kind, tuple(fold(kind).split())) for kind in known.kinds if fold(kind)]
         self._kinds: list[str] = []
         self._statuses: list[str] = []
-        self._about = False
+        self._stems = {stem(token.low) for token in reading.tokens}
 
     def read(self) -> Subject:
         self._phrases()
@@ -151,7 +151,7 @@ class _Reader:
         word = stem(reading.low(place)) if len(reading.low(place)) > 2 else ""
         if not word or reading.low(place) in STOP:
             return None
-        said = {stem(reading.said(one)) for one in range(len(reading))}
+        said = self._stems
         for kind, parts in self._customs:
             wanted = parts[:-1] if len(parts) > 1 and parts[-1].endswith("ed") else parts
             if stem(wanted[0]) == word and all(stem(part) in said for part in wanted) and wanted[0] not in NOUNS:

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from exuvia.ask.language.calendar import Calendar, Span
+from exuvia.ask.language.dates import JOINTS, Point
 from exuvia.ask.language.spelling import nearest
 from exuvia.ask.language.time_names import LONG_NAMES, UNITS
-from exuvia.ask.language.time_points import JOINTS, Point, Points
+from exuvia.ask.language.time_points import Points
 from exuvia.ask.language.tokens import Reading
 from exuvia.ask.records import TimeRange
 
@@ -17,10 +18,6 @@ _SINCE: Final = frozenset({"since"})
 _BEFORE: Final = frozenset({"before", "earlier"})
 _AFTER: Final = frozenset({"after", "following"})
 _UNTIL: Final = frozenset({"until", "till", "til", "through", "by"})
-_UNDECIDABLE: Final = _SINCE | frozenset({"before", "after", "until", "till"})
-_STOPS: Final = frozenset(
-    {"in", "by", "about", "for", "of", "on", "and", "or", "with", "did", "do", "was", "were", "we"}
-)
 
 
 class Ranges:
@@ -60,23 +57,13 @@ class Ranges:
             place = after
         return found
 
-    def lose_undecidable(self) -> None:
-        """Take out ``before the release`` and the like: what is meant is a time, but not which."""
-        for place in range(len(self._reading)):
-            if self._reading.low(place) not in _UNDECIDABLE or place + 1 >= len(self._reading):
-                continue
-            after = place + 1
-            while self._reading.is_free(after) and self._reading.low(after) not in _STOPS and after - place < 4:
-                after += 1
-            if after > place + 1:
-                self._lose(self._reading.text(place, after), "")
-                self._reading.take("time", place, after)
-
     def _at(self, place: int) -> tuple[int, Span | None, str]:
         """Return the place after a time, what it is, and why it is none; the same place where there is none."""
         low, after = self._reading.low(place), place + 1
         if low == "up" and self._reading.low(after) == "to":
             low, after = "until", place + 2
+        if (bound := self._points.aged(place)) is not None:
+            return bound.after, bound.span, bound.why_not
         if pair := self._paired(low, place):
             return pair[1], pair[0], ""
         for words in (_SINCE, _BEFORE, _AFTER, _UNTIL):
@@ -136,7 +123,11 @@ class Ranges:
         return Span(end, None) if words is _AFTER else Span(None, end)
 
     def _joined(self, found: TimeRange, span: Span, words: str) -> TimeRange:
-        """Join a beginning and an end that are said apart; what fits no more is not understood."""
+        """Join a beginning and an end that are said apart, or times that follow each other; else the second is lost."""
+        if found.end is not None and found.end == span.start:
+            return self._range(Span(found.start, span.end), f"{found.words}, {words}")
+        if span.end is not None and span.end == found.start:
+            return self._range(Span(span.start, found.end), f"{found.words}, {words}")
         start, end = found.start or span.start, found.end or span.end
         fits = (found.start is None or span.start is None) and (found.end is None or span.end is None)
         if fits and (start is None or end is None or start < end):

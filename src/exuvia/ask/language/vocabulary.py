@@ -118,6 +118,7 @@ STOP: Final = _words(
     project projects topic topics tag tags tagged time times kind kinds entry entries memory memories information
     info details overview summary status state number count total often long ago
     not without except excluding never and/or 's did didn does doesn is isn ti ever e.g i.e etc responsible explain
+    assigned owned sent team guys going
     summarise summarize summarised summarized describe
     """
 )
@@ -128,6 +129,7 @@ IDIOMS: Final = (
     ("the", "heck"),
     ("by", "the", "way"),
     ("by", "now"),
+    ("right", "now"),
     ("so", "far"),
     ("up", "to", "now"),
     ("at", "all"),
