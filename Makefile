@@ -54,6 +54,10 @@ slow: $(STAMP) ## Run the long fault, load and memory tests
 bench: $(STAMP) ## Measure against pgloader and raw COPY; writes bench/RESULTS.md
 	$(BIN)/python -m bench
 
+.PHONY: conformance
+conformance: $(STAMP) ## Run the Model Context Protocol's conformance suite; writes bench/MCP.md
+	$(BIN)/python -m bench --conformance
+
 .PHONY: clean
 clean: ## Remove everything that make made here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -59,6 +59,7 @@ def arguments() -> argparse.ArgumentParser:
         "--tokens", action="store_true", help="count the tokens of tools' answers, beside those of Markdown files"
     )
     parser.add_argument("--definitions", action="store_true", help="count the tokens of tools' definitions instead")
+    parser.add_argument("--conformance", action="store_true", help="run MCP's conformance suite instead")
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
     parser.add_argument("--store-overhead", action="store_true", help="measure the store beside the driver instead")
     parser.add_argument(
@@ -72,15 +73,8 @@ def main(given: list[str]) -> int:
     options = arguments().parse_args(given)
     compile_exuvia()
     command = " ".join(["python -m bench", *given])
-    if options.definitions or options.tokens:
-        _count(command, options)
-        return 0
-    if options.store:
-        results = []
-        for measured in store_measuring.measure(options.scale, large=options.large):
-            results.append(measured)
-            _publish("STORE.md", store_reporting.report(command, results))
-        return 0
+    if options.definitions or options.tokens or options.conformance or options.store:
+        return _without_a_server(command, options)
     with serving(options.server, options.url) as server:
         facts = machine_facts(server, command)
         if options.correctness:
@@ -110,15 +104,27 @@ def main(given: list[str]) -> int:
     return 0
 
 
-def _count(command: str, options: argparse.Namespace) -> None:
+def _without_a_server(command: str, options: argparse.Namespace) -> int:
     if options.definitions:
         from bench import definitions
 
         _publish("DEFINITIONS.md", definitions.report(host_facts(command)))
-    else:
+    elif options.tokens:
         from bench.tokens import measuring, reporting
 
         _publish("TOKENS.md", reporting.report(host_facts(command), measuring.measure()))
+    elif options.conformance:
+        from bench import conformance
+
+        outcomes = conformance.measure()
+        _publish("MCP.md", conformance.report(host_facts(command), outcomes))
+        return int(any(outcome.faults for outcome in outcomes.values()))
+    else:
+        results = []
+        for measured in store_measuring.measure(options.scale, large=options.large):
+            results.append(measured)
+            _publish("STORE.md", store_reporting.report(command, results))
+    return 0
 
 
 def _measured(server: Server, facts: str, options: argparse.Namespace) -> str:
