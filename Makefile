@@ -44,6 +44,7 @@ lint: $(STAMP) ## Check style, types and the direction of imports
 test: lint ## Lint, then run every test on the pip-installed and on Debian's PostgreSQL
 	scripts/install_debian_postgresql
 	scripts/install_pgbouncer
+	scripts/install_hypopg
 	$(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: slow

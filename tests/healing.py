@@ -16,11 +16,11 @@ CREATE TABLE customers (id int PRIMARY KEY, name text, "createdAt" timestamptz);
 CREATE TABLE orders (
   id serial PRIMARY KEY, customer_id int REFERENCES customers, status text, total numeric, created timestamptz
 );
-INSERT INTO customers SELECT i, 'customer ' || i FROM generate_series(1, 2000) i;
+INSERT INTO customers SELECT i, 'customer ' || i FROM generate_series(1, 1000) i;
 INSERT INTO orders (customer_id, status, total, created)
-  SELECT 1 + i % 2000, CASE WHEN i % 100 = 0 THEN 'open' ELSE 'done' END, i,
+  SELECT 1 + i % 1000, CASE WHEN i % 100 = 0 THEN 'open' ELSE 'done' END, i,
     timestamptz '2026-01-01' + i * interval '1 min'
-  FROM generate_series(1, 20000) i;
+  FROM generate_series(1, 5000) i;
 ANALYZE;
 """
 

@@ -49,6 +49,7 @@ def place(tmp_path: Path, any_url: str) -> tuple[Path, dict[str, str]]:
     command.chmod(0o755)
     path = f"{command.parent}:{os.environ['PATH']}"
     own = {"PATH": path, "EXUVIA_TARGET": any_url, "NO_COLOR": "1", "XDG_STATE_HOME": str(tmp_path / "state")}
+    own["XDG_DATA_HOME"] = str(tmp_path / "data")
     return tmp_path, {**os.environ, **own}
 
 

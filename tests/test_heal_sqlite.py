@@ -168,6 +168,12 @@ def test_free_pages_are_given_back(path: Path, shop: Patient, owner: sqlite3.Con
     assert path.stat().st_size < before / 2
 
 
+def test_a_statement_alone_tells_why_it_fails(shop: Patient) -> None:
+    found = shop.complain(sql="SELECT statuss FROM orders")
+    assert shop.propose(found).rewritten == 'SELECT "status" FROM orders'
+    assert shop.complain(sql="SELECT * FROM ordrs").kind == "missing_table"
+
+
 def test_a_file_that_is_not_there_is_not_made(path: Path) -> None:
     with pytest.raises(TargetError), Healer(parse(str(path))) as healer:
         healer.diagnose()

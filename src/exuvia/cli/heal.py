@@ -152,7 +152,7 @@ def _apply(healer: Healer, proposal: Proposal, *, yes: bool, shown: bool) -> Out
 
     if shown:
         show(proposal_view(proposal))
-    if not yes and not _confirmed(proposal):
+    if not yes and not _confirmed(proposal, shown=shown):
         return None
     outcome = healer.apply(proposal)
     if shown:
@@ -160,8 +160,8 @@ def _apply(healer: Healer, proposal: Proposal, *, yes: bool, shown: bool) -> Out
     return outcome
 
 
-def _confirmed(proposal: Proposal) -> bool:
-    if not sys.stdin.isatty():
+def _confirmed(proposal: Proposal, *, shown: bool) -> bool:
+    if not shown or not sys.stdin.isatty():
         raise ConfigError(
             "Nobody can be asked whether to apply it.",
             hint=f"Look at it without --apply, then add --yes: exuvia heal --apply {proposal.id} --yes",

@@ -155,8 +155,9 @@ def _owner(case: Case, qualifier: str, name: str) -> Table | None:
 
 def _missing_from(case: Case, table: Table, name: str) -> tuple[str, ...]:
     """Return the column that the error names, and the others of the statement that the table lacks as well."""
-    found = [name] if name and table.column(name) is None else []
     statement = case.statement
+    is_used = statement is None or any(fold(use.name) == fold(name) for use in statement.columns)
+    found = [name] if name and is_used and table.column(name) is None else []
     if statement is not None:
         aliases = {fold(use.alias) for use in statement.tables if resolve(use, case.schema) is table}
         only = len(statement.tables) == 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from exuvia.errors import CancelledError
-from exuvia.guard.policy import Policy
+from exuvia.guard.policy import Level, Policy
 from exuvia.guard.result import Json, Result
 from exuvia.guard.verdict import Verdict
 from exuvia.ops.heal.model import Complaint, Engine
@@ -49,12 +49,23 @@ class Database(ABC):
     work_name: ClassVar[str]
     policy: Policy
     limits: Limits
+    is_limited: bool = False
     is_cancelled: bool = False
     is_tidying: bool = False
 
-    @abstractmethod
     def schema(self) -> Schema:
-        """Read the schema anew."""
+        """Read the schema anew: the tables that the policy lets be read."""
+        whole = self.read_schema()
+        seen = tuple(table for table in whole.tables if self.allows("read", table.schema, table.name))
+        return Schema(seen, whole.path)
+
+    def allows(self, level: Level, schema: str, table: str) -> bool:
+        """Whether the policy lets a table be read, written or altered."""
+        return not self.is_limited or self.policy.allows(level, schema, table)
+
+    @abstractmethod
+    def read_schema(self) -> Schema:
+        """Read all of the schema."""
 
     @abstractmethod
     def rows(self, sql: str, values: Sequence[Any] = (), *, seconds: float | None = None) -> list[Row]:

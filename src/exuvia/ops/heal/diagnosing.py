@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
+from exuvia.errors import DeniedError
 from exuvia.ops.heal import columns, orphans, slow, tables
 from exuvia.ops.heal.cases import Case, Finding, Findings, open_case
 from exuvia.ops.heal.checkup import check_up
-from exuvia.ops.heal.database import Database
+from exuvia.ops.heal.database import Database, FailedError
 from exuvia.ops.heal.model import Complaint, Diagnosis, Engine, Examination, Kind
 from exuvia.ops.heal.postgres import invalid, keys
 from exuvia.ops.heal.sqlite import checks
@@ -53,7 +55,11 @@ def _hear(database: Database, complaint: Complaint) -> Findings:
     if case.complaint.sql and case.statement is None:
         yield "The statement could not be understood, so that only the error's words can help."
     kind = case.symptom.kind
-    if kind is None and not case.complaint.error and not case.complaint.sqlstate:
+    if not case.complaint.error and not case.complaint.sqlstate:
+        failure = _failure(case, database)
+        if failure is not None:
+            yield from _hear(database, replace(case.complaint, error=failure.error, sqlstate=failure.sqlstate))
+            return
         kind = "slow_query"
     if kind is None:
         said = case.complaint.sqlstate or case.complaint.error.strip().split("\n")[0][:200]
@@ -62,6 +68,17 @@ def _hear(database: Database, complaint: Complaint) -> Findings:
     yield from _BY_ENGINE[database.engine][kind](case, database)
 
 
+def _failure(case: Case, database: Database) -> Complaint | None:
+    """Return what the engine says against a statement of which nobody says that it fails; None where it plans it."""
+    try:
+        database.plan(case.complaint.sql, tuple(case.complaint.values))
+    except FailedError as error:
+        return error.complaint if error.complaint.error else None
+    except DeniedError:
+        return None
+    return None
+
+
 def _may_see(database: Database, diagnosis: Diagnosis) -> bool:
     target = diagnosis.target
-    return not target.table or database.policy.allows("read", target.schema, target.table)
+    return not target.table or database.allows("read", target.schema, target.table)

@@ -117,8 +117,8 @@ class Healer:
                 hint="Propose again: ids stay the same while the same thing is wrong.",
                 code="heal_proposal",
             )
-        self._require_allowed(chosen)
         with self._using() as database:
+            _require_allowed(database, chosen)
             sink = self._sink or store_sink(SqliteLocation(_made(own_file())))
             return applying.apply(database, chosen, actor=self._actor, sink=sink)
 
@@ -159,18 +159,19 @@ class Healer:
             return SqliteDatabase(self._location.path, self._policy, self._limits)
         return PostgresDatabase(self._location, self._policy, self._limits, data_dir=self._data_dir)
 
-    def _require_allowed(self, proposal: Proposal) -> None:
-        policy, target = self._policy, proposal.diagnosis.target
-        if policy is None or not proposal.statements:
-            return
-        tables = ((target.schema, target.table), *proposal.also)
-        for schema, table in tables:
-            if not policy.allows("ddl", schema, table):
-                raise DeniedError(
-                    f"The policy does not allow {schema}.{table or '*'} to be healed.",
-                    hint=f'Who runs the guard allows it: guard_ddl = ["{schema}.{table or "*"}"] in exuvia.toml.',
-                    code="table",
-                )
+
+def _require_allowed(database: Database, proposal: Proposal) -> None:
+    if not proposal.statements:
+        return
+    target = proposal.diagnosis.target
+    for schema, table in ((target.schema, target.table), *proposal.also):
+        if not database.allows("ddl", schema, table):
+            place = f"{schema}.{table or '*'}"
+            raise DeniedError(
+                f"The policy does not allow {place} to be healed.",
+                hint=f'Who runs the guard allows it: guard_ddl = ["{place}"] in exuvia.toml.',
+                code="table",
+            )
 
 
 def _made(path: Path) -> Path:

@@ -79,10 +79,11 @@ def _conditions(select: Node) -> Iterator[Node]:
     """Yield what has to be true for every row: the parts of WHERE and of the joins' ON, cut at AND."""
     stack = [clause.this for clause in (select.args.get("where"),) if clause is not None]
     stack += [join.args["on"] for join in select.args.get("joins") or () if join.args.get("on") is not None]
+    stack.reverse()
     while stack:
         node = stack.pop()
         if isinstance(node, exp.And):
-            stack += [node.this, node.expression]
+            stack += [node.expression, node.this]
         elif isinstance(node, exp.Paren):
             stack.append(node.this)
         else:
@@ -179,8 +180,18 @@ def _once(parts: Sequence[str]) -> list[str]:
 
 def _is_there(candidate: Candidate) -> bool:
     """Whether an index begins with the same parts in the same order, so that another would add nothing."""
-    wanted = [fold(part).replace('"', "") for part in candidate.parts]
+    wanted = [_bare(part) for part in candidate.parts]
     return any(
-        index.valid and not index.partial and [fold(part) for part in index.parts[: len(wanted)]] == wanted
+        index.valid and not index.partial and [_bare(part) for part in index.parts[: len(wanted)]] == wanted
         for index in candidate.table.indexes
     )
+
+
+def _bare(part: str) -> str:
+    """Return a part without quotes, spaces and the parentheses around it, so that spellings of the same agree."""
+    if not part.startswith("("):
+        return fold(part)
+    bare = fold(part).replace('"', "").replace(" ", "")
+    while bare.startswith("(") and bare.endswith(")"):
+        bare = bare[1:-1]
+    return bare

@@ -79,6 +79,8 @@ def check(schema: Schema, database: Database) -> Findings:
     for table in schema.tables:
         for key in table.foreign_keys:
             found = link(schema, database.engine, table, key)
+            if not database.allows("read", key.parent_schema, key.parent):
+                continue
             if found is None:
                 own = ", ".join(key.columns)
                 yield f"{table.name} ({own}) refers to {key.parent}, or a key of it, that is not there."

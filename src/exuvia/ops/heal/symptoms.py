@@ -27,7 +27,7 @@ _NAME: Final = rf"(?:{_QUOTED}|[\w$.]+)"
 _WORDS: Final[tuple[tuple[str, Kind], ...]] = (
     (rf"column (?P<column>{_NAME}) of relation (?P<table>{_NAME}) does not exist", "missing_column"),
     (rf"column (?P<column>{_NAME}) does not exist", "missing_column"),
-    (r"table (?P<table>\S+) has no column named (?P<column>[^\n]+?)(?= in \"|[\s'\")]*$|\n)", "missing_column"),
+    (r"table (?P<table>\S+) has no column named (?P<column>\"[^\"\n]+\"|[^\s'\")]+)", "missing_column"),
     (r"no such column: (?P<column>\"[^\"\n]+\"|[^\s'\")]+)", "missing_column"),
     (r"unknown column \"(?P<column>[^\"]+)\" in foreign key", "missing_column"),
     (rf"relation (?P<table>{_NAME}) does not exist", "missing_table"),
@@ -122,6 +122,8 @@ def read(text: str, sqlstate: str = "") -> Symptom:
     if coded is not None and worded is None:
         names = _quoted(text, coded)
     kind_ = coded or (worded if not state or state.startswith("HY") else None)
+    if kind_ is None:
+        return Symptom(None, state)
     how = f"SQLSTATE {state}" if coded else "the error's words" if worded else ""
     detail = _DETAIL.search(text)
     keys = tuple(zip(_cut(detail["columns"]), _cut(detail["values"]), strict=False)) if detail else ()
@@ -159,7 +161,7 @@ def _plain(name: str) -> str:
     name = name.strip()
     if name[:1] in '"»„«':
         return name[1:-1].strip().replace('""', '"')
-    return name
+    return name.rstrip(".,;")
 
 
 def _cut(text: str) -> list[str]:

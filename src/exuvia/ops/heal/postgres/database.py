@@ -36,6 +36,10 @@ WHERE l.relation = %s::regclass AND l.granted AND a.pid <> pg_backend_pid() AND 
   ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
    'AccessExclusiveLock')
 """
+_SCHEMAS: Final = """
+SELECT nspname, (current_schemas(false))[1] FROM pg_namespace
+WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND has_schema_privilege(oid, 'USAGE')
+"""
 _LEFT: Final = """
 SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -67,13 +71,16 @@ class PostgresDatabase(Database):
     ) -> None:
         self._location: PostgresLocation = resolve(location, data_dir=data_dir)
         self.limits = limits
+        self.is_limited = policy is not None
         self._memory = guard_facts.Memory()
         self._connection = self._connect()
         self.policy = policy or self._of_a_person()
         self._role = None if policy is None else policy.role("ddl" if policy.is_on("ddl") else "read")
         self._prepare_session()
 
-    def schema(self) -> Schema:
+    def read_schema(self) -> Schema:
+        if not self.is_limited:
+            self.policy = self._of_a_person()  # schemas come and go
         return catalog.read_schema(self.rows, (self.policy.default_schema,))
 
     def rows(self, sql: str, values: Sequence[Any] = (), *, seconds: float | None = None) -> list[Row]:
@@ -101,6 +108,8 @@ class PostgresDatabase(Database):
         for _ in range(runs):
             try:
                 document = self._explain("ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON", text, values, own=own)
+            except NotAnsweredError:
+                return Timing(None, None, self.plan(text, values, own=own))
             except FailedError as error:
                 if not error.is_timeout:
                     raise
@@ -116,10 +125,13 @@ class PostgresDatabase(Database):
     def execute(self, sql: str, *, seconds: float) -> None:
         self.raise_if_cancelled()
         local = self._connection.info.transaction_status != TransactionStatus.IDLE
-        settings = {"lock_timeout": self.limits.lock_s, "statement_timeout": seconds}
+        limits = {"lock_timeout": self.limits.lock_s, "statement_timeout": seconds}
+        settings = {name: _milliseconds(value) for name, value in limits.items()}
+        if not local:
+            settings["default_transaction_read_only"] = "off"  # as the role of agents has it
         try:
             for name, value in settings.items():
-                self._connection.execute("SELECT set_config(%s, %s, %s)", [name, _milliseconds(value), local])
+                self._connection.execute("SELECT set_config(%s, %s, %s)", [name, value, local])
             self._connection.execute(sql.encode())
         except psycopg.Error as error:
             self.raise_if_cancelled()
@@ -128,7 +140,7 @@ class PostgresDatabase(Database):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         self.raise_if_cancelled()
-        self._run("BEGIN")
+        self._run("BEGIN READ WRITE")
         try:
             yield
         finally:
@@ -196,8 +208,7 @@ class PostgresDatabase(Database):
     def _explain(self, options: str, text: str, values: Sequence[Json], *, own: bool) -> Any:
         statement = f"EXPLAIN ({options}) {text}"
         if own:
-            answered = self.rows(statement, values)
-            return answered[0][0]
+            return self.rows(statement, values, seconds=self.limits.statement_s)[0][0]
         level = self._level(text)
         if level != "read":
             statement = f"EXPLAIN (FORMAT JSON) {text}"
@@ -236,10 +247,10 @@ class PostgresDatabase(Database):
 
     def _of_a_person(self) -> Policy:
         """Return a policy that stands in nobody's way but the guard's own: every schema may be touched."""
-        found = self._connection.execute(
-            "SELECT nspname, (current_schemas(false))[1] FROM pg_namespace "
-            "WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND has_schema_privilege(oid, 'USAGE')"
-        ).fetchall()
+        try:
+            found = self._connection.execute(_SCHEMAS).fetchall()
+        except psycopg.Error as error:
+            raise explain_error(error, location=self._location) from None
         every = tuple(TablePattern(schema, None) for schema, _ in found)
         first = next((str(path) for _, path in found if path), "public")
         return Policy(

@@ -108,4 +108,4 @@ def propose(diagnosis: Diagnosis, database: Database) -> Iterator[Proposal]:
 
 
 def _all(database: Database) -> list[_Numbering]:
-    return [_Numbering(*row) for row in database.rows(_FIND)]
+    return [_Numbering(*row) for row in database.rows(_FIND) if database.allows("read", row[0], row[1])]

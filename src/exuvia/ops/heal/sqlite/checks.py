@@ -27,6 +27,8 @@ def counters(database: Database, table: str = "") -> Findings:
     if not database.rows(_HAS_COUNTERS):
         return
     for name, seq, _ in database.rows(_COUNTERS):
+        if not database.allows("read", "main", name):
+            continue
         highest = database.number(f"SELECT max(_rowid_) FROM {spell('sqlite', name)}")
         if (not table or name.lower() == table.lower()) and highest > (seq or 0):
             message = (
@@ -73,7 +75,7 @@ def indexes(database: Database) -> Findings:
         damage = _DAMAGE.search(line)
         if damage is not None and damage[1] in owners:
             found.setdefault(damage[1], line)
-        elif line != "ok":
+        elif line != "ok" and not database.is_limited:
             yield f"PRAGMA integrity_check says: {line}"
     for index, line in found.items():
         message = f"The index {index} of {owners[index]} does not agree with its table."

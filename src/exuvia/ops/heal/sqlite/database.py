@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Final
 
 import apsw
 
+from exuvia.catalog.names import fold
 from exuvia.errors import TargetError
-from exuvia.guard.policy import SQLITE_MAIN, Level, Policy
+from exuvia.guard.policy import SQLITE_MAIN, Level, Policy, TablePattern
 from exuvia.guard.result import Json, Result
 from exuvia.guard.sqlite import run as guard_run
 from exuvia.ops.heal.database import Database, FailedError, Limits, NotAnsweredError, Row, require
@@ -39,14 +40,19 @@ class SqliteDatabase(Database):
         everything = (SQLITE_MAIN,)
         person = Policy(everything, everything, everything, timeout_s=limits.statement_s, lock_timeout_s=limits.lock_s)
         self.policy = policy or person
+        self.is_limited = policy is not None
+        self._folded = Policy(_fold(self.policy.read), _fold(self.policy.write), _fold(self.policy.ddl))
         self.limits = limits
         self._path = path
         self._deadline = clock.monotonic()
         self._steps = 0
         self._connection = self._connect()
 
-    def schema(self) -> Schema:
+    def read_schema(self) -> Schema:
         return catalog.read_schema(self.rows)
+
+    def allows(self, level: Level, schema: str, table: str) -> bool:
+        return not self.is_limited or self._folded.allows(level, fold(schema), fold(table))
 
     def rows(self, sql: str, values: Sequence[Any] = (), *, seconds: float | None = None) -> list[Row]:
         try:
@@ -195,3 +201,8 @@ class SqliteDatabase(Database):
         is_timeout = isinstance(error, apsw.InterruptError)
         said = "it took too long" if is_timeout else str(error)
         return FailedError(f"SQLite refused the statement: {said}.", Complaint(said), is_timeout=is_timeout)
+
+
+def _fold(patterns: Sequence[TablePattern]) -> tuple[TablePattern, ...]:
+    """Return patterns whose names SQLite's, which are compared without regard to case, are compared with."""
+    return tuple(TablePattern(fold(one.schema), one.table and fold(one.table), one.excluded) for one in patterns)
