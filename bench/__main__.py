@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import correctness, live, memory, overhead, speed, transitions, vectors, ways
+from bench import correctness, guard, live, memory, overhead, speed, transitions, vectors, ways
 from bench.contenders import compile_exuvia
 from bench.data import DATASETS
 from bench.facts import host_facts, machine_facts
@@ -61,6 +61,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--definitions", action="store_true", help="count the tokens of tools' definitions instead")
     parser.add_argument("--conformance", action="store_true", help="run MCP's conformance suite instead")
     parser.add_argument("--correctness", action="store_true", help="judge exuvia and pgloader on the zoo instead")
+    parser.add_argument("--guard", action="store_true", help="measure guarded statements beside the driver instead")
     parser.add_argument("--store-overhead", action="store_true", help="measure the store beside the driver instead")
     parser.add_argument(
         "--match", default="", metavar="TEXT", help="with --correctness: only files whose name holds TEXT"
@@ -84,8 +85,9 @@ def main(given: list[str]) -> int:
             _publish("VECTORS.md", vectors.report(facts, found, options.rows))
         elif options.live:
             _publish("LIVE.md", live.report(facts, live.measure(server, options.gigabytes or [1, 5])))
-        elif options.store_overhead:
-            _publish("OVERHEAD.md", overhead.report(facts, overhead.measure(server)))
+        elif options.store_overhead or options.guard:
+            name, kind = ("GUARD.md", guard) if options.guard else ("OVERHEAD.md", overhead)
+            _publish(name, kind.report(facts, kind.measure(server)))
         elif options.transitions:
             _publish("TRANSITIONS.md", transitions.report(facts, transitions.measure(server)))
         elif options.calls:

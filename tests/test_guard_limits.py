@@ -11,13 +11,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import apsw
 import psycopg
 import pytest
 
 import servers
 from exuvia.errors import TargetError
-from exuvia.guard import check, open_async_session, open_session, parse_pattern
+from exuvia.guard import Level, check, open_async_session, open_session, parse_pattern
 from exuvia.location import PostgresLocation, SqliteLocation, parse
 from guarding import Guarded, guarded, policy
 
@@ -230,9 +231,49 @@ def test_many_callers_say_unreachable_and_go_on_too(database: Guarded, wire: tup
 
 
 @pytest.mark.postgresql
+@pytest.mark.parametrize("level", ["read", "write"])
+def test_a_statement_whose_server_goes_away_under_it_says_unreachable(database: Guarded, level: Level) -> None:
+    slow = "SELECT count(*)::text FROM generate_series(1, 100000) a, generate_series(1, 100002) b"
+    text = slow if level == "read" else f"INSERT INTO notes (body) {slow}"
+    ending = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE state = 'active' AND query = %s"
+
+    async def go(owner: psycopg.Connection) -> None:
+        async with open_async_session(parse(database.agent), replace(database.policy, timeout_s=60), size=1) as opened:
+            task = asyncio.create_task(opened.run(text, level=level))
+            while owner.execute(ending, [text]).fetchone() != (1,):
+                await asyncio.sleep(0.02)
+                assert not task.done()
+            with pytest.raises(TargetError) as raised:
+                await asyncio.wait_for(task, 20)
+            assert raised.value.code == "target.unreachable"
+            assert (await opened.run("SELECT 1")).rows == ((1,),)
+
+    with psycopg.connect(database.owner, autocommit=True) as owner:
+        asyncio.run(go(owner))
+
+
+@pytest.mark.postgresql
 def test_a_verdict_that_needs_no_server_is_given_without_one(database: Guarded) -> None:
     with open_session(parse("postgresql://me@127.0.0.1:1/app"), database.policy) as opened:
         assert opened.check("DROP TABLE users").denials[0].code == "table"
+
+
+@pytest.mark.postgresql
+def test_a_caller_whose_scope_ends_takes_its_statement_along(database: Guarded) -> None:
+    """Scopes of anyio, which the MCP SDK has, cancel again at every await, also where the statement is cancelled."""
+    slow = "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100001) b"
+    running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = %s"
+
+    async def go(owner: psycopg.Connection) -> None:
+        async with open_async_session(parse(database.agent), replace(database.policy, timeout_s=60), size=1) as opened:
+            await opened.run("SELECT 1")
+            with anyio.move_on_after(0.3):
+                await opened.run(slow)
+            assert owner.execute(running, [slow]).fetchone() == (0,)
+            assert (await opened.run("SELECT 1")).rows == ((1,),)
+
+    with psycopg.connect(database.owner, autocommit=True) as owner:
+        asyncio.run(go(owner))
 
 
 @pytest.mark.postgresql

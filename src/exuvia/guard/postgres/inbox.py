@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import pq
 from psycopg.abc import PQGen
 from psycopg.waiting import Wait
@@ -33,6 +34,7 @@ class Inbox:
 
         Raises:
             TargetError: It does not come. The connection is closed then.
+            OperationalError: The connection is lost.
         """
         while self.pgconn.is_busy():
             if (yield Wait.R):
@@ -44,7 +46,10 @@ class Inbox:
                     hint="Ask for less: texts that are compared or searched are too long. It may still use the server.",
                     code="timeout",
                 )
-        return self.pgconn.get_result()
+        result = self.pgconn.get_result()
+        if result is None and self.pgconn.status != pq.ConnStatus.OK:
+            raise psycopg.OperationalError("the connection is lost")
+        return result
 
     def only(self) -> PQGen[pq.abc.PGresult]:
         """Return the one result of a command without rows to take."""

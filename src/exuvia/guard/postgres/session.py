@@ -13,6 +13,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from exuvia.errors import TargetError
+from exuvia.guard.leaving import attended
 from exuvia.guard.policy import Level, Policy
 from exuvia.guard.postgres import facts
 from exuvia.guard.postgres.failures import unreachable
@@ -25,6 +26,7 @@ from exuvia.location import PostgresLocation
 
 _NAME: Final = "exuvia guard"
 _CONNECT_SECONDS: Final = 10
+_CANCEL_SECONDS: Final = 10.0  # for the server to end the statement of a caller who left
 _VERDICTS: Final = 256
 _MENDABLE: Final = ("type", "index")  # reasons against a statement that the catalog may take away
 _LONGEST: Final = 10_000  # characters of a text whose verdict is kept
@@ -162,8 +164,14 @@ class AsyncPostgresSession(AsyncSession):
     async def _unjudged(
         self, text: str, policy: Policy, level: Level, values: Sequence[Json], bounds: Bounds = WHOLE
     ) -> Result:
-        async with self._connection() as connection:
-            return await run_async(connection, text, policy, level=level, values=values, bounds=bounds, judged=False)
+        async def on_connection() -> Result:
+            async with self._connection() as connection:
+                return await run_async(
+                    connection, text, policy, level=level, values=values, bounds=bounds, judged=False
+                )
+
+        running = asyncio.ensure_future(on_connection())
+        return await attended(running, running.cancel, _CANCEL_SECONDS)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import apsw
 
 from exuvia.errors import TargetError
+from exuvia.guard.leaving import attended
 from exuvia.guard.policy import Level, Policy
 from exuvia.guard.result import WHOLE, Bounds, Json, Result
 from exuvia.guard.session import AsyncSession, Session
@@ -94,36 +93,19 @@ class AsyncSqliteSession(AsyncSession):
         """Do something with a connection in a thread, which is told to stop when nobody waits for it any more."""
         async with self._slots:
             connection = self._connections.take(level)
-            running = asyncio.ensure_future(asyncio.to_thread(work, connection, policy=self._policy))
+            # No task, which could be cancelled while the thread still has the connection
+            working = partial(work, connection, policy=self._policy)
+            running = asyncio.get_running_loop().run_in_executor(None, working)
             running.add_done_callback(lambda _: self._connections.give(level, connection))
+            waiting = attended(running, stop.set, _GRACE_SECONDS)
             try:
-                return await asyncio.wait_for(asyncio.shield(running), self._policy.timeout_s + _GRACE_SECONDS)
-            except asyncio.CancelledError:
-                stop.set()
-                await _settled(running)
-                raise
+                return await asyncio.wait_for(waiting, self._policy.timeout_s + _GRACE_SECONDS)
             except TimeoutError:
                 raise TargetError(
                     "The statement did not end when its time was over, and is left behind.",
                     hint="Ask for less: texts that are compared or searched are too long.",
                     code="timeout",
                 ) from None
-            finally:
-                running.add_done_callback(_look_at)
-
-
-async def _settled(running: asyncio.Future[Any]) -> None:
-    """Wait for a thread to let go of its connection, however often that is cancelled: anyio does so at every await."""
-    deadline = time.monotonic() + _GRACE_SECONDS
-    while not running.done() and (left := deadline - time.monotonic()) > 0:
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait({running}, timeout=left)
-
-
-def _look_at(ended: asyncio.Future[Any]) -> None:
-    """Take the error of work that nobody waits for, so that none is reported as forgotten."""
-    if not ended.cancelled():
-        ended.exception()
 
 
 @dataclass(slots=True)
