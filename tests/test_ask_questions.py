@@ -18,7 +18,9 @@ NOW = datetime.fromisoformat(TABLE["now"])
 KNOWN = Known(TABLE["projects"], tuple(TABLE["authors"]), tuple(TABLE["kinds"]), tuple(TABLE["topics"]))
 MISREAD = {
     "did anybody march through the migration steps",  # march is left as a word to search for
-    "why did the deployment fail on the 12th",  # fail is looked for as a word, too
+    "why did the deployment fail on the 12th",  # fail is looked for as a word
+    "who introduced the retry logic",  # introduced, too
+    "When did Ada last work on billing?",  # only events are looked at
 }
 
 

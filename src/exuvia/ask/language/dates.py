@@ -141,14 +141,15 @@ class Dates:
         return None
 
     def _days_of_month(self, place: int) -> Point | None:
-        """Read ``3-5 May``, ``3 to 5 May``, ``May 3-7``, ``May 3 to 7``."""
+        """Read ``3-5 May``, ``3 to 5 May``, ``May 3-7``, ``May 3 to 7``, ``between 3 and 7 May``."""
+        joints = {"and"} if self._low(place - 1) == "between" else JOINTS
         for start, month_first in ((place, False), (place + 1, True)):
             pair = _DAYS.fullmatch(self._low(start))
             if pair:
                 first, last, after = int(pair[1]), int(pair[2]), start + 1
             else:
                 one, other = _DAY.fullmatch(self._low(start)), _DAY.fullmatch(self._low(start + 2))
-                if not one or not other or self._low(start + 1) not in JOINTS:
+                if not one or not other or self._low(start + 1) not in joints:
                     continue
                 first, last, after = int(one[1]), int(other[1]), start + 3
             after += not month_first and self._low(after) == "of"

@@ -10,6 +10,7 @@ from exuvia.ask.language.vocabulary import NEGATIONS, PEOPLE, STOP, kind_of
 _UNDECIDABLE: Final = frozenset({"since", "before", "after", "until", "till"})
 _STOPS: Final = frozenset("in by about for of on and or with did do was were we".split())  # noqa: SIM905
 _AROUND: Final = frozenset({"at", "in", "since", "during", "before", "after", "from", "until", "till", "on"})
+_SEASONS: Final = frozenset({"spring", "summer", "autumn", "fall", "winter", "christmas", "easter"})
 _SUBJECT: Final = frozenset({"did", "have", "had", "by", "of", "are", "were"})
 _COMPARING: Final = frozenset({"most", "least", "fewest", "average", "compare", "versus", "vs"})
 _RECENT: Final = frozenset({"recent", "recently"})
@@ -23,6 +24,9 @@ def _lose(reading: Reading, first: int, after: int) -> None:
 def lose_times(reading: Reading) -> None:
     """Take out ``before the release``: a time, but not one that is known."""
     for place in range(len(reading)):
+        season = place + 1 + (reading.low(place + 1) in {"the", "last", "this"})
+        if reading.low(place) in _AROUND and reading.low(season) in _SEASONS:
+            _lose(reading, place, season + 1)
         if reading.low(place) not in _UNDECIDABLE:
             continue
         after = place + 1

@@ -36,7 +36,7 @@ _PHRASES: Final[tuple[tuple[tuple[str, ...], Shape], ...]] = (
     (("whose",), "who"),
 )
 _WHEN: Final = frozenset({"did", "was", "were", "is", "do", "does", "have", "has", "will", "are"})
-_LATEST: Final = frozenset({"latest", "last", "newest", "recent"})
+_LATEST: Final = frozenset({"top", "latest", "last", "newest", "recent"})
 _EARLIEST: Final = frozenset({"first", "earliest", "oldest", "1st"})
 _STRONG: Final = {
     ("depends", "on"): "depend",
@@ -53,6 +53,16 @@ _WEAK: Final = {
     for form in (verb, f"{verb}s")
 }
 _ENDS: Final[dict[str, Direction]] = {"dependencies": "out", "dependents": "in"}
+_ASKING: Final = frozenset({"what", "which", "who", "anything", "something", "anyone"})
+_PASSIVE: Final = {
+    "used": "use",
+    "called": "call",
+    "imported": "import",
+    "required": "require",
+    "owned": "own",
+    "affected": "affect",
+    "blocked": "block",
+}
 _JOINED: Final = frozenset({"related", "connected", "linked"})
 _CONJUNCTIONS: Final = frozenset({"to", "with", "and"})
 
@@ -95,6 +105,8 @@ def read_order(reading: Reading) -> tuple[Order | None, int | None]:
         after = place + 1
         number = reading.low(after)
         count = int(number) if number.isdecimal() and len(number) < 5 else NUMBERS.get(number)
+        if low == "top" and count is None:
+            continue
         if count is not None:
             after += 1
         noun = reading.low(after)
@@ -102,6 +114,8 @@ def read_order(reading: Reading) -> tuple[Order | None, int | None]:
             continue
         if count is None and reading.low(place - 1).isdecimal() and reading.low(place - 1):
             count, place = int(reading.low(place - 1)[:5]), place - 1  # noqa: PLW2901 - the number stands before it
+        if low == "top":
+            reading.notes.append("read “top” as the latest")
         reading.take("order", place - (reading.low(place - 1) in {"most", "the"}), after)
         if (
             count is None
@@ -116,7 +130,7 @@ def read_order(reading: Reading) -> tuple[Order | None, int | None]:
 
 def read_relation(reading: Reading) -> Relation | None:
     """Take out what a question asks of the knowledge graph, if it does."""
-    return _between(reading) or _around(reading) or _by_verb(reading)
+    return _between(reading) or _around(reading) or _passively(reading) or _by_verb(reading)
 
 
 def _between(reading: Reading) -> Relation | None:
@@ -154,6 +168,16 @@ def _around(reading: Reading) -> Relation | None:
     return None
 
 
+def _passively(reading: Reading) -> Relation | None:
+    """Read ``what is A used by``."""
+    for place in range(3, len(reading)):
+        verb = _PASSIVE.get(reading.low(place))
+        is_asked = reading.low(0) in _ASKING and reading.low(1) in {"is", "are"}
+        if verb is not None and reading.low(place + 1) == "by" and is_asked:
+            return _made(reading, 0, (2, place), "in", verb, end=place + 2)
+    return None
+
+
 def _by_verb(reading: Reading) -> Relation | None:
     """Read ``what depends on A``, ``what does A depend on``, ``which services use A``."""
     for place in range(len(reading)):
@@ -166,9 +190,9 @@ def _by_verb(reading: Reading) -> Relation | None:
         if subject is not None:
             start, node = subject
             return _made(reading, start, node, "out", verb, end=after)
-        if pair in _STRONG and reading.low(0) in {"does", "do"} and _is_name(reading, 1, place):
+        if pair in _STRONG and reading.low(0) in {"does", "do"} and _is_name(reading, place):
             return _made(reading, 0, (1, place), "both", other=(after, _end(reading, after)))
-        asked = next((back for back in range(1, 4) if reading.low(place - back) in {"what", "which", "who"}), None)
+        asked = next((back for back in range(1, 4) if reading.low(place - back) in _ASKING), None)
         if asked is not None and _is_plain(reading, place - asked + 1, place) and reading.is_free(after):
             end = _end(reading, after)
             if end > after and reading.said(after) not in PRONOUNS:
@@ -185,8 +209,9 @@ def _subject(reading: Reading, verb: int) -> tuple[int, tuple[int, int]] | None:
     return None
 
 
-def _is_name(reading: Reading, first: int, after: int) -> bool:
-    return 0 < after - first <= 4 and reading.said(first) not in PRONOUNS
+def _is_name(reading: Reading, verb: int) -> bool:
+    """Whether a name stands between ``does`` and a verb."""
+    return 1 < verb <= 5 and reading.said(1) not in PRONOUNS | _ASKING
 
 
 def _is_plain(reading: Reading, first: int, after: int) -> bool:

@@ -31,7 +31,15 @@ _UNDONE: Final = (
     ("not", "finished"),
     ("to", "be", "done"),
 )
+_WRONG: Final = (("went", "wrong"), ("go", "wrong"), ("gone", "wrong"))
 _DONE: Final = (("got", "done"), ("get", "done"), ("was", "done"), ("been", "done"), ("getting", "done"))
+_SAID: Final = (
+    (_UNSOLVED, "open", ""),
+    (_UNDONE, "open", ""),
+    (_DONE, "complete", "task"),
+    (_WRONG, "", "bug"),
+)
+"""Phrases with the state and the kind that they mean."""
 _RESOLVED: Final = frozenset({"break", "breaking", "fail", "fails"})
 
 
@@ -80,11 +88,11 @@ class _Reader:
     def _phrases(self) -> None:
         reading = self._reading
         for place in range(len(reading)):
-            for phrases, status, kind in ((_UNSOLVED, "open", ""), (_UNDONE, "open", ""), (_DONE, "complete", "task")):
+            for phrases, status, kind in _SAID:
                 for phrase in phrases:
                     if reading.matches(place, *phrase):
                         reading.take("status", place, place + len(phrase))
-                        self._statuses.append(status)
+                        self._statuses += [status] if status else []
                         self._kinds += [kind] if kind else []
 
     def _priority(self) -> str | None:

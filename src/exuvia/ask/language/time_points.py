@@ -150,6 +150,8 @@ class Points(Dates):
         if self._low(place) not in BACK:
             return None
         counted = self._counted(place + 1)
+        if self._low(place + 1) == "fortnight":
+            counted = 2, "week", place + 2
         if counted is None:
             rolling = self._low(place) == "past" or (
                 self._low(place - 1) == "the" and self._low(place - 2) in {"in", "over", "during", "within", "for"}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from exuvia.ask.language.calendar import Calendar, Span
-from exuvia.ask.language.dates import JOINTS, Point
+from exuvia.ask.language.dates import JOINTS, STEPS, Point
 from exuvia.ask.language.spelling import nearest
 from exuvia.ask.language.time_names import LONG_NAMES, UNITS
 from exuvia.ask.language.time_points import Points
@@ -18,6 +18,7 @@ _SINCE: Final = frozenset({"since"})
 _BEFORE: Final = frozenset({"before", "earlier"})
 _AFTER: Final = frozenset({"after", "following"})
 _UNTIL: Final = frozenset({"until", "till", "til", "through", "by"})
+_SHORT_NAMES: Final = ("week", "month", "year")
 
 
 class Ranges:
@@ -60,7 +61,7 @@ class Ranges:
     def _at(self, place: int) -> tuple[int, Span | None, str]:
         """Return the place after a time, what it is, and why it is none; the same place where there is none."""
         low, after = self._reading.low(place), place + 1
-        if low == "up" and self._reading.low(after) == "to":
+        if (low == "up" and self._reading.low(after) == "to") or (low == "as" and self._reading.low(after) == "of"):
             low, after = "until", place + 2
         if (bound := self._points.aged(place)) is not None:
             return bound.after, bound.span, bound.why_not
@@ -69,7 +70,7 @@ class Ranges:
         for words in (_SINCE, _BEFORE, _AFTER, _UNTIL):
             if low in words and (point := self._points.at(after)) is not None:
                 return point.after, self._bounded(point, words), point.why_not
-        is_said = low in _IN
+        is_said = low in _IN or low == "between"
         point = self._points.at(after + (self._reading.low(after) in _IN) if is_said else place)
         if point is None or (point.loose and not is_said):
             return place, None, ""
@@ -150,6 +151,8 @@ class Ranges:
             if low in self._reserved or low in UNITS:
                 continue
             near = nearest(low, LONG_NAMES)
+            if not near and self._reading.low(place - 1) in STEPS:
+                near = nearest(low, _SHORT_NAMES, shortest=3)
             if low not in LONG_NAMES and len(near) == 1 and near[0][0] == low[0] and low != near[0] + "s":
                 self._reading.replace(place, near[0])
 

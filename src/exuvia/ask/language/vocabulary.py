@@ -72,7 +72,7 @@ KIND_WORDS: Final = (
 STATUSES: Final = {
     **dict.fromkeys(_words("open unfinished outstanding pending remaining unsolved unresolved unfixed undone"), "open"),
     **dict.fromkeys(_words("blocked stuck"), "blocked"),
-    **dict.fromkeys(_words("complete completed done finished closed solved resolved fixed"), "complete"),
+    **dict.fromkeys(_words("complete completed done finish finished closed solved resolved fixed"), "complete"),
     **dict.fromkeys(_words("active ongoing running"), "active"),
     "planned": "planned",
     "paused": "paused",
@@ -118,7 +118,7 @@ STOP: Final = _words(
     project projects topic topics tag tags tagged time times kind kinds entry entries memory memories information
     info details overview summary status state number count total often long ago
     not without except excluding never and/or 's did didn does doesn is isn ti ever e.g i.e etc responsible explain
-    assigned owned sent team guys going
+    assigned history add added owned sent team guys going
     summarise summarize summarised summarized describe
     """
 )
@@ -130,6 +130,8 @@ IDIOMS: Final = (
     ("by", "the", "way"),
     ("by", "now"),
     ("right", "now"),
+    ("took", "place"),
+    ("take", "place"),
     ("so", "far"),
     ("up", "to", "now"),
     ("at", "all"),
