@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from exuvia.settings import load
@@ -66,9 +67,12 @@ class Agent:
         return self.loop.run(invoke(self.call, self.call.catalogue.named(name), given))
 
     def does(self, name: str, /, **given: Any) -> Answer:
-        """Call a tool, and return its answer, which has to be none of an error."""
+        """Call a tool, and return its answer, which has to be as its schema says, and none of an error."""
         reply = self.reply(name, given)
         assert not reply.failed, reply.data
+        output = self.call.catalogue.named(name).output
+        assert output is not None
+        jsonschema.validate(reply.data, output.schema_for_callers())
         return dict(reply.data)
 
     def fails(self, name: str, /, **given: Any) -> Answer:

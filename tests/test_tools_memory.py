@@ -200,6 +200,14 @@ def test_a_project_that_is_not_there_is_named_by_reading_and_writing(memory_serv
         assert "put_project" in error["hint"], name
 
 
+def test_without_a_project_a_tool_answers_for_all_or_asks_for_one(memory_server: Server, shop: str) -> None:
+    stranger = memory_server.agent()
+    for tool in IN_PROJECTS:
+        reply = stranger.reply(tool.name, tool.example)
+        assert not reply.failed or reply.data["argument"] == "project", (tool.name, reply.data)
+        assert reply.failed or tool.effect == "reads", tool.name
+
+
 def test_without_a_project_a_list_is_of_all_and_tells_which(memory_server: Server, shop: str) -> None:
     stranger = memory_server.agent()
     assert "project" in stranger.does("list_plans", limit=1)["columns"]

@@ -27,6 +27,11 @@ BY_NAME = {tool.name: tool for tool in memory.TOOLS}
         ("find_paths", "target"),
         ("get_document", "id"),
         ("update_task", "id"),
+        ("list_frames", "parent"),
+        ("list_anchors", "frame"),
+        ("list_sessions", "plan"),
+        ("list_events", "session"),
+        ("list_events", "plan"),
     ],
 )
 def test_an_id_that_does_not_exist_is_told_by_its_argument(agent: Agent, name: str, argument: str) -> None:

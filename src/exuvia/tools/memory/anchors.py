@@ -82,4 +82,5 @@ async def list_anchors(call: Call, given: ListAnchors) -> Table:
             after=after,
         ),
         {"id": "id", "type": "type", "text": "text", "priority": "priority", "frame": "frame_id"},
+        named=("frame",),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -115,7 +115,9 @@ async def reach(call: Call, project: str | None) -> Reach:
     return Reach(await call.everywhere(), several=True)
 
 
-async def listed(call: Call, given: Listed, ask: Ask[R], columns: Mapping[str, str]) -> Table:
+async def listed(
+    call: Call, given: Listed, ask: Ask[R], columns: Mapping[str, str], *, named: Sequence[str] = ()
+) -> Table:
     """Answer a list of the project that is meant, or of all of them with a column that tells which.
 
     Args:
@@ -123,6 +125,10 @@ async def listed(call: Call, given: Listed, ask: Ask[R], columns: Mapping[str, s
         given: Its arguments.
         ask: Reads a page.
         columns: The attributes of a record by the names of their columns.
+        named: Arguments that name a record of their own, which has to be there where the list is empty.
+
+    Raises:
+        NotFoundError: It is not.
     """
     reached = await reach(call, given.project)
     shown = {"project": "project_id", **columns} if reached.several else dict(columns)
@@ -134,7 +140,21 @@ async def listed(call: Call, given: Listed, ask: Ask[R], columns: Mapping[str, s
     table = await paged(given, lambda limit, after: ask(reached.store, limit, after), list(shown), row)
     if not table.rows:
         await must_be(reached.store, given.project)
+        for name in named:
+            wanted = getattr(given, name)
+            if wanted is not None and not reached.several:
+                await _reader(reached.store, name)(wanted)
     return lean(given, table)
+
+
+def _reader(store: AsyncStore, name: str) -> Callable[[str], Awaitable[Any]]:
+    readers: dict[str, Callable[[str], Awaitable[Any]]] = {
+        "plan": store.plans.get,
+        "session": store.sessions.get,
+        "frame": store.frames.get,
+        "parent": store.frames.get,
+    }
+    return readers[name]
 
 
 def lean(given: Arguments, table: Table) -> Table:

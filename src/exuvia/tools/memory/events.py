@@ -152,6 +152,7 @@ async def list_events(call: Call, given: ListEvents) -> Table:
             **span(given),
         ),
         columns,
+        named=("session", "plan"),
     )
 
 

@@ -69,8 +69,6 @@ async def add_frame_events(call: Call, given: AddFrameEvents) -> Added:
     example={"frame": "f2", "newest_first": True},
 )
 async def list_frame_events(call: Call, given: ListFrameEvents) -> Table:
-    store = await call.memory(given.project)
-    await store.frames.get(given.frame)
     return await listed(
         call,
         given,
@@ -78,4 +76,5 @@ async def list_frame_events(call: Call, given: ListFrameEvents) -> Table:
             given.frame, type=given.type, newest_first=given.newest_first, limit=limit, after=after
         ),
         {"seq": "seq", "type": "type", "data": "data", "at": "at"},
+        named=("frame",),
     )

@@ -148,4 +148,5 @@ async def list_frames(call: Call, given: ListFrames) -> Table:
             "run": "run_id",
             "opened": "created_at",
         },
+        named=("parent",),
     )

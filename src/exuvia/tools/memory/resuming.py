@@ -30,27 +30,34 @@ class Resume(Arguments):
     project: str | None = None
 
 
+class Part(Output):
+    """Rows under the names of their columns."""
+
+    columns: list[str]
+    rows: list[list[Json]]
+
+
 class Resumed(Output):
     """What was under way and what happened last."""
 
-    sessions: Table | None = None
-    frames: Table | None = None
-    anchors: Table | None = None
-    tasks: Table | None = None
-    events: Table | None = None
+    sessions: Part | None = None
+    frames: Part | None = None
+    anchors: Part | None = None
+    tasks: Part | None = None
+    events: Part | None = None
     notice: str = ""
 
 
 class _Room:
-    """Makes tables of what still fits."""
+    """Makes parts of what still fits."""
 
     def __init__(self, given: Resume) -> None:
         self._given = given
         self._left = given.max_tokens
         self.cut: list[str] = []
 
-    def table(self, name: str, records: Sequence[Any], columns: Mapping[str, str]) -> Table | None:
-        """Return records as a table, as many as there is room for; None where there are none."""
+    def part(self, name: str, records: Sequence[Any], columns: Mapping[str, str]) -> Part | None:
+        """Return records as rows, as many as there is room for; None where there are none."""
         values = [attrgetter(path) for path in columns.values()]
         rows: list[list[Json]] = [[plain(value(record)) for value in values] for record in records]
         kept = rows[: fitting(self._left, list(columns), rows)]
@@ -59,8 +66,9 @@ class _Room:
         if not kept:
             return None
         table = lean(self._given, Table(columns=list(columns), rows=kept, next=None))
-        self._left -= estimate(table.model_dump_json()) + _SOME
-        return table
+        part = Part(columns=table.columns, rows=table.rows)
+        self._left -= estimate(part.model_dump_json()) + _SOME
+        return part
 
 
 @memory_tool(
@@ -79,16 +87,14 @@ async def resume(call: Call, given: Resume) -> Resumed:
     events = (await store.events.list(author=given.author, size="metadata", limit=_MANY, count=False)).items
     room = _Room(given)
     return Resumed(
-        sessions=room.table(
+        sessions=room.part(
             "sessions",
             last,
             {"id": "id", "title": "title", "status": "status", "plan": "plan_id", "started": "started_at"},
         ),
-        frames=room.table("frames", frames, {"id": "id", "name": "name", "parent": "parent_id", "run": "run_id"}),
-        anchors=room.table("anchors", anchors, {"type": "type", "text": "text", "frame": "frame_id"}),
-        tasks=room.table("tasks", tasks, {"id": "id", "title": "title", "assignee": "assignee"}),
-        events=room.table(
-            "events", events, {"kind": "kind", "summary": "summary", "session": "session_id", "at": "at"}
-        ),
+        frames=room.part("frames", frames, {"id": "id", "name": "name", "parent": "parent_id", "run": "run_id"}),
+        anchors=room.part("anchors", anchors, {"type": "type", "text": "text", "frame": "frame_id"}),
+        tasks=room.part("tasks", tasks, {"id": "id", "title": "title", "assignee": "assignee"}),
+        events=room.part("events", events, {"kind": "kind", "summary": "summary", "session": "session_id", "at": "at"}),
         notice=f"Cut: {', '.join(room.cut)}; their lists have the rest." if room.cut else "",
     )

@@ -21,7 +21,7 @@ from exuvia.tools.memory.explaining import memory_tool
 from exuvia.tools.memory.times import iso
 
 _PLAIN: Final = Highlight("", "", words=24)
-_LOOKED_AT: Final = 200
+_LOOKED_AT: Final = 100
 _COLUMNS: Final = ("kind", "id", "type", "title", "excerpt", "at", "score")
 
 

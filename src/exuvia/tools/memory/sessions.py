@@ -151,4 +151,5 @@ async def list_sessions(call: Call, given: ListSessions) -> Table:
             **span(given),
         ),
         columns_of(given, _COLUMNS),
+        named=("plan",),
     )
