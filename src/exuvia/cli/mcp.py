@@ -14,8 +14,12 @@ from exuvia.cli import mcp_config, mcp_token, mcp_tools
 from exuvia.cli.options import Debug, examples
 from exuvia.errors import ConfigError
 
+_HELP = """Serve the database and the memory to agents, over the Model Context Protocol.
+
+Over standard input and output until the client leaves, or with --http until Ctrl-C. Over HTTP every client shows a token: one of the store (exuvia mcp token create), or the one in EXUVIA_MCP_TOKEN or in the file that EXUVIA_MCP_TOKEN_FILE names."""  # noqa: E501 - the help wraps it
+
 app = typer.Typer(
-    help="Serve the database and the memory to agents, over the Model Context Protocol.",
+    help=_HELP,
     rich_markup_mode="rich",
     invoke_without_command=True,
     epilog=examples(
@@ -71,11 +75,7 @@ def serve(
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Serve over standard input and output until the client leaves, or over HTTP until Ctrl-C.
-
-    Over HTTP every client shows a token: one of the store (exuvia mcp token create), or the one in EXUVIA_MCP_TOKEN or
-    in the file that EXUVIA_MCP_TOKEN_FILE names.
-    """
+    """Serve, unless a command of this group is called."""
     if context.invoked_subcommand is not None:
         return
     from exuvia.location import PostgresLocation, parse
