@@ -1,4 +1,4 @@
-"""The commands and programs in README and docs run as they stand."""
+"""The commands and programs in README and docs run as they stand, and what they name is there."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import typer.main
 
+from exuvia.cli.app import app
 from exuvia.move.planfile import load
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+COMMAND = re.compile(r"(?:`|: |\$ )exuvia ([a-z][a-z-]*)")
 
 APP = """
 CREATE TABLE orders (
@@ -83,3 +87,27 @@ def test_the_plan_file_in_the_docs_is_one() -> None:
     assert load(text).table("orders").name == "sales_order"
     for block in blocks(ROOT / "docs" / "cli.md", "toml"):
         assert tomllib.loads(block)["target"].startswith("postgresql:")
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, heading in LINK.findall(BLOCK.sub("", page.read_text())):
+        if target.startswith("http"):
+            continue
+        found = page.parent / target if target else page
+        assert found.exists(), target
+        assert not heading or heading in headings(found), f"{target}#{heading}"
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors that a Markdown page gets."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_commands_that_pages_and_errors_name_exist() -> None:
+    commands = getattr(typer.main.get_command(app), "commands")  # noqa: B009 - not of every command
+    texts = [*PAGES, *(ROOT / "src").rglob("*.py")]
+    named = {(name, path.name) for path in texts for name in COMMAND.findall(path.read_text())}
+    assert named
+    assert {(name, where) for name, where in named if name not in commands} == set()

@@ -92,7 +92,7 @@ class Return:
             told = "; ".join(f"{one.table}: {one.reason}" for one in missed)
             raise TargetError(
                 f"Tables have changed since the cut-over that are not kept up to date in SQLite ({told}).",
-                hint="Move the database back as a whole, while nobody writes it: exuvia back.",
+                hint="Move the database back as a whole, while nobody writes it: exuvia migrate postgresql://… sqlite:///back.db",
                 code="live_cold",
             )
 

@@ -142,7 +142,7 @@ class _Rollback:
             raise TargetError(
                 f"{found.source} was not kept up to date after the cut-over (--no-warm): it lacks what has been written"
                 " in PostgreSQL since.",
-                hint="Move the database back as a whole, while nobody writes it: exuvia back.",
+                hint="Move the database back as a whole, while nobody writes it: exuvia migrate postgresql://… sqlite:///back.db",
                 code="live_cold",
             )
 

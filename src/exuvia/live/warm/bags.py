@@ -89,7 +89,7 @@ class BagRound:
             raise VerifyError(
                 f"Table {self.table.name!r}: {left - len(rowids):,} rows that were deleted in PostgreSQL are not in the"
                 " SQLite file.",
-                hint="Somebody has written the file: move the database back as a whole, exuvia back.",
+                hint="Somebody has written the file. Move the database back as a whole: exuvia migrate postgresql://… sqlite:///back.db",
                 code="round",
             )
 

@@ -110,7 +110,7 @@ class ChangeReader(BulkReader):
         if told:
             raise SourceError(
                 f"The schema {self._schema!r} has changed: {'; '.join(told)}.",
-                hint="What it holds can be moved as it is now: exuvia back.",
+                hint="What it holds can be moved as it is now: exuvia migrate postgresql://… sqlite:///back.db",
                 code="schema_changed",
             )
         since = _since(after)
@@ -138,7 +138,8 @@ class ChangeReader(BulkReader):
         if not (row["reached"] and row["kept"]):
             raise SourceError(
                 f"The log of changes of schema {self._schema!r} does not follow the position {after}.",
-                hint="One of the two sides was restored or replaced: move the database back as a whole, exuvia back.",
+                hint="One of the two sides was restored or replaced. Move the database back as a whole:"
+                " exuvia migrate postgresql://… sqlite:///back.db",
                 code="log_gap",
             )
         return str(row["up_to"])
