@@ -381,5 +381,47 @@ def test_a_database_that_is_away_is_told_and_not_a_stack_trace(tmp_path: Path) -
     assert "very-secret" not in text(error)
 
 
+@pytest.mark.parametrize("sql", ["-- nothing", ";;", "/* WHERE */"])
+def test_a_text_without_a_statement_is_told(sales: Shop, sql: str) -> None:
+    assert sales.fails("query", sql=sql)["error"] == "guard.empty"
+
+
+def test_a_text_that_is_no_unicode_is_told(sales: Shop) -> None:
+    assert sales.fails("query", sql="SELECT '\ud800'")["error"] == "argument.json"
+
+
+def test_a_value_that_the_engine_cannot_hold_is_told_and_never_cut(sales: Shop) -> None:
+    sql = "SELECT CAST($1 AS text) AS it"
+    if sales.is_postgres:
+        assert sales.does("query", sql=sql, values=[10**30])["rows"] == [[str(10**30)]]
+        assert "NUL" in sales.fails("query", sql=sql, values=["a\0b"])["message"]
+        assert "NUL" in sales.fails("query", sql="SELECT $1::text[]", values=[["a", "b\0"]])["message"]
+    else:
+        assert "64 bits" in sales.fails("query", sql=sql, values=[10**30])["hint"]
+        assert sales.does("query", sql=sql, values=["a\0b"])["rows"] == [["a\0b"]]
+    assert sales.does("query", sql=sql, values=[{"n": 10**30}])["rows"] == [[f'{{"n":{10**30}}}']]
+
+
+def test_parameters_with_a_gap_between_their_numbers_are_told_where_they_have_no_type(sales: Shop) -> None:
+    given: dict[str, Any] = {"sql": "SELECT id FROM orders WHERE id = $2", "values": [0, 7]}
+    if sales.is_postgres:
+        assert "not $1" in sales.fails("query", **given)["message"]
+    else:
+        assert sales.does("query", **given)["rows"] == [[7]]
+
+
+def test_an_answer_of_very_many_columns_has_as_many_as_fit(sales: Shop) -> None:
+    answer = sales.does("query", sql="SELECT " + ", ".join(f"{n} AS column_{n}" for n in range(1500)), max_tokens=1000)
+    assert 50 < len(answer["columns"]) == len(answer["rows"][0]) < 1500
+    assert "1,500 columns" in answer["notice"]
+    assert estimate(text(answer)) <= 1000
+
+
+def test_dropping_what_is_not_there_does_nothing_where_it_says_if(sales: Shop) -> None:
+    assert sales.does("schema_alter", sql="DROP TABLE IF EXISTS scratch")["done"] in ([], [f"{sales.schema}.scratch"])
+    assert sales.fails("schema_alter", sql="DROP TABLE IF EXISTS orders")["error"] == "guard.table"
+    assert "explain" in sales.fails("execute", sql="EXPLAIN DELETE FROM notes WHERE id = 1")["hint"]
+
+
 def test_a_text_that_is_no_sql_is_told_as_such_whatever_its_values(sales: Shop) -> None:
     assert sales.fails("query", sql="SELECT id FORM orders WHERE x y = $1", values=[1])["error"] == "sql.syntax"

@@ -16,6 +16,7 @@ from psycopg.types.bool import BoolLoader
 from psycopg.types.numeric import FloatLoader, IntLoader
 from psycopg.types.string import TextLoader
 
+from exuvia.errors import TargetError
 from exuvia.guard.result import Json, number
 
 _HOLD_JSON: Final = {postgres.types[name].oid for name in ("json", "jsonb", "text", "varchar")}
@@ -88,12 +89,23 @@ def parameters(values: Sequence[Json], types: Sequence[int] = ()) -> list[bytes 
     Args:
         values: The values.
         types: The parameters' types by their oids, which lists are written for; without, they are JSON.
+
+    Raises:
+        TargetError: A text has a NUL character.
     """
     lists = [oid not in _HOLD_JSON for oid in types] + [False] * len(values)
-    return [
+    written = [
         _array(value).encode() if isinstance(value, list) and as_array else _parameter(value)
         for value, as_array in zip(values, lists, strict=False)
     ]
+    for place, text in enumerate(written, 1):
+        if text is not None and b"\0" in text:  # the protocol's texts end there
+            raise TargetError(
+                f"The value of ${place} has a NUL character, which PostgreSQL's texts cannot hold.",
+                hint="Take it out.",
+                code="nul",
+            )
+    return written
 
 
 def _array(items: Sequence[Json]) -> str:
@@ -115,5 +127,5 @@ def _parameter(value: Json) -> bytes | None:
     if isinstance(value, bool):
         return b"t" if value else b"f"
     if isinstance(value, dict | list):
-        return orjson.dumps(value)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()  # integers of any length
     return str(value).encode()

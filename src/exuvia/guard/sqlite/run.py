@@ -6,6 +6,7 @@ trusted; the authorizer stays in place while the statement runs, and a progress 
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import apsw
-import orjson
 from apsw.ext import query_info
 
 from exuvia.errors import CancelledError, DeniedError, ExuviaError, TargetError
@@ -324,7 +324,7 @@ class _Work:
 
 
 def _bound(value: Json) -> Any:
-    return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if isinstance(value, dict | list) else value
 
 
 def _plain(value: Any) -> Json:

@@ -10,9 +10,11 @@ from exuvia.guard import Result
 from exuvia.tools.frame import Paged, Table, rows_within
 from exuvia.tools.frame.outputs import Json
 from exuvia.tools.frame.paging import Position, continuation
+from exuvia.tools.frame.tokens import estimate
 
 # Readers that hold numbers as floats of 64 bits, such as JavaScript's, read larger integers as others.
 _LARGEST: Final = 2**53 - 1
+_LONGEST_NAME: Final = 80
 
 
 def plain(value: Json) -> Json:
@@ -41,8 +43,10 @@ def told(given: Paged, result: Result, start: Position, *, is_ordered: bool) -> 
         start: Where they begin.
         is_ordered: Whether the rows come in the same order when they are asked for again.
     """
-    table = rows_within(given, result.columns, shortened(result, most=given.max_tokens), total=None, start=start)
-    notices = [_about_cells(result, table)]
+    columns = _named(result, given.max_tokens // 2)
+    rows = [row[: len(columns)] for row in shortened(result, most=given.max_tokens)]
+    table = rows_within(given, columns, rows, total=None, start=start)
+    notices = [_about_columns(result, columns), _about_cells(result, table)]
     following = table.next
     if following is None and result.truncated:
         following = continuation(given, Position(None, start.told + max(len(result.rows), 1)))
@@ -58,11 +62,29 @@ def shortened(result: Result, *, most: int) -> list[list[Json]]:
     return [[cut(plain(value), most) for value in row] for row in result.rows]
 
 
+def _named(result: Result, tokens: int) -> list[str]:
+    """Return the columns' names, of which an expression's is cut, until they fill the budget."""
+    names: list[str] = []
+    for name in result.columns:
+        shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+        tokens -= estimate(shown) + 2
+        if tokens < 0 and names:
+            break
+        names.append(shown)
+    return names
+
+
+def _about_columns(result: Result, columns: list[str]) -> str:
+    if len(columns) == len(result.columns):
+        return ""
+    return f"Only {len(columns)} of {len(result.columns):,} columns are here: name those that are needed."
+
+
 def _about_cells(result: Result, table: Table) -> str:
     changed = {
         name: None
         for before, after in zip(result.rows, table.rows, strict=False)
-        for name, value, kept in zip(result.columns, before, after, strict=True)
+        for name, value, kept in zip(table.columns, before, after, strict=False)
         if plain(value) != kept
     }
     if not changed:

@@ -7,7 +7,7 @@ from pydantic import Field
 from exuvia.guard import Bounds, Result
 from exuvia.tools.database.answers import shortened
 from exuvia.tools.database.running import run
-from exuvia.tools.database.statements import study
+from exuvia.tools.database.statements import Statement, study
 from exuvia.tools.frame import ArgumentError, Arguments, Call, Output, tool
 from exuvia.tools.frame.arguments import DEFAULT_TOKENS
 from exuvia.tools.frame.outputs import Json
@@ -54,7 +54,7 @@ class Altered(Output):
     manual="RETURNING is cut at max_tokens. Where expect_rows differs from what it changes, nothing is changed.",
 )
 async def execute(call: Call, given: Execute) -> Changed:
-    statement = study(given.sql, call.desk.location)
+    statement = _studied(call, given.sql)
     statement.require(given.values)
     if statement.changes_all and not given.all_rows:
         raise ArgumentError(
@@ -78,14 +78,23 @@ async def execute(call: Call, given: Execute) -> Changed:
     scope="ddl",
 )
 async def schema_alter(call: Call, given: Alteration) -> Altered:
-    statement = study(given.sql, call.desk.location)
+    statement = _studied(call, given.sql)
     statement.require(())
     database = await call.desk.database()
     verdict = await database.check(given.sql, "ddl")
     if verdict.allowed and verdict.needs == "read":
         raise ArgumentError("sql", "This statement only reads.", hint="Use query.", code="reads")
+    if statement.drops_if_there and not verdict.statements:
+        return Altered(done=[])  # SQLite's authorizer is not asked about what is not there
     await run(call, given.sql, level="ddl")
     return Altered(done=list(verdict.writes))
+
+
+def _studied(call: Call, sql: str) -> Statement:
+    statement = study(sql, call.desk.location)
+    if statement.is_explain:
+        raise ArgumentError("sql", "This is an EXPLAIN.", hint="Use explain with the statement itself.", code="explain")
+    return statement
 
 
 def _changed(given: Execute, result: Result, affected: int) -> Changed:

@@ -103,4 +103,5 @@ def _within(given: Explain, plan: Plan) -> Plan:
         return plan.model_copy(update={"nodes": [], "plan": text, "next": following})
     more = len(plan.nodes) - _NODES
     notice = f"{more} more steps are in the full plan." if more > 0 else ""
+    notice = notice if plan.nodes else "No table is read for it."
     return plan.model_copy(update={"nodes": plan.nodes[:_NODES], "plan": "", "notice": notice})

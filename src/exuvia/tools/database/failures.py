@@ -107,6 +107,7 @@ _SQLITE: Final = tuple(
     )
 )
 _POSTGRES_NAME: Final = re.compile(r'(?:relation|table|column) (?P<name>"[^"]+"|\S+)')
+_WORDS: Final = re.compile(r"[a-z]+ ")
 _SAID: Final = re.compile(
     r"^(?:SQLite refused the statement|SQLite cannot compile this|PostgreSQL cannot parse this): "
 )
@@ -183,7 +184,7 @@ class _Writer:
         return self._error(kind.code, said, position, kind.hint or await self._near(kind.code, name))
 
     def _error(self, code: str, said: str, position: int | None, hint: str) -> StatementError:
-        sentence = said[:1].upper() + said[1:]
+        sentence = said[:1].upper() + said[1:] if _WORDS.match(said) else said
         return StatementError(
             f"{sentence}{_place(self.written.sql, position and position - len(self.written.prefix))}.",
             hint=hint,

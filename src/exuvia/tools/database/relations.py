@@ -15,6 +15,7 @@ from exuvia.tools.database.descriptions import Description
 _PART: Final = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 SQLITE_SCHEMA: Final = "main"
+_TELLING: Final = 3  # letters that tell one name from others
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +98,5 @@ def near(name: str, known: Sequence[str], *, most: int = 3) -> list[str]:
     by_folded = {fold(one): one for one in reversed(known)}
     wanted = fold(name.rpartition(".")[2].strip('"'))
     found = get_close_matches(wanted, by_folded, n=most, cutoff=0.6)
-    found += [one for one in by_folded if wanted and wanted in one and one not in found]
+    found += [one for one in by_folded if len(wanted) >= _TELLING and wanted in one and one not in found]
     return [by_folded[one] for one in found[:most]]

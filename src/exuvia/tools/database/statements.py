@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, Final
 
 from exuvia.engines.sqlite.tokens import Kind, Token, tokenize
@@ -26,6 +26,8 @@ class Statement:
         parameters: How many values it takes; None for a text that cannot be read.
         is_ordered: Whether its rows come in an order of their own.
         changes_all: UPDATE or DELETE where one of these has no WHERE; empty otherwise.
+        unused: Numbers of parameters below the highest that it does not use, which PostgreSQL gives no type.
+        drops_if_there: Whether it drops a table, a view or an index if that exists.
     """
 
     sql: str
@@ -33,9 +35,11 @@ class Statement:
     parameters: int | None = None
     is_ordered: bool = True
     changes_all: str = ""
+    unused: tuple[int, ...] = ()
+    drops_if_there: bool = False
 
     def require(self, values: Sequence[Any]) -> None:
-        """Refuse another number of values than the statement takes.
+        """Refuse another number of values than the statement takes, and parameters that are numbered with gaps.
 
         Raises:
             ArgumentError: About ``values``.
@@ -43,8 +47,15 @@ class Statement:
         if self.parameters is not None and len(values) != self.parameters:
             raise ArgumentError(
                 "values",
-                f"The statement takes {self.parameters} values, and {len(values)} came.",
+                f"The statement takes {self.parameters} value{'s' * (self.parameters != 1)}, and {len(values)} came.",
                 hint="Pass one value for each of $1, $2 and so on, in this order.",
+                code="values",
+            )
+        if self.unused:
+            raise ArgumentError(
+                "sql",
+                f"The statement uses ${self.parameters} and not ${self.unused[0]}.",
+                hint="Number the parameters from $1 on without gaps.",
                 code="values",
             )
 
@@ -73,9 +84,11 @@ def _in_postgres(sql: str) -> Statement:
         parameters=max(numbers, default=0),
         is_ordered="sortClause" in statement.get("SelectStmt", {}) or kind in ("ExplainStmt", "VariableShowStmt"),
         changes_all=changes_all,
+        unused=tuple(sorted(set(range(1, max(numbers, default=0))) - set(numbers))),
     )
 
 
+_IF: Final = ("IF", "EXISTS")
 _WHOLESALE: Final = {"UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"}
 
 
@@ -111,6 +124,7 @@ def _in_sqlite(sql: str) -> Statement:
         parameters=_parameters(tokens),
         is_ordered=ordered or first in ("EXPLAIN", "PRAGMA"),
         changes_all=main if main in ("UPDATE", "DELETE") and "WHERE" not in words else "",
+        drops_if_there=first == "DROP" and words[1:4] in (["TABLE", *_IF], ["VIEW", *_IF], ["INDEX", *_IF]),
     )
 
 
@@ -124,7 +138,7 @@ def _outer_words(tokens: Sequence[Token]) -> Iterator[str]:
 
 def _marks(tokens: Sequence[Token]) -> Iterator[tuple[Token, str]]:
     """Yield each token that begins a parameter, and the number or name that is its rest."""
-    for token, following in zip(tokens, (*tokens[1:], None), strict=True):
+    for token, following in zip_longest(tokens, tokens[1:]):
         if token.kind is Kind.OPERATOR and token.text in "?$:@":
             joined = following is not None and following.start == token.end
             yield token, following.text if joined and following is not None else ""

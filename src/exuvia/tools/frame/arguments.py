@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -29,7 +30,7 @@ class Arguments(BaseModel):
             ArgumentError: About the first argument that is wrong.
         """
         try:
-            return cls.model_validate_json(orjson.dumps(given)) if given else cls.model_validate({})
+            return cls.model_validate_json(_document(given)) if given else cls.model_validate({})
         except ValidationError as error:
             raise _explained(cls, error) from None
 
@@ -58,12 +59,21 @@ class Paged(Budgeted):
     limit: int = Field(50, ge=1, le=1000, description="Rows at most.")
 
 
+def _document(given: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(given)
+    except orjson.JSONEncodeError:  # it has integers of more than 64 bits, or texts that are no Unicode
+        return json.dumps(given).encode()
+
+
 def _explained(model: type[Arguments], error: ValidationError) -> ArgumentError:
     errors = error.errors(include_url=False, include_input=True)
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])  # a misspelt name says most
     path = ".".join(str(part) for part in first["loc"] if not _is_branch(str(part))) or "arguments"
     if first["type"] == "extra_forbidden":
         return _unknown(path, str(first["loc"][-1]), model.model_fields)
+    if first["type"] == "json_invalid":
+        return ArgumentError(path, "The arguments are no valid JSON.", hint="Send texts as UTF-8.", code="json")
     if first["type"] == "missing":
         return ArgumentError(path, f"The argument {path} is missing.", hint=_told(model, path), code="missing")
     shown = repr(first["input"])

@@ -6,6 +6,7 @@ so any server can continue what another began; it belongs to the arguments it wa
 
 from __future__ import annotations
 
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -188,7 +189,7 @@ def _sealed(page: Json) -> str | None:
 
 def _mark(given: Budgeted) -> str:
     told = given.model_dump(mode="json", exclude=_UNCOUNTED)
-    return str(xxhash.xxh32_hexdigest(type(given).__name__.encode() + orjson.dumps(told, option=orjson.OPT_SORT_KEYS)))
+    return str(xxhash.xxh32_hexdigest(type(given).__name__.encode() + json.dumps(told, sort_keys=True).encode()))
 
 
 def _text(value: Any) -> str:

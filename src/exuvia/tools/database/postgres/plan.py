@@ -159,7 +159,7 @@ def _times(node: Node, key: str) -> int:
 
 
 def _count(node: Node) -> str:
-    estimated = f"{node['Plan Rows']:,} rows"
+    estimated = f"{node['Plan Rows']:,} row{'' if node['Plan Rows'] == 1 else 's'}"
     return f"{estimated} (really {_times(node, 'Actual Rows'):,})" if "Actual Rows" in node else estimated
 
 
