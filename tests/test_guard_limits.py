@@ -37,7 +37,11 @@ def test_a_statement_that_postgresql_cannot_stop_is_left_behind(
     monkeypatch.setattr("exuvia.guard.postgres.run._GRACE_SECONDS", 0.2)
     texts = "SELECT string_agg(lpad('a', 10000, 'a'), '') FROM generate_series(1, {})"
     bomb = f"SELECT strpos(a, 'b' || b) FROM ({texts.format(16)}) x(a), ({texts.format(8)}) y(b)"
-    with open_session(parse(database.agent), replace(database.policy, timeout_s=0.3)) as opened:
+    limits = replace(database.policy, timeout_s=0.3)
+    with (
+        psycopg.connect(database.owner, autocommit=True) as owner,
+        open_session(parse(database.agent), limits) as opened,
+    ):
         opened.run("SELECT 1")
         began = time.monotonic()
         with pytest.raises(TargetError) as raised:
@@ -45,6 +49,10 @@ def test_a_statement_that_postgresql_cannot_stop_is_left_behind(
         assert raised.value.code == "target.timeout"
         assert time.monotonic() - began < 5
         assert opened.run("SELECT 1").rows == ((1,),)
+        still = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%strpos(%' AND pid <> pg_backend_pid()"
+        while owner.execute(still).fetchone() != (0,):  # the database cannot be dropped before
+            assert time.monotonic() - began < 100
+            time.sleep(0.1)
 
 
 @pytest.mark.parametrize(
