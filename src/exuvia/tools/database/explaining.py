@@ -39,7 +39,9 @@ class Explain(Budgeted):
 async def explain(call: Call, given: Explain) -> Plan:
     statement = study(given.sql, call.desk.location)
     if statement.is_explain:
-        raise ArgumentError("sql", "This is an EXPLAIN itself.", hint="Pass the statement without EXPLAIN.")
+        raise ArgumentError(
+            "sql", "This is an EXPLAIN itself.", hint="Pass the statement without EXPLAIN.", code="explain"
+        )
     statement.require(given.values)
     on_sqlite = isinstance(call.desk.location, SqliteLocation)
     prefix = sqlite_plan.PREFIX if on_sqlite else postgres_plan.prefix(analyze=given.analyze)

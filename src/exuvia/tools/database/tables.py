@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import orjson
@@ -95,7 +95,7 @@ def _matches(relation: Relation, given: Tables) -> bool:
     if given.name is None:
         return True
     wanted = given.name.lower()
-    return fnmatch(relation.name.lower(), wanted if "*" in wanted else f"*{wanted}*")
+    return fnmatchcase(relation.name.lower(), wanted if "*" in wanted else f"*{wanted}*")
 
 
 def _row(relation: Relation, measure: Measure) -> list[Json]:
