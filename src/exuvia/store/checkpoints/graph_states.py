@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 from exuvia.store.checkpoints.records import (
@@ -332,16 +334,24 @@ def _rows(
     common: str, rows: Sequence[tuple[Value, ...]], *, after_first: str | None = None
 ) -> tuple[str, dict[str, Value]]:
     """Write rows for VALUES, each beginning with the same parameters; ``after_first`` stands behind its first own."""
-    begin = ", ".join(f":{name}" for name in common.split(", "))
+    written, names = _places(common, len(rows), len(rows[0]), after_first)
+    return written, dict(zip(names, chain.from_iterable(rows), strict=True))
+
+
+@lru_cache(maxsize=32)
+def _places(common: str, rows: int, width: int, after_first: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return what stands after VALUES, and the names of its own parameters."""
+    begin = [f":{name}" for name in common.split(", ")]
     written: list[str] = []
-    parameters: dict[str, Value] = {}
-    for number, row in enumerate(rows):
-        names = [f":r{number}_{place}" for place in range(len(row))]
-        parameters.update(zip((name[1:] for name in names), row, strict=True))
+    names: list[str] = []
+    for number in range(rows):
+        own = [f"r{number}_{place}" for place in range(width)]
+        names += own
+        places = [f":{name}" for name in own]
         if after_first is not None:
-            names.insert(1, after_first)
-        written.append(f"({begin}, {', '.join(names)})")
-    return ", ".join(written), parameters
+            places.insert(1, after_first)
+        written.append(f"({', '.join(begin + places)})")
+    return ", ".join(written), tuple(names)
 
 
 def _root(metadata: str) -> str | None:
