@@ -202,6 +202,25 @@ def test_a_statement_that_the_guard_denies_is_never_run(url: str, owner: psycopg
     assert owner.execute("SELECT count(*) FROM orders").fetchone() == (5000,)
 
 
+@pytest.mark.postgresql
+def test_what_a_statement_or_a_name_holds_is_never_run_as_sql(url: str, owner: psycopg.Connection) -> None:
+    owner.execute('CREATE TABLE odd ("(id)); DROP TABLE orders; --" int REFERENCES customers, x text)')
+    owner.execute("INSERT INTO odd SELECT i % 999 + 1 FROM generate_series(1, 2000) i; ANALYZE odd")
+    owner.execute("ALTER DATABASE " + owner.info.dbname + " SET standard_conforming_strings = off")
+    with patient(url) as shop:
+        (found,) = [one for one in shop.healer.diagnose().diagnoses if one.target.table == "odd"]
+        assert shop.cure(found).status == "verified"
+        text = r"INSERT INTO orders (customer_id) VALUES ('9\''); DROP TABLE odd; --')"
+        for proposal in shop.healer.propose(shop.complain(text, text, state="23503")):
+            assert shop.healer.apply(proposal).status == "failed"
+        for name in ("int; DROP TABLE orders", "x; DROP TABLE orders", 'x"; DROP TABLE orders; --'):
+            quoted = name.replace('"', '""')
+            text = f"SELECT 1 FROM orders WHERE zzz = CAST('1' AS \"{quoted}\")"
+            for proposal in shop.healer.propose(shop.complain('column "zzz" does not exist', text)):
+                assert "DROP" not in proposal.statements[0]
+    assert {"odd", "orders"} <= set(relations(owner))
+
+
 def sqlite_shop(path: Path) -> None:
     connection = apsw.Connection(str(path))
     connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, total REAL)")

@@ -13,6 +13,10 @@ from psycopg import errors
 import servers
 from exuvia.ops.heal import Limits
 from exuvia.ops.heal.indexing import candidates
+from exuvia.ops.heal.judging import Finding, judge
+from exuvia.ops.heal.model import Probe
+from exuvia.ops.heal.names import Expression
+from exuvia.ops.heal.plans import Plan, Timing
 from exuvia.ops.heal.schema import Column, Index, Schema, Table
 from exuvia.ops.heal.statement import parse
 from healing import SHOP, Patient, patient
@@ -32,7 +36,7 @@ CUSTOMERS = Table("public", "customers", "table", (Column("id", "integer"), Colu
         ("SELECT * FROM orders WHERE status = 'open' ORDER BY created DESC LIMIT 10", ("status", "created")),
         ("SELECT * FROM orders ORDER BY created LIMIT 10", ("created",)),
         ("SELECT * FROM orders WHERE created BETWEEN 1 AND 2", ("created",)),
-        ("SELECT * FROM orders WHERE lower(status) = 'open'", ('(lower("status"))',)),
+        ("SELECT * FROM orders WHERE lower(status) = 'open'", (Expression('(lower("status"))'),)),
         ("SELECT * FROM customers c JOIN orders o ON o.customer_id = c.id AND o.status = 1", ("status",)),
         ("DELETE FROM orders WHERE total < 5", ("total",)),
         ("UPDATE orders SET total = 1 WHERE status = %s", ("status",)),
@@ -67,6 +71,15 @@ def test_nothing_is_suggested_that_is_there_or_cannot_help(text: str) -> None:
     statement = parse(text, [], "postgresql")
     assert statement is not None
     assert candidates(statement, Schema((ORDERS,), ("public",))) == []
+
+
+def test_an_index_that_nothing_has_shown_to_help_is_not_kept() -> None:
+    probe = Probe("faster", "SELECT 1", index="i")
+    plan = Plan(1.0, frozenset({"i"}), (), sorts=False, text="")
+    timed, denied = Finding(probe, (), timing=Timing(5.0, 10.0, plan)), Finding(probe, (), None, "denied")
+    assert judge([timed], [denied]).helped is False
+    assert judge([denied], [timed]).helped is False
+    assert judge([timed], [timed]).helped is False
 
 
 @pytest.fixture

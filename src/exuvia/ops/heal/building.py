@@ -9,15 +9,12 @@ from exuvia.ops.heal.model import Diagnosis, Engine, Probe, Proposal, Risk
 from exuvia.ops.heal.names import free_name, spell, spell_all, spell_in
 from exuvia.ops.heal.schema import Table
 
-Part = str
-"""A column's name; or what stands in the index as it is, in parentheses."""
-
 
 def build_index(
     diagnosis: Diagnosis,
     database: Database,
     table: Table,
-    parts: Sequence[Part],
+    parts: Sequence[str],
     *,
     sql: str,
     values: Sequence[object] = (),
@@ -34,7 +31,7 @@ def build_index(
         diagnosis: What it mends.
         database: Whose table.
         table: The table.
-        parts: What it is over.
+        parts: Its columns by name, and expressions.
         sql: The statement that it is for.
         values: Its values.
         own: Whether the statement was made here.

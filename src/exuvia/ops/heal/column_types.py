@@ -26,6 +26,8 @@ _KINDS: Final[dict[Engine, tuple[tuple[type, str], ...]]] = {
     "postgresql": ((bool, "boolean"), (int, "bigint"), (float, "double precision"), (list, "jsonb"), (dict, "jsonb")),
     "sqlite": ((int, "INTEGER"), (float, "REAL"), (str, "TEXT"), (list, "TEXT"), (dict, "TEXT")),
 }
+# A statement's casts and a file's declarations may hold anything; it would be run as a part of the DDL.
+_PLAIN: Final = re.compile(r"[A-Za-z_][\w .]*(?:\(\d+(?:, ?\d+)?\))?[a-z ]*(?:\[\])*")
 _WIDTH: Final = ("boolean", "bigint", "INTEGER", "numeric", "REAL", "double precision")
 
 
@@ -46,7 +48,8 @@ def type_of(name: str, statement: Statement, schema: Schema) -> Reasoned | None:
         schema: What it is compared with is looked up there.
     """
     uses = [use for use in statement.columns if use.name.lower() == name.lower()]
-    found = [reasoned for use in uses for reasoned in _reasons(use, statement, schema)]
+    every = (reasoned for use in uses for reasoned in _reasons(use, statement, schema))
+    found = [reasoned for reasoned in every if _PLAIN.fullmatch(reasoned.type)]
     # What is compared with a text and with a number holds texts; of two numbers the wider type holds both
     return max(found, key=lambda one: _WIDTH.index(one.type) if one.type in _WIDTH else len(_WIDTH), default=None)
 

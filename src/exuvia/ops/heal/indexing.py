@@ -13,6 +13,7 @@ from typing import Final
 from sqlglot import exp
 
 from exuvia.catalog.names import fold
+from exuvia.ops.heal.names import Expression
 from exuvia.ops.heal.schema import Schema, Table
 from exuvia.ops.heal.statement import Node, Statement, TableUse, name_of, resolve
 
@@ -28,7 +29,7 @@ class Candidate:
 
     Args:
         table: The table.
-        parts: Its columns by name; an expression or a descending column as SQL in parentheses.
+        parts: Its columns by name, and expressions.
         why: What of the statement it serves.
     """
 
@@ -155,7 +156,7 @@ def _part(node: Node, wanted: _Wanted, statement: Statement) -> str | None:
     if isinstance(node, _FUNCTIONS) and isinstance(node.this, exp.Column) and _is_of(node.this, wanted, statement):
         column = wanted.table.column(name_of(node.this.this, statement.engine))
         quoted = exp.column(exp.to_identifier(column.name, quoted=True)).sql() if column is not None else ""
-        return f"({type(node).__name__.lower()}({quoted}))" if quoted else None
+        return Expression(f"({type(node).__name__.lower()}({quoted}))") if quoted else None
     return None
 
 

@@ -128,7 +128,9 @@ def _time(database: Database, probe: Probe) -> Finding:
 
 def _judge(old: Finding, new: Finding) -> Judgement:
     if new.ran is None:
-        return Judgement(None, f"Whether it helped is not known: {new.why}")
+        # An index that nothing has shown to help is not kept
+        helped = False if new.probe.kind == "faster" else None
+        return Judgement(helped, f"Whether it helped is not known: {new.why}")
     if not new.ran:
         return Judgement(False, f"The statement still fails: {new.why}")
     if new.probe.kind == "statement":
@@ -143,7 +145,7 @@ def _judge(old: Finding, new: Finding) -> Judgement:
 
 def _judge_speed(old: Finding, new: Finding) -> Judgement:
     if old.timing is None or new.timing is None:
-        return Judgement(None, "The statement could not be timed before and after.")
+        return Judgement(False, "The statement could not be timed before and after.")
     if new.probe.index not in new.timing.plan.indexes:
         return Judgement(False, f"The plan does not use it: {new.timing.plan.text}.")
     if new.by_cost:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 
 from exuvia.catalog.names import fit, quote
@@ -20,19 +21,25 @@ def spell_in(engine: Engine, schema: str, name: str) -> str:
     return f"{spell(engine, schema)}.{spell(engine, name)}"
 
 
+class Expression(str):
+    """A part of an index that is SQL already, in parentheses; any other text is a column's name, whatever it holds."""
+
+    __slots__ = ()
+
+
 def spell_all(engine: Engine, names: Iterable[str]) -> str:
-    """Return names as SQL, with commas; an expression in parentheses stays as it is."""
-    return ", ".join(name if name.startswith("(") else spell(engine, name) for name in names)
+    """Return names as SQL, with commas."""
+    return ", ".join(name if isinstance(name, Expression) else spell(engine, name) for name in names)
 
 
 def literal(text: str) -> str:
-    """Return a text as SQL; with a backslash it is the same under PostgreSQL's standard_conforming_strings."""
+    """Return a text as SQL; in PostgreSQL standard_conforming_strings has to be on, so that a backslash is one."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def free_name(wanted: Iterable[str], taken: Collection[str]) -> str:
     """Return a name of these words that nothing has yet, in at most 63 bytes."""
-    base = "_".join("".join(mark if mark.isalnum() else "_" for mark in word).strip("_") for word in wanted)
+    base = re.sub(r"\W+|__+", "_", "_".join(word.strip("()") for word in wanted))
     candidate, number = fit(base), 1
     while candidate in taken:
         number += 1

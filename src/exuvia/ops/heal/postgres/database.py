@@ -267,6 +267,7 @@ class PostgresDatabase(Database):
         try:
             if self._role is not None:
                 self._connection.execute(composing.SQL("SET ROLE {}").format(composing.Identifier(self._role)))
+            self._connection.execute("SET standard_conforming_strings = on")
             path = composing.Identifier(self.policy.default_schema).as_string()
             self._connection.execute("SELECT set_config('search_path', %s, false)", [f"{path}, pg_temp"])
         except psycopg.Error as error:
