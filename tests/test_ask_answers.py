@@ -309,8 +309,28 @@ def test_a_bound_store_answers_from_its_project_only(filled: Store) -> None:
 def test_a_project_that_is_given_is_the_only_one(filled: Store) -> None:
     found = ask_sync(filled, "what did we decide about auth?", project="shop", now=NOW)
     assert ids(found) == ["d4"]
+    elsewhere = ask_sync(filled, "what did we decide about argon2?", project="shop", now=NOW)
+    assert elsewhere.text.startswith("Nothing found")
+    assert {source.project for source in elsewhere.sources} == {"shop"}
+    assert "apollo" not in str(elsewhere.as_dict()).casefold()
     with pytest.raises(NotFoundError):
         ask_sync(filled, "what did we decide?", project="zeus", now=NOW)
+
+
+def test_other_projects_are_told_of_where_the_question_names_one(filled: Store) -> None:
+    found = answer(filled, "what did we decide about argon2 in shop?")
+    assert "In all projects: 1, such as 11 Nov 2026: grace decided: Argon2 for passwords [1]" in found.text
+    options = AskOptions(elsewhere=False)
+    kept = ask_sync(filled, "what did we decide about argon2 in shop?", now=NOW, options=options)
+    assert "In all projects" not in kept.text
+
+
+def test_a_project_beyond_the_first_thousand_is_found(store: Store) -> None:
+    for number in range(1001):
+        store.projects.put(f"p{number:04}")
+    store.projects.put("zeus", name="Zeus")
+    store.events.add(DecisionMade(decision="tabs"), id="z1", project="zeus")
+    assert ids(answer(store, "what did we decide in project zeus?")) == ["z1"]
 
 
 @pytest.mark.parametrize("question", ["", "  ", "x" * 2001])
@@ -351,6 +371,17 @@ def test_words_without_an_entry_are_looked_for_by_their_meaning(shared_store: St
     found = ask_sync(shared_store, "what did we decide about parole?", project=project, now=NOW, options=options)
     assert ids(found) == ["m1"]
     assert "nearest in meaning" in found.text
+
+
+def test_an_embedder_that_fails_is_told_of(shared_store: Store, project: str) -> None:
+    def failing(texts: list[str]) -> list[list[float]]:
+        raise OSError
+
+    shared_store.vectors.create("meaning", 2, model="m", project=project)
+    shared_store.events.append([said("m3", 1, "ada", DecisionMade(decision="tabs"), topics=[])], project=project)
+    options = AskOptions(embedder=FunctionEmbedder(failing, "m"))
+    found = ask_sync(shared_store, "what about spaces?", project=project, now=NOW, options=options)
+    assert "not looked for by meaning" in found.understood
 
 
 @given(st.text(max_size=200))

@@ -84,9 +84,14 @@ class Asking(Subsystem[M]):
         known: Known = yield Ask(partial(Knowing(self._runner).known, chosen))
         if chosen is not None and chosen not in known.projects:
             yield Ask(partial(self._store.projects.get, chosen))
-        asked = interpret(question, now or self.now(), options.zone, known)
+        at = now or self.now()
+        asked = interpret(question, at, options.zone, known)
         if chosen is not None:
-            asked = replace(asked, projects=(chosen,))
+            asked, options = replace(asked, projects=(chosen,)), replace(options, elsewhere=False)
+        elif asked.problem is not None and asked.problem.kind == "unknown":
+            more: dict[str, str] = yield Ask(partial(Knowing(self._runner).named, asked.problem.name))
+            known = replace(known, projects={**known.projects, **more})
+            asked = interpret(question, at, options.zone, known) if more else asked
         composer = Composer(asked, known, options.zone, options.budget)
         if asked.problem is not None:
             told = composer.problem(asked.problem)
@@ -131,8 +136,8 @@ class Asking(Subsystem[M]):
         return _looked(asked, options, told, replace(looked, calls=(*looked.calls, *stands.calls)))
 
     def _look(self, asked: Interpretation, known: Known, options: AskOptions) -> Steps[Looked]:
-        elsewhere = options.elsewhere and self.scope.project is None
-        looking = Looking(self._store, asked, options.limit, tuple(known.projects), options.embedder, elsewhere)
+        projects = tuple(known.projects)
+        looking = Looking(self._store, asked, options.limit, projects, options.embedder, options.elsewhere)
         return (yield from looking.look())
 
 

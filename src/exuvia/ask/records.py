@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, Literal
 
 from exuvia.errors import ExuviaError
 from exuvia.store.graph.records import Direction
@@ -13,7 +13,6 @@ from exuvia.store.graph.records import Direction
 Shape = Literal["list", "count", "who", "when", "status", "relations"]
 Order = Literal["latest", "earliest"]
 ProblemKind = Literal["unknown", "ambiguous"]
-SHAPES: Final[tuple[Shape, ...]] = get_args(Shape)
 
 
 class WriterError(ExuviaError):

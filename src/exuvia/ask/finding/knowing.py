@@ -61,6 +61,16 @@ class Knowing(Subsystem[M]):
         return Known(projects, tuple(sorted(authors)), tuple(sorted(kinds - KINDS.keys())), tuple(sorted(topics)))
 
     @reading
+    def named(self, name: str) -> Operation[dict[str, str]]:
+        """Return the names of the projects, by their ids, that have exactly this id or name, however many there are."""
+        where = Where().equal("id", self.scope.project).also("(id = :name OR name = :name)", name=name)
+        rows = yield Statement(
+            f"SELECT id, name FROM projects WHERE {where} ORDER BY id LIMIT :most",
+            where.parameters | {"most": LARGEST_PAGE},
+        )
+        return dict(rows)
+
+    @reading
     def homes(self, kind: str, id: str, projects: tuple[str, ...]) -> Operation[tuple[str, ...]]:
         """Return which of some projects have a row of a kind with an id; none for kinds that are not read by ids."""
         if kind not in _KEPT:

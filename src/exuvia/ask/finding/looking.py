@@ -17,6 +17,7 @@ from exuvia.ask.records import Call, Interpretation
 from exuvia.store.core.composing import Ask, Steps
 from exuvia.store.core.listing import LARGEST_PAGE, Page
 from exuvia.store.core.operations import Sync
+from exuvia.store.errors import EmbedderError
 from exuvia.store.memory import Memory
 from exuvia.store.search.search import RANKED
 from exuvia.store.vectors.records import Collection
@@ -93,15 +94,16 @@ class Looking:
         calls: list[Call] = []
         if (named := (yield from self._by_id(calls))) is not None:
             return Looked((named,), 1, calls=tuple(calls))
-        found, width = yield from self._widening(wanted, calls)
+        told: list[str] = list(notes)
+        found, width = yield from self._widening(wanted, calls, told)
         nearby: tuple[Nearby, ...] = ()
         if not found.items or width == "without":
             nearby = yield from self._nearby(wanted, calls)
         if self.asked.order is not None and found.total is None:
-            notes = (*notes, f"more match than are ranked: the {self.asked.order} of the {RANKED} entered last")
+            told.append(f"more match than are ranked: the {self.asked.order} of the {RANKED} entered last")
         chosen = yield from self._chosen(found)
         authors, counted = (yield from self._authors(found)) if self.asked.shape == "who" else ((), 0)
-        return Looked(chosen, found.total, counted, authors, width, nearby, tuple(calls), notes)
+        return Looked(chosen, found.total, counted, authors, width, nearby, tuple(calls), tuple(told))
 
     def _by_id(self, calls: list[Call]) -> Steps[Finding | None]:
         """Read what a question names by its id, such as ``plan PLAN_login``: search knows titles and texts only."""
@@ -124,7 +126,7 @@ class Looking:
             return RANKED
         return max(self.limit, _FOR_AUTHORS) if self.asked.shape == "who" else self.limit
 
-    def _widening(self, wanted: Wanted, calls: list[Call]) -> Steps[tuple[Gathered, Width]]:
+    def _widening(self, wanted: Wanted, calls: list[Call], told: list[str]) -> Steps[tuple[Gathered, Width]]:
         gathering = Gathering(self.store)
         if not self.asked.words:
             found = yield from self._listed(gathering, wanted)
@@ -135,13 +137,10 @@ class Looking:
             calls += found.calls
             if found.items:
                 return found, width
-        collection = (yield from self._collection()) if self.embedder is not None else None
-        if collection is not None:
-            text = exact(self.asked.words, any_word=True)
-            found = yield from gathering.near(wanted, text, self.limit, collection, self.embedder)
-            calls += found.calls
-            if found.items:
-                return found, "meaning"
+        found = yield from self._near(gathering, wanted, told)
+        calls += found.calls
+        if found.items:
+            return found, "meaning"
         if self.asked.shape == "count":
             return Gathered(), "exact"
         for width, steps in self._wider(gathering, wanted):
@@ -150,6 +149,18 @@ class Looking:
             if found.items:
                 return found, width
         return Gathered(), "exact"
+
+    def _near(self, gathering: Gathering, wanted: Wanted, told: list[str]) -> Steps[Gathered]:
+        """Look for what is near in meaning, where there are an embedder and a collection of its model."""
+        collection = (yield from self._collection()) if self.embedder is not None else None
+        if collection is None:
+            return Gathered()
+        text = exact(self.asked.words, any_word=True)
+        try:
+            return (yield from gathering.near(wanted, text, self.limit, collection, self.embedder))
+        except EmbedderError as error:
+            told.append(f"not looked for by meaning: {error.message.rstrip('.')}")
+            return Gathered()
 
     def _listed(self, gathering: Gathering, wanted: Wanted) -> Steps[Gathered]:
         """List what fits, but for what has a word that must not be there."""
