@@ -108,7 +108,7 @@ def _writer(call: Call, given: Question) -> Writer | None:
         return by_sampling
     if settings.ask_url is None or settings.ask_model is None:
         return None
-    return EndpointWriter(settings.ask_model, settings.ask_url, timeout=settings.ask_timeout, tokens=given.max_tokens)
+    return EndpointWriter(settings.ask_model, settings.ask_url, timeout=settings.ask_timeout)
 
 
 def _table(sources: Sequence[Source], reached: Reach) -> Table:

@@ -30,14 +30,12 @@ class EndpointWriter:
         key: The server's key. None for EXUVIA_ASK_KEY of the environment, or the file that EXUVIA_ASK_KEY_FILE names.
             Never logged or shown.
         timeout: Seconds that the request may take.
-        tokens: Tokens of an answer at most, with what the model thinks before it; None leaves that to the server.
     """
 
     model: str
     url: str
     key: str | None = field(default=None, repr=False)
     timeout: float = 60
-    tokens: int | None = None
 
     async def __call__(self, question: str, interpretation: Interpretation, sources: Sequence[Source], /) -> str:
         """Return the model's answer.
@@ -55,7 +53,6 @@ class EndpointWriter:
                 {"role": "system", "content": SYSTEM},
                 {"role": "user", "content": prompt(question, interpretation, sources)},
             ],
-            **({} if self.tokens is None else {"max_tokens": self.tokens}),
         }
         try:
             async with httpx.AsyncClient(timeout=self.timeout, headers=self._headers()) as client:
