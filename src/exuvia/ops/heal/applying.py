@@ -102,7 +102,8 @@ def _alone(database: Database, proposal: Proposal, before: tuple[Finding, ...]) 
     builds = any(" CONCURRENTLY " in statement for statement in proposal.statements)
     if builds:
         database.wait_for_others(target.schema, target.table)
-    there = database.leftovers(target.schema, target.table)
+    own = [probe.index for probe in proposal.probes if probe.index]
+    there = database.leftovers(target.schema, target.table, own)
     is_done = False
     try:
         for statement in proposal.statements:
@@ -112,9 +113,9 @@ def _alone(database: Database, proposal: Proposal, before: tuple[Finding, ...]) 
         judgement = judging.judge(before, after)
     except BaseException:
         with database.tidying():
-            left = database.leftovers(target.schema, target.table) - there
-            drops = tuple(f"DROP INDEX CONCURRENTLY {name}" for name in sorted(left))
-            _tidy(database, (*drops, *(proposal.undo if is_done else ())))
+            left = database.leftovers(target.schema, target.table, own) - there
+            drops = [f"DROP INDEX CONCURRENTLY {name}" for name in sorted(left)]
+            _tidy(database, drops or (proposal.undo if is_done else ()))
         raise
     if judgement.helped is not False:
         return _kept(judgement, after)

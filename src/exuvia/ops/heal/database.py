@@ -166,8 +166,14 @@ class Database(ABC):
         answered = self.rows(sql, seconds=seconds)
         return int(answered[0][0] or 0) if answered else 0
 
-    def leftovers(self, schema: str, table: str) -> frozenset[str]:  # noqa: ARG002 - SQLite leaves nothing
-        """Return the names, as SQL, of a table's indexes that no query can use, as a build that failed leaves them."""
+    def leftovers(self, schema: str, table: str, own: Sequence[str]) -> frozenset[str]:  # noqa: ARG002 - none in SQLite
+        """Return the names, as SQL, of a table's indexes that a build may have left behind.
+
+        Args:
+            schema: The table's schema.
+            table: The table.
+            own: The names of indexes that are being built here; besides those that no query can use.
+        """
         return frozenset()
 
     def is_hidden(self, schema: str, index: str) -> bool:  # noqa: ARG002 - SQLite hides nothing

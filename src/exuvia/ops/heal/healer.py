@@ -92,11 +92,6 @@ class Healer:
         """Return a diagnosis or a proposal that this healer made lately, by its id; None for any other."""
         return self._made.get(made)
 
-    def _remember(self, made: Iterable[Diagnosis | Proposal]) -> None:
-        self._made |= {one.id: one for one in made}
-        for old in list(self._made)[:-_REMEMBERED]:
-            del self._made[old]
-
     def apply(self, proposal: Proposal | str) -> Outcome:
         """Do what was proposed, verify it, and undo it if it did not help.
 
@@ -140,6 +135,11 @@ class Healer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _remember(self, made: Iterable[Diagnosis | Proposal]) -> None:
+        self._made |= {one.id: one for one in made}
+        for old in list(self._made)[:-_REMEMBERED]:
+            del self._made[old]
 
     @contextmanager
     def _using(self) -> Iterator[Database]:

@@ -43,7 +43,8 @@ WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND has_schema_privi
 _LEFT: Final = """
 SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s AND NOT i.indisvalid AND x.relkind = 'i'
+WHERE n.nspname = %s AND c.relname = %s AND (NOT i.indisvalid OR x.relname = ANY (%s::text[])) AND x.relkind = 'i'
+  AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
 """
 # Rows that were updated in place have versions that an index built meanwhile does not find (README.HOT).
 _HIDDEN: Final = """
@@ -185,8 +186,8 @@ class PostgresDatabase(Database):
     def close(self) -> None:
         self._connection.close()
 
-    def leftovers(self, schema: str, table: str) -> frozenset[str]:
-        return frozenset(qualify(schema, name) for (name,) in self.rows(_LEFT, [schema, table]))
+    def leftovers(self, schema: str, table: str, own: Sequence[str]) -> frozenset[str]:
+        return frozenset(qualify(schema, name) for (name,) in self.rows(_LEFT, [schema, table, list(own)]))
 
     def is_hidden(self, schema: str, index: str) -> bool:
         return bool(self.rows(_HIDDEN, [schema, index]))
