@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 
 from exuvia.store import Store
@@ -154,6 +155,21 @@ def test_data_that_are_too_long_follow_the_text(agent: Agent) -> None:
     assert answer["notice"].startswith("The data follow")
     assert answer["content"].startswith('Short.\n\ndata: {"rows":[0,1,2')
     assert "next" in answer
+
+
+@pytest.mark.parametrize("numbers", [20, 60, 100, 140, 180, 400])
+def test_text_and_data_come_whole_wherever_the_first_part_ends(agent: Agent, numbers: int) -> None:
+    content, data = "A sentence about it. " * 60, {"rows": list(range(1000, 1000 + numbers))}
+    agent.does("create_plan", title="A title of some length" * 5, id="both", content=content, data=data)
+    given: dict[str, Any] = {"id": "both", "max_tokens": 300}
+    first = answer = agent.does("get_plan", **given)
+    text = answer["content"]
+    while "next" in answer:
+        answer = agent.does("get_plan", **given, after=answer["next"])
+        text += answer["content"]
+    told = first["data"] if "data" in first else orjson.loads(text.partition("\n\ndata: ")[2])
+    assert told == data
+    assert text.startswith(content)
 
 
 def test_the_size_metadata_has_the_headings_instead_of_the_text(agent: Agent) -> None:

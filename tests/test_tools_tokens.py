@@ -95,7 +95,12 @@ def test_an_estimate_takes_time_in_proportion_to_the_text() -> None:
 
 
 def _project(agent: Agent) -> None:
-    agent.does("create_plan", id="long", title="Long", content=f"# One\n\n{RUSSIAN * 40}\n# Two\n\n{GERMAN * 40}")
+    agent.does(
+        "create_plan",
+        id="long",
+        title="Long",
+        content="".join(f"# {GERMAN[:40]} {n}\n\n{GERMAN * 4}\n" for n in range(40)),
+    )
     agent.does("create_plan", id="wide", title="Wide", content=GERMAN, data={"rows": [_uuid() for _ in range(100)]})
     for number in range(60):
         agent.does("create_plan", id=_uuid(), title=f"Plan {number}: {GERMAN[:80]}", content=GERMAN, topics=["auth"])
@@ -105,10 +110,13 @@ def _project(agent: Agent) -> None:
     ]
     agent.does("record_events", session="day-1", events=events)
     agent.does("put_nodes", nodes=[{"id": _uuid(), "type": "thing", "name": GERMAN[:60]} for _ in range(100)])
+    agent.does(
+        "put_document", id="told", title=GERMAN[:90], description=GERMAN * 20, tags=list("abcdefghijklmnopqrstuvwxyz")
+    )
     agent.does("put_edges", edges=[{"source": "ada", "type": f"knows{n}", "target": "engine"} for n in range(100)])
     for number in range(50):
         agent.does("create_task", title=f"Task {number}: {GERMAN[:100]}")
-        agent.does("pin_anchor", frame="f1", text=f"{number}: {GERMAN[:120]}")
+        agent.does("pin_anchor", frame="f1", text=f"{number}: {GERMAN}")
         agent.does("open_frame", name=f"{number}: {GERMAN[:70]}", run=_uuid())
         agent.does("start_session", title=f"{number}: {GERMAN[:80]}", content=CHINESE)
     agent.does("add_frame_events", frame="f2", events=[{"type": "note", "data": {"text": RUSSIAN}}] * 50)
@@ -133,6 +141,9 @@ LONG: Final[list[tuple[str, dict[str, Any]]]] = [
     ("search_similar", {"text": "Würde"}),
     ("get_plan", {"id": "long"}),
     ("get_plan", {"id": "wide"}),
+    ("get_plan", {"id": "long", "size": "metadata"}),
+    ("get_frame", {"id": "f1"}),
+    ("get_document", {"id": "told"}),
     ("resume", {}),
 ]
 

@@ -1,4 +1,4 @@
-"""What the memory's tools have in common: whose memory it is, spans of time, lists as tables, long contents."""
+"""What the memory's tools have in common: whose memory it is, spans of time, and lists as tables."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
-import orjson
 from pydantic import Field
 
 from exuvia.store.errors import NotFoundError
-from exuvia.store.knowledge.sizes import headings_of, section_of
-from exuvia.tools.frame import ArgumentError, Arguments, Budgeted, Call, Output, Paged, Table, paged, text_within
+from exuvia.tools.frame import ArgumentError, Arguments, Call, Output, Paged, Table, paged
 from exuvia.tools.frame.outputs import Json
-from exuvia.tools.frame.paging import Page, asked_at, position
-from exuvia.tools.frame.tokens import estimate
+from exuvia.tools.frame.paging import Page, asked_at
 from exuvia.tools.memory.times import When, instant, iso
 
 if TYPE_CHECKING:
     from exuvia.store import AsyncStore
 
 R = TypeVar("R")
-D = TypeVar("D", bound="Detail")
+
 
 Ask = Callable[["AsyncStore", int, str | None], Awaitable[Page[R]]]
 """Reads a page of a list: the store, rows at most, and where to go on."""
@@ -48,35 +45,11 @@ class Spanned(Listed):
     until: When | None = None
 
 
-class Whole(Budgeted):
-    """Which record to read."""
-
-    id: str
-    project: str | None = None
-
-
-class Sized(Whole):
-    """Which record to read, and how much of its text."""
-
-    size: Literal["metadata", "section", "full"] = "full"
-    section: str | None = Field(None, description="A heading of its text.")
-
-
 class Done(Output):
     """What was written."""
 
     id: str | None = None
     version: int | None = None
-
-
-class Detail(Output):
-    """A record; ``next`` gives the rest of a long text, ``headings`` name the sections of one that was left out."""
-
-    content: str = ""
-    headings: tuple[str, ...] = ()
-    data: Json = None
-    next: str | None = None
-    notice: str = ""
 
 
 class Span(TypedDict):
@@ -178,53 +151,6 @@ def plain(value: Any) -> Json:
     if isinstance(value, datetime):
         return iso(value)
     return list(value) if isinstance(value, tuple) else value
-
-
-def detailed(given: Whole, kind: type[D], /, *, content: str = "", data: Json = None, **facts: Any) -> D:
-    """Answer a record: what is known of it, and as much of its text as fits.
-
-    Data that are too long to be told at once follow the text, as JSON.
-
-    Args:
-        given: The tool's arguments.
-        kind: The answer's class.
-        content: The record's text.
-        data: Its document.
-        facts: What else is told of it, with the first part only.
-    """
-    size = "section" if getattr(given, "section", None) else getattr(given, "size", "full")
-    known = {name: plain(value) for name, value in facts.items() if value not in (None, "", (), [])}
-    begins = position(given).told == 0
-    if size == "metadata":
-        return kind(**known, headings=tuple(headings_of(content)))
-    text = _section(given, content) if size == "section" else content
-    shown = None if size == "section" or data in ({}, None) else data
-    left = given.max_tokens - estimate(_json(known)) if begins else given.max_tokens
-    notice = ""
-    if shown is not None and (cost := estimate(_json(shown))) > left // 2:
-        text, shown = f"{text}\n\ndata: {_json(shown)}".lstrip(), None
-        notice = "The data follow the content, as JSON text."
-    elif shown is not None:
-        left -= cost
-    part, following = text_within(given, text, max_tokens=max(left, 100))
-    if not begins or size == "section":
-        return kind(content=part, next=following)
-    headings = tuple(headings_of(content)) if following is not None and size == "full" else ()
-    return kind(**known, content=part, headings=headings, data=shown, next=following, notice=notice)
-
-
-def _section(given: Whole, content: str) -> str:
-    wanted = getattr(given, "section", None)
-    found = None if wanted is None else section_of(content, wanted)
-    if found is None:
-        known = "; ".join(headings_of(content)) or "none"
-        said = "The size section takes a section." if wanted is None else f"There is no section {wanted!r}."
-        raise ArgumentError("section", said, hint=f"Its headings are: {known}.", code="section")
-    return found
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value, default=str).decode()
 
 
 async def must_be(store: AsyncStore, project: str | None) -> None:

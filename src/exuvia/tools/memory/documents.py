@@ -9,7 +9,8 @@ from pydantic import Field
 from exuvia.store.documents.records import ReadStatus
 from exuvia.tools.frame import ArgumentError, Call, Table
 from exuvia.tools.frame.outputs import Json
-from exuvia.tools.memory.answering import Detail, Done, Own, Sized, Spanned, detailed, listed, span
+from exuvia.tools.memory.answering import Done, Own, Spanned, listed, span
+from exuvia.tools.memory.detailing import Detail, Sized, detailed
 from exuvia.tools.memory.explaining import memory_tool
 
 

@@ -13,7 +13,8 @@ from exuvia.store.knowledge.kinds import KINDS, Payload, payload_of
 from exuvia.store.knowledge.records import NewEvent
 from exuvia.tools.frame import ArgumentError, Arguments, Call, Output, Table
 from exuvia.tools.frame.outputs import Json
-from exuvia.tools.memory.answering import Detail, Own, Spanned, Whole, detailed, listed, span
+from exuvia.tools.memory.answering import Own, Spanned, listed, span
+from exuvia.tools.memory.detailing import Detail, Whole, detailed
 from exuvia.tools.memory.explaining import memory_tool
 from exuvia.tools.memory.times import When, instant
 

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from exuvia.tools.frame import Call, Output, Table
 from exuvia.tools.frame.outputs import Json
-from exuvia.tools.memory.answering import Detail, Own, Spanned, Whole, detailed, listed, span
+from exuvia.tools.memory.answering import Own, Spanned, listed, span
+from exuvia.tools.memory.detailing import Detail, Whole, detailed
 from exuvia.tools.memory.explaining import memory_tool
 
 _MOST = 20

@@ -9,7 +9,8 @@ from pydantic import Field
 from exuvia.store.graph import NewEdge, NewNode
 from exuvia.tools.frame import Arguments, Call, Output, Table
 from exuvia.tools.frame.outputs import Json
-from exuvia.tools.memory.answering import Detail, Done, Listed, Own, Whole, detailed, listed
+from exuvia.tools.memory.answering import Done, Listed, Own, listed
+from exuvia.tools.memory.detailing import Detail, Whole, detailed
 from exuvia.tools.memory.events import containing
 from exuvia.tools.memory.explaining import memory_tool, not_there
 

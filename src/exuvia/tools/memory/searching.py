@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import Field
 
 from exuvia.store.core.listing import Page
-from exuvia.store.errors import EmbedderError
+from exuvia.store.errors import EmbedderError, PageTokenError
 from exuvia.store.search import Highlight, Hit
+from exuvia.store.search.syntax import Joining
 from exuvia.store.search.words import words
 from exuvia.tools.frame import ArgumentError, Call, Output, Table, paged, rows_within
 from exuvia.tools.frame.outputs import Json
@@ -39,7 +40,7 @@ class SearchText(Searched):
     kinds: tuple[str, ...] = Field((), description="plan, session, event, frame, node, …")
     type: str | None = Field(None, description="An event's kind, a plan's status.")
     session: str | None = None
-    match: Literal["all", "any"] | None = Field(None, description="Default: all words, else any.")
+    match: Joining | None = Field(None, description="Default: all words, else any.")
     fuzzy: bool = Field(default=False, description="Titles only, forgiving typing errors.")
 
 
@@ -72,16 +73,15 @@ class Words(Output):
 )
 async def search_text(call: Call, given: SearchText) -> Table:
     reached = await reach(call, given.project)
-    notice = ""
-    match = given.match or "all"
-    if given.match is None and not given.fuzzy and not (await _hits(reached, given, "all", 1, None)).items:
-        match, notice = "any", "Nothing has all the words; these have some."
-    table = await paged(
-        given,
-        lambda limit, after: _hits(reached, given, match, limit, after),
-        _columns(reached),
-        lambda hit: _row(hit, reached, given),
-    )
+    match: Joining = given.match or "all"
+
+    async def fetch(limit: int, after: str | None) -> Page[Hit]:
+        nonlocal match
+        page, match = await _found(reached, given, limit, after)
+        return page
+
+    table = await paged(given, fetch, _columns(reached), lambda hit: _row(hit, reached, given))
+    notice = "" if match == (given.match or "all") else "Nothing has all the words; these have some."
     if not table.rows:
         await must_be(reached.store, given.project)
         notice = "Nothing was found. Try fewer words, begin*, or fuzzy for names."
@@ -177,9 +177,21 @@ async def complete_words(call: Call, given: CompleteWords) -> Words:
     return Words(words=[word for word, _ in ordered[: given.limit]])
 
 
-async def _hits(
-    reached: Reach, given: SearchText, match: Literal["all", "any"], limit: int, after: str | None
-) -> Page[Hit]:
+async def _found(reached: Reach, given: SearchText, limit: int, after: str | None) -> tuple[Page[Hit], Joining]:
+    """Find what has all the words, or if there is nothing what has some, unless the caller has chosen; tell which."""
+    if given.match is not None or given.fuzzy:
+        match = given.match or "all"
+        return await _hits(reached, given, match, limit, after), match
+    try:
+        page = await _hits(reached, given, "all", limit, after)
+    except PageTokenError:  # it goes on where some of the words were found
+        page = None
+    if page is not None and (page.items or after is not None):
+        return page, "all"
+    return await _hits(reached, given, "any", limit, after), "any"
+
+
+async def _hits(reached: Reach, given: SearchText, match: Joining, limit: int, after: str | None) -> Page[Hit]:
     return await reached.store.search(
         given.text,
         kinds=given.kinds,

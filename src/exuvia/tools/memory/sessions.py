@@ -10,7 +10,8 @@ from pydantic import Field
 from exuvia.store.knowledge.records import SessionStatus
 from exuvia.tools.frame import Call, Table
 from exuvia.tools.frame.outputs import Json
-from exuvia.tools.memory.answering import Detail, Done, Own, Sized, Spanned, detailed, listed, span
+from exuvia.tools.memory.answering import Done, Own, Spanned, listed, span
+from exuvia.tools.memory.detailing import Detail, Sized, detailed
 from exuvia.tools.memory.explaining import memory_tool
 from exuvia.tools.memory.texts import ListSize, Texts, columns_of, text_changes
 
