@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -46,6 +47,25 @@ def relations(owner: psycopg.Connection) -> list[str]:
     return [str(name) for (name,) in found]
 
 
+@contextmanager
+def cancelling(shop: Patient) -> Iterator[None]:
+    """Cancel what is applied meanwhile, a moment after it was begun."""
+
+    def cancel() -> None:
+        deadline = time.monotonic() + 60
+        while not shop.audit and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        shop.healer.cancel()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
 @pytest.mark.postgresql
 @pytest.mark.parametrize("limits", [QUICK, CONCURRENT], ids=["in a transaction", "concurrently"])
 def test_a_lock_that_somebody_holds_is_given_up_on(url: str, owner: psycopg.Connection, limits: Limits) -> None:
@@ -71,12 +91,9 @@ def test_a_build_that_fails_half_way_leaves_no_invalid_index(url: str, owner: ps
         # An old snapshot does not lock the table, but a concurrent build has to wait for it in the end.
         other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         other.execute("SELECT count(*) FROM customers")
-        releasing = threading.Timer(1.0, other.rollback)
-        releasing.start()
         outcome = shop.healer.apply(proposal)
-        releasing.join()
-    assert outcome.status == "failed"
-    assert relations(owner) == before
+        assert outcome.status == "failed"
+        assert relations(owner) == before
 
 
 @pytest.mark.postgresql
@@ -86,9 +103,7 @@ def test_cancelling_takes_back_what_is_half_done(url: str, owner: psycopg.Connec
     with patient(url, limits=limits) as shop, psycopg.connect(url) as other:
         proposal = shop.propose(shop.complain(sql=BY_TOTAL))
         other.execute("UPDATE orders SET status = 'held' WHERE id = 1")
-        cancelling = threading.Timer(0.5, shop.healer.cancel)
-        cancelling.start()
-        with pytest.raises(CancelledError):
+        with cancelling(shop), pytest.raises(CancelledError):
             shop.healer.apply(proposal)
         other.rollback()
         assert relations(owner) == before
@@ -99,7 +114,7 @@ def test_cancelling_takes_back_what_is_half_done(url: str, owner: psycopg.Connec
 @pytest.mark.postgresql
 def test_a_task_that_is_cancelled_stops_its_statement_on_the_server(url: str, owner: psycopg.Connection) -> None:
     async def work(other: psycopg.Connection) -> None:
-        async with AsyncHealer(Healer(parse(url), limits=Limits(lock_s=60), sink=lambda _: None)) as healer:
+        async with AsyncHealer(Healer(parse(url), limits=Limits(lock_s=20), sink=lambda _: None)) as healer:
             (found,) = (await healer.diagnose(Complaint(sql=BY_TOTAL))).diagnoses
             (proposal,) = await healer.propose(found)
             other.execute("UPDATE orders SET status = 'held' WHERE id = 1")
@@ -252,8 +267,7 @@ def test_cancelling_stops_sqlite(tmp_path: Path) -> None:
     text = "SELECT count(*) FROM orders a, orders b, orders c WHERE a.total = 77 AND a.nope = 5"
     with patient(str(path), limits=Limits(statement_s=60)) as shop:
         found = shop.complain("no such column: a.nope", text)
-        threading.Timer(0.5, shop.healer.cancel).start()
-        with pytest.raises(CancelledError):
+        with cancelling(shop), pytest.raises(CancelledError):
             shop.cure(found)
         assert not shop.healer.diagnose().diagnoses
     connection = apsw.Connection(str(path))
