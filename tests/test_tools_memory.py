@@ -259,6 +259,18 @@ def test_what_does_not_fit_its_kind_is_told_by_its_field(agent: Agent) -> None:
     assert "decision, rationale?" in error["hint"]
 
 
+def test_the_known_kinds_are_described_with_their_fields() -> None:
+    manual = BY_NAME["record_events"].manual
+    assert "decision_made: decision, rationale?, alternatives? [texts], trade_offs? {texts}" in manual
+    assert "task_completed: task, outcome? (success|partial|failed)" in manual
+    assert "confidence? (low|medium|high)" in manual
+    assert manual not in BY_NAME["record_events"].description
+
+
+def test_an_array_is_called_one(agent: Agent) -> None:
+    assert "valid array" in agent.fails("list_events", kind="note")["message"]
+
+
 def test_times_that_are_none_are_told_with_those_that_are(agent: Agent) -> None:
     error = agent.fails("list_events", since="last week")
     assert (error["argument"], error["error"]) == ("since", "argument.wrong")

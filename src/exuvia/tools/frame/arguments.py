@@ -78,7 +78,7 @@ def _explained(model: type[Arguments], error: ValidationError) -> ArgumentError:
         return ArgumentError(path, f"The argument {path} is missing.", hint=_told(model, path), code="missing")
     shown = repr(first["input"])
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    said = first["msg"].removeprefix("Value error, ")
+    said = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid array")
     said = said[:1].lower() + said[1:]
     return ArgumentError(path, f"The argument {path} cannot be {shown}: {said}.", hint=_told(model, path), code="wrong")
 

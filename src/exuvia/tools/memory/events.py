@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic import Field
 
@@ -76,10 +76,17 @@ class EventDetail(Detail):
 def _fields(payload: type[Payload]) -> str:
     told = []
     for name, about in payload.model_fields.items():
-        kinds = {get_origin(one) or one for one in (*get_args(about.annotation), about.annotation)}
-        sort = next((word for kind, word in _SORTS.items() if kind in kinds), "")
-        told.append(f"{name}{'' if about.is_required() else '?'}{sort}")
+        told.append(f"{name}{'' if about.is_required() else '?'}{_sort(about.annotation)}")
     return ", ".join(told)
+
+
+def _sort(annotation: Any) -> str:
+    """Return what a field takes, unless that is a text."""
+    branches = (annotation, *get_args(annotation))
+    if (chosen := next((one for one in branches if get_origin(one) is Literal), None)) is not None:
+        return f" ({'|'.join(get_args(chosen))})"
+    kinds = {get_origin(one) or one for one in branches}
+    return next((word for kind, word in _SORTS.items() if kind in kinds), "")
 
 
 _SORTS: Final = {list: " [texts]", dict: " {texts}", int: " (integer)", float: " (number)", bool: " (bool)"}
