@@ -8,7 +8,9 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import orjson
+import pytest
 from mcp.client.client import Client
+from mcp_types import CreateMessageRequestParams, CreateMessageResult, TextContent
 
 from exuvia.mcp.server import Serving, make_server
 from exuvia.settings import load
@@ -38,3 +40,23 @@ def test_the_answer_to_each_example_is_as_its_schema_says(tmp_path: Path) -> Non
             assert tool.output is not None
             jsonschema.validate(answer.structured_content, tool.output.schema_for_callers())
             assert orjson.loads(answer.content[0].text) == answer.structured_content
+
+
+@pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
+def test_the_hosts_model_writes_the_answer_to_a_question(tmp_path: Path, era: str) -> None:
+    url = f"sqlite:///{tmp_path}/memory.db"
+    with open_store(url) as store:
+        store.projects.put("shop")
+        fill(store, "shop")
+
+    async def lent(_context: Any, asked: CreateMessageRequestParams) -> CreateMessageResult:
+        assert "The form forgets the name" in str(asked.messages)
+        return CreateMessageResult(role="assistant", content=TextContent(text="One: the form [1]."), model="m")
+
+    async def asked() -> Any:
+        desk = ServedDatabases(load(), location=None, store=url)
+        server = make_server(Serving(desk, project="shop", static=True))
+        async with desk, Client(server, mode=era, sampling_callback=lent) as client:
+            return await client.call_tool("ask", {"question": "which bugs are open?", "write": True})
+
+    assert asyncio.run(asked()).structured_content["text"] == "One: the form [1]."

@@ -20,6 +20,7 @@ from exuvia.tools.memory.explaining import memory_tool
 if TYPE_CHECKING:
     from exuvia.ask import Answer, Interpretation, Source, Writer
 
+_PATIENCE: Final = 330.0  # seconds: a person may have to allow the host's model
 _NO_WRITER: Final = "No model is at hand to write it: the host lends none, and EXUVIA_ASK_URL is not set."
 
 
@@ -57,7 +58,8 @@ async def ask(call: Call, given: Question) -> Answered:
         if writer is None:
             notes.append(_NO_WRITER)
         else:
-            answer = await written(answer, writer, call.desk.settings.ask_timeout, given.max_tokens)
+            timeout = call.desk.settings.ask_timeout if call.sample is None else _PATIENCE
+            answer = await written(answer, writer, timeout, given.max_tokens)
             notes = list(answer.notes)
     return Answered(
         text=answer.text,
