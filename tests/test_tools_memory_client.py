@@ -49,8 +49,8 @@ def test_the_hosts_model_writes_the_answer_to_a_question(tmp_path: Path, era: st
         store.projects.put("shop")
         fill(store, "shop")
 
-    async def lent(_context: Any, asked: CreateMessageRequestParams) -> Any:
-        assert "The form forgets the name" in str(asked.messages)
+    async def lent(context: Any, params: CreateMessageRequestParams) -> CreateMessageResult:
+        assert "The form forgets the name" in str(params.messages)
         return CreateMessageResult(role="assistant", content=TextContent(text="One: the form [1]."), model="m")
 
     async def asked() -> Any:
