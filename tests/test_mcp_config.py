@@ -154,13 +154,13 @@ async def _tools(command: list[str], environment: dict[str, str]) -> list[str]:
 
 def test_the_commands_of_the_files_start_the_server(database: Path) -> None:
     way, environment = local(database=parse(str(database)), store=None), dict(os.environ)
-    hosts = [host_named(name) for name in ("claude-desktop", "codex", "opencode")]
+    hosts = [host_named(name) for name in ("codex", "opencode")]
 
     async def all_of_them() -> list[list[str]]:
         commands = [command_of(read(host, host.text(way, "exuvia"))) for host in hosts]
         return await asyncio.gather(*(_tools(command, environment) for command in commands))
 
-    assert asyncio.run(all_of_them()) == [["search_tools", "describe_tools", "execute_tool"]] * 3
+    assert asyncio.run(all_of_them()) == [["search_tools", "describe_tools", "execute_tool"]] * 2
 
 
 def test_the_client_of_the_openai_agents_sdk_calls_a_tool(database: Path) -> None:

@@ -171,13 +171,14 @@ def test_a_client_that_closes_its_end_stops_its_statement_and_the_server(busy: B
         pipe.stdin.close()
 
 
+@pytest.mark.slow
 def test_a_client_that_is_killed_stops_its_statement_and_the_server(busy: Busy) -> None:
     with over_pipes(busy, MODERN) as pipe:
         pipe.stdout.close()
         pipe.stdin.close()
 
 
-@pytest.mark.parametrize("era", [LEGACY, MODERN])
+@pytest.mark.parametrize("era", [pytest.param(LEGACY, marks=pytest.mark.slow), MODERN])
 def test_a_cancelled_call_stops_its_statement_and_the_server_goes_on(busy: Busy, era: str) -> None:
     with over_pipes(busy, era) as pipe:
         pipe.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}})
@@ -187,6 +188,7 @@ def test_a_cancelled_call_stops_its_statement_and_the_server_goes_on(busy: Busy,
         pipe.stdin.close()
 
 
+@pytest.mark.slow
 def test_a_server_that_is_told_to_end_stops_the_statements(busy: Busy) -> None:
     with over_pipes(busy, LEGACY) as pipe:
         pipe.process.send_signal(signal.SIGTERM)
@@ -207,6 +209,7 @@ def test_over_http_a_closed_connection_stops_its_statement_in_both_eras(busy: Bu
             busy.wait(until=False)
 
 
+@pytest.mark.slow
 def test_over_http_a_cancelled_call_or_a_deleted_session_stops_its_statement(busy: Busy) -> None:
     cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}}
     with over_http("--database", busy.location, "--static", "--no-auth", **LONG) as server:
@@ -219,6 +222,7 @@ def test_over_http_a_cancelled_call_or_a_deleted_session_stops_its_statement(bus
                 busy.wait(until=False)
 
 
+@pytest.mark.slow
 def test_over_http_a_server_that_is_told_to_end_stops_the_statements_and_says_so(busy: Busy) -> None:
     with over_http("--database", busy.location, "--static", "--no-auth", **LONG) as server:
         session = httpx.post(server.url, json=hello(), headers=ACCEPT).headers["mcp-session-id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,19 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from mcp.client.client import Client
 
 import exuvia
+from exuvia.location import parse
 from exuvia.mcp.logs import Discreet
+from exuvia.mcp.server import Serving, make_server
+from exuvia.settings import load
+from exuvia.tools.desk import ServedDatabases
 from relaying import relay
 from serving import client_of, content, over_http
 
 LENIENT = {"EXUVIA_GUARD_ALLOW_SUPERUSER": "true"}
+SOON = {"EXUVIA_STORE_POOL_WAIT": "1"}
 
 
 def call(url: str, name: str, **arguments: Any) -> dict[str, Any]:
@@ -55,7 +62,7 @@ def test_a_database_may_be_away_at_the_start_and_in_between(any_url: str) -> Non
 def test_a_store_may_be_away_at_the_start_and_in_between(any_url: str) -> None:
     with exuvia.open(any_url) as store:
         store.projects.put("apollo")
-    with relay(any_url) as wire, over_http("-s", wire.url, "--static", "--no-auth") as server:
+    with relay(any_url) as wire, over_http("-s", wire.url, "--static", "--no-auth", **SOON) as server:
         for _ in range(2):
             assert_unreachable(call(server.url, "list_projects"))
             assert httpx.get(f"{server.root}/health", timeout=30).json()["store"] == "unreachable"
@@ -65,6 +72,7 @@ def test_a_store_may_be_away_at_the_start_and_in_between(any_url: str) -> None:
     assert "hunter2" not in "".join(server.said)
 
 
+@pytest.mark.slow
 def test_tokens_of_a_store_that_is_away_are_not_called_wrong(any_url: str) -> None:
     with exuvia.open(any_url) as store:
         store.projects.put("apollo")
@@ -81,12 +89,18 @@ def test_tokens_of_a_store_that_is_away_are_not_called_wrong(any_url: str) -> No
 
 def test_a_file_that_is_not_there_yet_is_opened_when_it_is(tmp_path: Path) -> None:
     path = tmp_path / "app.db"
-    with over_http("-d", str(path), "--static", "--no-auth") as server:
-        missing = call(server.url, "query", sql="SELECT 1 AS n")
-        assert missing["error"].startswith("target.")
-        assert missing["hint"]
-        sqlite3.connect(path).execute("CREATE TABLE t (x)").connection.close()
-        assert call(server.url, "query", sql="SELECT 1 AS n")["rows"] == [[1]]
+
+    async def call_twice() -> tuple[dict[str, Any], dict[str, Any]]:
+        desk = ServedDatabases(load(), location=parse(str(path)), store=None)
+        async with desk, Client(make_server(Serving(desk, static=True))) as client:
+            missing = content(await client.call_tool("query", {"sql": "SELECT 1 AS n"}))
+            sqlite3.connect(path).execute("CREATE TABLE t (x)").connection.close()
+            return missing, content(await client.call_tool("query", {"sql": "SELECT 1 AS n"}))
+
+    missing, found = asyncio.run(call_twice())
+    assert missing["error"].startswith("target.")
+    assert missing["hint"]
+    assert found["rows"] == [[1]]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +113,6 @@ def test_a_file_that_is_not_there_yet_is_opened_when_it_is(tmp_path: Path) -> No
     ],
 )
 def test_the_log_shows_no_secret(text: str) -> None:
-    import logging
-
     entry = logging.LogRecord("x", logging.ERROR, __file__, 1, "%s", (text,), None)
     shown = Discreet(["abcdefghijkl"]).format(entry)
     assert "abcdefgh" not in shown

@@ -58,10 +58,14 @@ def create(
 ) -> None:
     """Make a token for one project, and show it: this is the only time."""
     import exuvia
+    from exuvia.store.errors import MissingReferenceError
 
     scopes, ends = (*_scopes(scope), *(("sql",) if sql else ())), _end(expires)
     with exuvia.open(store, create=False) as opened:
-        made = opened.tokens.create(name, scopes=scopes, expires_at=ends, project=project)
+        try:
+            made = opened.tokens.create(name, scopes=scopes, expires_at=ends, project=project)
+        except MissingReferenceError:
+            raise _no_project(opened, project) from None
     if json:
         typer.echo(orjson.dumps({"secret": made.secret, **asdict(made.token)}).decode())
         return
@@ -111,6 +115,15 @@ def revoke(
         done = opened.tokens.revoke(chosen.id, project=chosen.project_id)
     if not quiet:
         typer.echo(_line(done))
+
+
+def _no_project(store: Store, named: str) -> ConfigError:
+    known = ", ".join(project.id for project in store.projects.list(limit=20).items)
+    return ConfigError(
+        f"There is no project {named!r}.",
+        hint=f"Those are: {known}." if known else "Make one: the tool put_project, or store.projects.put(id).",
+        code="project",
+    )
 
 
 def _tokens(store: Store, project: str | None, *, revoked: bool | None) -> list[Token]:

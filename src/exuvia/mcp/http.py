@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import uvicorn
@@ -20,6 +21,8 @@ from exuvia.errors import CancelledError, ConfigError
 from exuvia.mcp.server import Serving, make_server
 from exuvia.mcp.web import Site, make_app
 
+# A name may have addresses of a family that this machine does not use, such as localhost's ::1.
+_NOT_HERE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 _BACKLOG: Final = 512
 _GRACE_SECONDS: Final = 5
 
@@ -83,18 +86,19 @@ def listening(address: Address) -> Iterator[Sequence[socket.socket]]:
     """
     with ExitStack() as stack:
         sockets: list[socket.socket] = []
-        port = address.port
+        refused = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
         try:
-            found = socket.getaddrinfo(address.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            for family, kind, protocol, _, where in dict.fromkeys(found):
-                one = stack.enter_context(socket.socket(family, kind, protocol))
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                one.bind((where[0], port, *where[2:]))
-                one.listen(_BACKLOG)
-                port = one.getsockname()[1]
-                sockets.append(one)
+            found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            for family, _, _, _, where in dict.fromkeys(found):
+                port = sockets[0].getsockname()[1] if sockets else address.port
+                try:
+                    sockets.append(stack.enter_context(_listen(family, (where[0], port, *where[2:]))))
+                except OSError as error:
+                    if error.errno not in _NOT_HERE:
+                        raise
+                    refused = error
+            if not sockets:
+                raise refused
         except OSError as error:
             raise ConfigError(
                 f"{address.host}:{address.port} cannot be listened at: {error.strerror}.",
@@ -102,6 +106,20 @@ def listening(address: Address) -> Iterator[Sequence[socket.socket]]:
                 code="mcp_address",
             ) from None
         yield sockets
+
+
+def _listen(family: int, where: tuple[Any, ...]) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(where)
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def _load(config: uvicorn.Config) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from exuvia.errors import ConfigError
 from exuvia.tools.frame import SwitchedOffError
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from exuvia.ops.heal import AsyncHealer
     from exuvia.settings import Settings
     from exuvia.store import AsyncStore
+
+_STORE_WAIT_SECONDS: Final = 5.0  # an agent is told soon that the store is away
 
 
 class ServedDatabases:
@@ -42,7 +44,7 @@ class ServedDatabases:
         self._opened_database: AsyncSession | None = None
         self._opened_store: AsyncStore | None = None
         self._healer: AsyncHealer | None = None
-        self._opening = asyncio.Lock()
+        self._opening_database, self._opening_store = asyncio.Lock(), asyncio.Lock()
 
     @property
     def settings(self) -> Settings:
@@ -74,7 +76,7 @@ class ServedDatabases:
         from exuvia import guard
 
         location = self._named()
-        async with self._opening:
+        async with self._opening_database:
             if self._opened_database is None:
                 session = guard.open_async_session(location, self.policy, data_dir=self._settings.data_dir)
                 self._opened_database = await session.__aenter__()
@@ -113,9 +115,11 @@ class ServedDatabases:
 
         if self._store_url is None:
             raise SwitchedOffError("This server serves no store.", hint="Start it with --store.", code="no_store")
-        async with self._opening:
+        async with self._opening_store:
             if self._opened_store is None:
-                self._opened_store = await open_store(self._store_url, data_dir=self._settings.data_dir or "").wait()
+                wait = min(self._settings.store_pool_wait, _STORE_WAIT_SECONDS)
+                opening = open_store(self._store_url, data_dir=self._settings.data_dir or "", pool_wait=wait)
+                self._opened_store = await opening.wait()
         return self._opened_store
 
     async def __aenter__(self) -> Self:
