@@ -70,7 +70,7 @@ def test_a_store_may_be_away_at_the_start_and_in_between(any_url: str) -> None:
             wire.mend()
             deadline = time.monotonic() + 60  # the pool tries to connect ever less often
             while "error" in (answer := call(server.url, "list_projects")) and time.monotonic() < deadline:
-                assert_unreachable(answer)
+                assert answer["error"].startswith("store.")
             assert "apollo" in str(answer)
             wire.cut()
     assert "hunter2" not in "".join(server.said)
