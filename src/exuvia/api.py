@@ -18,9 +18,10 @@ _UNSETTABLE: Final = ("retry", "clock")
 
 
 class OpenOptions(TypedDict, total=False):
-    """What ``open`` takes by name: see ``exuvia.store.StoreOptions`` for what each means."""
+    """What ``open`` takes by name: see ``exuvia.store.StoreOptions`` for what each means. A schema of None is not
+    given."""
 
-    schema: str
+    schema: str | None
     create: bool
     pool_size: int
     pool_overflow: int

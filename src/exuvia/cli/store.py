@@ -81,8 +81,7 @@ def role(url: Url = None, schema: Schema = None, debug: Debug = False) -> None:
 def _look(url: str | None, schema: str | None, *, create: bool) -> Info:
     import exuvia
 
-    options: dict[str, Any] = {} if schema is None else {"schema": schema}
-    with exuvia.open(url, create=create, **options) as store:
+    with exuvia.open(url, create=create, schema=schema) as store:
         return store.info()
 
 

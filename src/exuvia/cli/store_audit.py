@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -46,8 +46,7 @@ def verify(
     """Check the chain of hashes of the audit, and name the first broken link of each project. Exit code 6 if there is one."""  # noqa: E501 - the help wraps it
     import exuvia
 
-    options: dict[str, Any] = {} if schema is None else {"schema": schema}
-    with exuvia.open(url, create=False, **options) as store:
+    with exuvia.open(url, create=False, schema=schema) as store:
         chains = store.audit.verify(project=project, anchor=_anchor(anchor, project))
     if json:
         typer.echo(orjson.dumps([asdict(chain) for chain in chains], option=orjson.OPT_INDENT_2).decode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -149,8 +149,7 @@ def off(
 def _pair(primary: str, secondary: str, schema: str | None, *, create: bool = False) -> Pair:
     import exuvia
 
-    options: dict[str, Any] = {} if schema is None else {"schema": schema}
-    return exuvia.open(primary=primary, secondary=secondary, create=create, **options).pair()
+    return exuvia.open(primary=primary, secondary=secondary, create=create, schema=schema).pair()
 
 
 def _show_status(found: DualStatus, *, json: bool, quiet: bool) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -58,10 +58,15 @@ def import_(
     A file is what its front matter says (exuvia: plan), or else its name: PLAN_*.md and plans/*.md are plans,
     sessions/*.md are sessions. Others are skipped, broken ones are told with file and line. Exit code 8: some were.
     """
+    import exuvia
     from exuvia.store import import_markdown
 
     kept = "Files that were read are imported; the same command goes on with the others."
-    with interruptible(kept), _open(url, schema) as store, _progress("Reading", hidden=json or quiet) as listener:
+    with (
+        interruptible(kept),
+        exuvia.open(url, schema=schema) as store,
+        _progress("Reading", hidden=json or quiet) as listener,
+    ):
         found = import_markdown(store, directory, project=project, strict=strict, listener=listener)
     if json:
         document = {
@@ -102,10 +107,15 @@ def export(
 
     The same knowledge gives the same bytes, so git shows what has changed. import-markdown reads them back.
     """
+    import exuvia
     from exuvia.store import export_markdown
 
     kept = "Files that were written are whole; the same command goes on with the others."
-    with interruptible(kept), _open(url, schema) as store, _progress("Writing", hidden=json or quiet) as listener:
+    with (
+        interruptible(kept),
+        exuvia.open(url, schema=schema) as store,
+        _progress("Writing", hidden=json or quiet) as listener,
+    ):
         found = export_markdown(store, directory, project=project, prune=prune, listener=listener)
     stale = [str(path) for path in found.stale]
     if json:
@@ -119,13 +129,6 @@ def export(
             typer.echo(
                 f"{len(stale):,} files of what is gone are still there, such as {stale[0]}; --prune deletes them."
             )
-
-
-def _open(url: str | None, schema: str | None) -> Any:
-    import exuvia
-
-    options: dict[str, Any] = {} if schema is None else {"schema": schema}
-    return exuvia.open(url, **options)
 
 
 @contextmanager

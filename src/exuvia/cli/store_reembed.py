@@ -71,9 +71,8 @@ def reembed(
     import exuvia
     from exuvia.store.vectors.reembedding import reembed as run
 
-    options: dict[str, Any] = {} if schema is None else {"schema": schema}
     done: list[Reembedded] = []
-    with exuvia.open(url, create=False, **options) as store:
+    with exuvia.open(url, create=False, schema=schema) as store:
         for each in _collections(store, collection, project):
             maker = _embedder(embedder, each)
             with _shown(each, hidden=quiet or json) as progress:

@@ -56,8 +56,7 @@ def search(
     import exuvia
     from exuvia.store.search import Highlight
 
-    options: dict[str, Any] = {} if schema is None else {"schema": schema}
-    with exuvia.open(url, create=False, **options) as store:
+    with exuvia.open(url, create=False, schema=schema) as store:
         page = store.search(
             query,
             project=project,

@@ -15,6 +15,7 @@ from exuvia.errors import ConfigError, HookError, VerifyError
 
 if TYPE_CHECKING:
     from exuvia.live import CutoverReport, RollbackReport
+    from exuvia.live.cutover_report import SwitchReport
     from exuvia.live.options import Tell
     from exuvia.move.events import Listener
 
@@ -73,7 +74,7 @@ def _nothing(_: str) -> None:
     """Say nothing."""
 
 
-def document(done: CutoverReport | RollbackReport) -> dict[str, object]:
+def document(done: SwitchReport) -> dict[str, object]:
     """Return what was done, for programs."""
     return {"equal": done.equal, **asdict(done)}
 
@@ -121,7 +122,7 @@ def judge(*done: CutoverReport | RollbackReport, what: str) -> None:
         raise HookError(warnings[0], hint=f"The {what} itself is done.", code="after")
 
 
-def counted(done: CutoverReport | RollbackReport, rows: int, sides: tuple[str, str]) -> list[str]:
+def counted(done: SwitchReport, rows: int, sides: tuple[str, str]) -> list[str]:
     """Return the lines for people about the pause and the rows that were counted in it.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from exuvia.move.plan import ObjectPlan, Problem
@@ -35,26 +35,21 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class CutoverReport:
-    """A cut-over that was done.
+class SwitchReport:
+    """What a cut-over and a roll-back both report.
 
     Args:
         source: The database file.
-        target: The target, without secrets.
-        schema: The schema that it moved into.
+        target: The PostgreSQL database, without secrets.
+        schema: The schema of the target.
         at: When writers were let go on, in UTC.
         pause: Seconds for which writers had to wait.
         steps: Seconds of its parts, in their order.
         changes: Changes that were brought over in the pause.
         seconds: How long everything took.
-        counts: Rows by table, at the moment of the cut-over.
+        counts: Rows by table, at that moment.
         proof: The comparison of every value before the pause; None if it was not wanted.
         repaired: Tables that were copied anew, since a difference was found that no trigger had seen.
-        objects: What became of views, triggers, checks, foreign keys and so on.
-        problems: Constraints that rows break: they are in force for new rows.
-        warnings: What went wrong after the cut-over.
-        earlier: Whether an earlier process had cut over, and this one only did what was left to be done.
-        warm: Whether changes are logged in the target, so that the source can be kept up to date.
     """
 
     source: str
@@ -68,11 +63,6 @@ class CutoverReport:
     counts: tuple[Counted, ...] = ()
     proof: Proof | None = None
     repaired: tuple[str, ...] = ()
-    objects: tuple[ObjectPlan, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    warnings: tuple[str, ...] = field(default=())
-    earlier: bool = False
-    warm: bool = False
 
     @property
     def equal(self) -> bool:
@@ -81,44 +71,36 @@ class CutoverReport:
 
 
 @dataclass(frozen=True, slots=True)
-class RollbackReport:
-    """A roll-back that was done: SQLite is written again.
+class CutoverReport(SwitchReport):
+    """A cut-over that was done: ``schema`` is written now.
 
     Args:
-        source: The database file.
-        target: The PostgreSQL database, without secrets.
-        schema: The schema that is fenced now.
-        at: When writers were let go on, in UTC.
-        pause: Seconds for which writers had to wait.
-        steps: Seconds of its parts, in their order.
-        changes: Changes that were brought over in the pause.
-        seconds: How long everything took.
-        counts: Rows by table, at the moment of the roll-back.
-        proof: The comparison of every value before the pause; None if it was not wanted.
-        repaired: Tables that were written anew, since a difference was found that no trigger had seen.
+        objects: What became of views, triggers, checks, foreign keys and so on.
+        problems: Constraints that rows break: they are in force for new rows.
+        warnings: What went wrong after the cut-over.
+        earlier: Whether an earlier process had cut over, and this one only did what was left to be done.
+        warm: Whether changes are logged in the target, so that the source can be kept up to date.
+    """
+
+    objects: tuple[ObjectPlan, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    earlier: bool = False
+    warm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackReport(SwitchReport):
+    """A roll-back that was done: SQLite is written again, and ``schema`` is fenced.
+
+    Args:
         inexact: Columns in which SQLite holds other values than PostgreSQL, such as ``orders.price``.
         left: Tables of the schema that the move has not made: they stay in PostgreSQL, and can be written there.
         warnings: What went wrong after the roll-back, and full-text indexes that could not be built anew.
         earlier: Whether an earlier process had rolled back already.
     """
 
-    source: str
-    target: str
-    schema: str
-    at: datetime
-    pause: float
-    steps: Mapping[str, float]
-    changes: int
-    seconds: float
-    counts: tuple[Counted, ...] = ()
-    proof: Proof | None = None
-    repaired: tuple[str, ...] = ()
     inexact: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     earlier: bool = False
-
-    @property
-    def equal(self) -> bool:
-        """Whether all rows were counted equal."""
-        return all(one.equal for one in self.counts)

@@ -21,11 +21,11 @@ from exuvia.engines.sqlite.capture.fence import fence
 from exuvia.engines.sqlite.capture.state import was_vacuumed
 from exuvia.engines.sqlite.order import from_clause
 from exuvia.engines.sqlite.sequences import largest
-from exuvia.errors import HookError, SourceError, TargetError
+from exuvia.errors import HookError, SourceError
 from exuvia.live.cutover_report import Counted, CutoverReport
 from exuvia.live.follower import Follower
 from exuvia.live.following import Following
-from exuvia.live.handover import returned_already, settle, take_over
+from exuvia.live.handover import take_whole
 from exuvia.live.hooks import address, call, facts
 from exuvia.live.options import CutoverOptions, Tell
 from exuvia.live.preparing import Ready, refuse_quarantine
@@ -95,14 +95,7 @@ class FileCutover:
             connection: A connection in autocommit mode, which holds the right to carry the move on from then on.
         """
         connection.execute("SET synchronous_commit = on")
-        found = take_over(connection, self._schema)
-        self._refuse_another(found)
-        found = settle(connection, self.path, found)
-        if found.phase is Phase.RETURNED:
-            raise returned_already(found)
-        if found.phase is Phase.STOPPED:
-            raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
-        return found
+        return take_whole(connection, self.path, self._schema)
 
     def complete(self, connection: psycopg.Connection, found: State) -> CutoverReport:
         """Do what an earlier cut-over has left to be done."""
@@ -225,14 +218,6 @@ class FileCutover:
     def facts(self) -> dict[str, str]:
         """Return what hooks are told."""
         return facts("postgresql", self.path, self.server, self._schema)
-
-    def _refuse_another(self, found: State) -> None:
-        if found.source != str(self.path.resolve()):
-            raise TargetError(
-                f"What is moved live into schema {self._schema!r} is {found.source}, not {self.path}.",
-                hint="Name that file, on the machine where it is.",
-                code="live",
-            )
 
     @property
     def _schema(self) -> str:

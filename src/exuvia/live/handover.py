@@ -22,7 +22,7 @@ from exuvia.engines.postgres.live.state import Phase, Request, State, Warmth
 from exuvia.engines.sqlite.capture.install import installed, remove
 from exuvia.engines.sqlite.sequences import largest
 from exuvia.engines.sqlite.snapshot import Snapshot
-from exuvia.errors import TargetError
+from exuvia.errors import SourceError, TargetError
 from exuvia.live.following import Following
 from exuvia.live.publication import Publication, identities
 
@@ -92,6 +92,28 @@ def take_over(connection: psycopg.Connection, schema: str) -> State:
         raise _copying(found)
     if found.request is Request.HAND_OVER:
         state.ask(connection, schema, Request.NOTHING)
+    return found
+
+
+def take_whole(connection: psycopg.Connection, path: Path, schema: str) -> State:
+    """Take the live move of a file over as ``take_over`` does, and settle what a killed process has left of it.
+
+    Raises:
+        TargetError: As ``take_over``; or it is the move of another file, or was rolled back.
+        SourceError: It cannot go on, or the source cannot be read.
+    """
+    found = take_over(connection, schema)
+    if found.source != str(path.resolve()):
+        raise TargetError(
+            f"What is moved live into schema {schema!r} is {found.source}, not {path}.",
+            hint="Name that file, on the machine where it is.",
+            code="live",
+        )
+    found = settle(connection, path, found)
+    if found.phase is Phase.RETURNED:
+        raise returned_already(found)
+    if found.phase is Phase.STOPPED:
+        raise stopped_already(found)
     return found
 
 
@@ -194,6 +216,11 @@ def returned_already(found: State) -> TargetError:
         " live stop, with --drop-tables also the tables.",
         code="live_returned",
     )
+
+
+def stopped_already(found: State) -> SourceError:
+    """Return the error for a move that cannot go on, for the reason that its state gives."""
+    return SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
 
 
 def _found(connection: psycopg.Connection, schema: str) -> State:

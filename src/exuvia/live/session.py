@@ -13,12 +13,12 @@ import psycopg
 from exuvia.engines.postgres.failures import explain_error, is_lost
 from exuvia.engines.postgres.live import state
 from exuvia.engines.postgres.live.state import Phase, Request, State, Warmth
-from exuvia.errors import SourceError, TargetError
+from exuvia.errors import TargetError
 from exuvia.live.beginning import Beginning, discard
 from exuvia.live.carrying import Carrying, Ended, Told
 from exuvia.live.ending import forget
 from exuvia.live.following import Following, wishes_of
-from exuvia.live.handover import DONE, moved_already, returned_already, right_to_carry_on, settle
+from exuvia.live.handover import DONE, moved_already, returned_already, right_to_carry_on, settle, stopped_already
 from exuvia.live.options import Hear, LiveOptions, nobody
 from exuvia.live.resumption import Resumption
 from exuvia.move.clock import Clock
@@ -146,7 +146,7 @@ class _Session:
         if found.phase is Phase.RETURNED and not self.options.restart:
             raise returned_already(found)
         if found.phase is Phase.STOPPED and not self.options.restart:
-            raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
+            raise stopped_already(found)
 
     def _refuse_another(self, found: State) -> None:
         if found.source != str(self.path.resolve()):

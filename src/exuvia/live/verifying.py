@@ -11,10 +11,10 @@ import psycopg
 from exuvia.engines.postgres import staging
 from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.live import state
-from exuvia.engines.postgres.live.state import Phase, State, Warmth
-from exuvia.errors import SourceError, TargetError
+from exuvia.engines.postgres.live.state import State, Warmth
+from exuvia.errors import TargetError
 from exuvia.live.follower import Follower
-from exuvia.live.handover import DONE, returned_already, settle, take_over
+from exuvia.live.handover import DONE, take_whole
 from exuvia.live.returning import quarantined
 from exuvia.live.source import LiveSource
 from exuvia.live.warm import Warm
@@ -87,18 +87,7 @@ def verify(
 
 
 def _taken_over(connection: psycopg.Connection, path: Path, schema: str) -> State:
-    found = take_over(connection, schema)
-    if found.source != str(path.resolve()):
-        raise TargetError(
-            f"What is moved live into schema {schema!r} is {found.source}, not {path}.",
-            hint="Name that file, on the machine where it is.",
-            code="live",
-        )
-    found = settle(connection, path, found)
-    if found.phase is Phase.RETURNED:
-        raise returned_already(found)
-    if found.phase is Phase.STOPPED:
-        raise SourceError(found.message, hint="Begin the move anew: exuvia live start --restart.", code="live")
+    found = take_whole(connection, path, schema)
     if found.phase in DONE and found.warm is Warmth.NONE:
         raise TargetError(
             f"{found.source} is not kept up to date since the cut-over (--no-warm).",

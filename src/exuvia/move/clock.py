@@ -1,4 +1,4 @@
-"""How long the stages of a move take."""
+"""How long a move and its stages take."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from exuvia.move.events import Listener, Progress, Stage
 
 
 @dataclass(slots=True)
 class Clock:
-    """Seconds spent per stage."""
+    """Seconds spent per stage, and since the clock was made."""
 
     listener: Listener
     seconds: dict[str, float] = field(default_factory=dict)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _begun: float = field(default_factory=time.perf_counter)
+
+    @property
+    def total(self) -> float:
+        """Seconds since it was made."""
+        return time.perf_counter() - self._begun
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:

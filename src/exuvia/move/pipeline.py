@@ -5,13 +5,12 @@ Each function opens the source as one read-only snapshot and hands plain values 
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from exuvia.engines.postgres.existing import read_tables
 from exuvia.move.checks import verify_existing
 from exuvia.move.clock import Clock
+from exuvia.move.compared import compared
 from exuvia.move.ends import (
     Inspection,
     fit_plan,
@@ -146,8 +145,7 @@ def verify(
     options = options or MoveOptions()
     if options.sample is not None:
         return verify_sample(source, target, options, options.sample, listener)
-    started, clock = datetime.now(UTC), Clock(one_at_a_time(listener))
-    begun = time.perf_counter()
+    clock = Clock(one_at_a_time(listener))
     with opened(source, options.jobs) as snapshot:
         server = reach(target, options)
         into = fit_plan(snapshot, source, server, options, clock, again=True) if options.into_existing else None
@@ -164,20 +162,7 @@ def verify(
                     proof = verifier.verify([as_published(one) for one in into.tables], snapshot.interrupt)
         finally:
             connections.close()
-    rejected = any(table.rows_rejected for table in proof.tables)
-    return MoveReport(
-        status="different" if not proof.equal else "moved with rejections" if rejected else "moved",
-        source=str(source_of(source)),
-        target=server.described,
-        started=started,
-        seconds=time.perf_counter() - begun,
-        stages=clock.seconds,
-        plan=expected,
-        tables=(),
-        objects=expected.objects,
-        rejections=(),
-        proof=proof,
-    )
+    return compared(source, server, expected, proof, clock)
 
 
 def requeue(

@@ -7,10 +7,8 @@ same names as what is planned from all values, and every comparison takes its ty
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 import apsw
 import psycopg
@@ -21,8 +19,9 @@ from exuvia.engines.sqlite.sampling import Sampled, sample
 from exuvia.engines.sqlite.snapshot import Snapshot
 from exuvia.move.checks import found_in
 from exuvia.move.clock import Clock
+from exuvia.move.compared import compared
 from exuvia.move.comparing import sampled_ranges
-from exuvia.move.ends import Reached, for_server, look_at, opened, reach, source_of
+from exuvia.move.ends import Reached, for_server, look_at, opened, reach
 from exuvia.move.events import Listener, one_at_a_time
 from exuvia.move.existing.checks import refuse
 from exuvia.move.existing.fitting import as_published
@@ -75,8 +74,7 @@ def verify_sample(
         SourceError: The file cannot be read.
         TargetError: The target cannot be reached or read.
     """
-    started, clock = datetime.now(UTC), Clock(one_at_a_time(listener))
-    begun = time.perf_counter()
+    clock = Clock(one_at_a_time(listener))
     with opened(source, options.jobs) as snapshot:
         server = reach(target, options)
         chosen = _Chosen(wanted, snapshot.size_bytes <= COUNTED_BYTES)
@@ -92,20 +90,8 @@ def verify_sample(
                     proof = _with_counts(connection, proof, tables, missing, chosen.tables)
         finally:
             connections.close()
-    rejected = any(table.rows_rejected for table in proof.tables)
-    return MoveReport(
-        status="different" if not proof.equal else "moved with rejections" if rejected else "moved",
-        source=str(source_of(source)),
-        target=server.described,
-        started=started,
-        seconds=time.perf_counter() - begun,
-        stages=clock.seconds,
-        plan=_as_compared(expected, tables, chosen.tables),
-        tables=(),
-        objects=expected.objects,
-        rejections=(),
-        proof=replace(proof, seed=wanted.seed),
-    )
+    plan = _as_compared(expected, tables, chosen.tables)
+    return compared(source, server, plan, replace(proof, seed=wanted.seed), clock)
 
 
 def _plan(

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Self, TypeVar, overload
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from exuvia.store.core.operations import Async, Subsystem, Sync
+from exuvia.store.core.operations import Method
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,22 +33,14 @@ Steps = Generator[Ask | Outside, Any, T]
 """A piece of work: yields steps, is sent what each returns, and returns its result."""
 
 
-class composed(Generic[P, T]):  # noqa: N801 - used as a decorator
+class composed(Method[P, T]):  # noqa: N801 - used as a decorator
     """A method of a subsystem that is written as a generator of steps; called or awaited as an operation is."""
 
     def __init__(self, steps: Callable[Concatenate[Any, P], Steps[T]]) -> None:
         self.steps = steps
         update_wrapper(self, steps)  # type: ignore[arg-type]
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: Subsystem[Sync], owner: type) -> Callable[P, T]: ...
-    @overload
-    def __get__(self, instance: Subsystem[Async], owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
-    def __get__(self, instance: Any, owner: type) -> Any:
-        if instance is None:
-            return self
+    def _bound(self, instance: Any) -> Callable[P, Any]:
         steps = self.steps
         walk = _walk_async if inspect.iscoroutinefunction(type(instance._runner).run) else _walk
 

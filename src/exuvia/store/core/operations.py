@@ -90,7 +90,24 @@ class Subsystem(Generic[M]):
         return self._runner.clock().astimezone(UTC)
 
 
-class operation(Generic[P, T]):  # noqa: N801 - used as a decorator
+class Method(Generic[P, T]):
+    """A method of a subsystem that is called on ``Store`` and awaited on ``AsyncStore``."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: Subsystem[Sync], owner: type) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, instance: Subsystem[Async], owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self if instance is None else self._bound(instance)
+
+    def _bound(self, instance: Any) -> Callable[P, Any]:
+        """Return the method of one subsystem."""
+        raise NotImplementedError
+
+
+class operation(Method[P, T]):  # noqa: N801 - used as a decorator
     """A method of a subsystem that is written as a generator of requests.
 
     On ``Store`` the method returns the generator's result, on ``AsyncStore`` a coroutine of it. Another operation
@@ -105,15 +122,7 @@ class operation(Generic[P, T]):  # noqa: N801 - used as a decorator
         self._idempotent = idempotent
         update_wrapper(self, steps)  # type: ignore[arg-type]
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: Subsystem[Sync], owner: type) -> Callable[P, T]: ...
-    @overload
-    def __get__(self, instance: Subsystem[Async], owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
-    def __get__(self, instance: Any, owner: type) -> Any:
-        if instance is None:
-            return self
+    def _bound(self, instance: Any) -> Callable[P, Any]:
         steps, kind, idempotent, runner = self.steps, self._kind, self._idempotent, instance._runner
 
         def call(*args: P.args, **kwargs: P.kwargs) -> Any:

@@ -103,8 +103,37 @@ class Context:
         return confined(operation, self.confinement.holder(scope))
 
 
+class Knowing(Protocol):
+    """A runner that knows its store's context."""
+
+    @property
+    def context(self) -> Context:
+        """What it knows."""
+
+
+class Informed:
+    """What every runner tells of its store."""
+
+    __slots__ = ()
+
+    @property
+    def dialect(self: Knowing) -> Dialect:
+        """The engine's way of saying things."""
+        return self.context.dialect
+
+    @property
+    def capabilities(self: Knowing) -> Capabilities:
+        """What the engine can do here."""
+        return self.context.capabilities
+
+    @property
+    def clock(self: Knowing) -> Callable[[], datetime]:
+        """Tells the time, in UTC."""
+        return self.context.clock
+
+
 @dataclass(frozen=True, slots=True)
-class PoolRunner(Generic[P]):
+class PoolRunner(Informed, Generic[P]):
     """What both runners over a pool know.
 
     Args:
@@ -116,21 +145,6 @@ class PoolRunner(Generic[P]):
     pool: P
     context: Context
     scope: Scope
-
-    @property
-    def dialect(self) -> Dialect:
-        """The engine's way of saying things."""
-        return self.context.dialect
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the engine can do here."""
-        return self.context.capabilities
-
-    @property
-    def clock(self) -> Callable[[], datetime]:
-        """Tells the time, in UTC."""
-        return self.context.clock
 
     def framed(self, operation: Operation[T], kind: Kind) -> Operation[T]:
         """Put an operation into the transaction that it needs."""
@@ -234,7 +248,7 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenRunner(Generic[C]):
+class OpenRunner(Informed, Generic[C]):
     """What both runners in an open transaction know.
 
     Args:
@@ -248,21 +262,6 @@ class OpenRunner(Generic[C]):
     course: Course
     context: Context
     scope: Scope
-
-    @property
-    def dialect(self) -> Dialect:
-        """The engine's way of saying things."""
-        return self.context.dialect
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the engine can do here."""
-        return self.context.capabilities
-
-    @property
-    def clock(self) -> Callable[[], datetime]:
-        """Tells the time, in UTC."""
-        return self.context.clock
 
     def framed(self, operation: Operation[T]) -> Operation[T]:
         """Hold an operation to its scope, which the transaction is given first where it has another."""

@@ -177,6 +177,16 @@ class SqliteFile:
         self._writer.tables = self.tables
         return self._writer
 
+    def writer_in(self, scope: Scope) -> SqliteConnection:
+        """Return the writing connection, set to a scope; for whoever holds the lock, which an error gives back."""
+        try:
+            writer = self.writer()
+            writer.enter(scope)
+        except BaseException:
+            self.lock.release()
+            raise
+        return writer
+
     def reader(self) -> SqliteConnection:
         """Take a reading connection; the caller gives it back by ``give_back``."""
         self._check_open()
@@ -256,13 +266,7 @@ class SqlitePool:
             return self._file.reader()
         if not self._file.lock.acquire(self._patience):
             raise self._file.refused()
-        try:
-            writer = self._file.writer()
-            writer.enter(scope)
-        except BaseException:
-            self._file.lock.release()
-            raise
-        return writer
+        return self._file.writer_in(scope)
 
     def give(self, connection: SqliteConnection) -> None:
         """Take a connection back."""

@@ -66,13 +66,7 @@ class AsyncSqlitePool:
             return await self._take_reader()
         if not await self._file.lock.acquire_async(self._patience):
             raise self._file.refused()
-        try:
-            writer = self._file.writer()
-            writer.enter(scope)
-        except BaseException:
-            self._file.lock.release()
-            raise
-        return ThreadedConnection(writer, self._writing)
+        return ThreadedConnection(self._file.writer_in(scope), self._writing)
 
     async def _take_reader(self) -> ThreadedConnection:
         await self._seats.acquire()

@@ -7,14 +7,11 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
-from exuvia.store.core.capabilities import Capabilities
-from exuvia.store.core.dialect import Dialect
 from exuvia.store.core.operations import Kind
 from exuvia.store.core.requests import Operation, Request
-from exuvia.store.core.runners import AsyncRunner, Context, SyncRunner
+from exuvia.store.core.runners import AsyncRunner, Context, Informed, SyncRunner
 from exuvia.store.core.scope import Scope
 from exuvia.store.dual.pair import LAST_READ, Pair
 from exuvia.store.dual.pairing import LOG
@@ -123,7 +120,7 @@ class AsyncDualPool:
 
 
 @dataclass(frozen=True, slots=True)
-class DualRunner(Generic[R]):
+class DualRunner(Informed, Generic[R]):
     """What both runners over two databases know.
 
     Args:
@@ -140,21 +137,6 @@ class DualRunner(Generic[R]):
     def context(self) -> Context:
         """What the runner of the moment knows."""
         return self.faces.here.context
-
-    @property
-    def dialect(self) -> Dialect:
-        """The way of saying things of the database that is spoken to."""
-        return self.context.dialect
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the database that is spoken to can do."""
-        return self.context.capabilities
-
-    @property
-    def clock(self) -> Callable[[], datetime]:
-        """Tells the time, in UTC."""
-        return self.context.clock
 
 
 class SyncDualRunner(DualRunner[SyncRunner]):
