@@ -199,3 +199,26 @@ def test_an_interruption_leaves_the_target_as_it_was(
         ).fetchall()
     assert found == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["large.db"]
+
+
+def test_the_terminal_wraps_all_paragraphs_of_the_help() -> None:
+    text = CliRunner().invoke(app, ["heal", "--help"], env={"COLUMNS": "60"}).output
+    assert " Without --error, --sqlstate and --sql everything is looked" in text
+    assert " at: foreign keys without an index, orphan rows, sequences" in text
+
+
+@pytest.mark.parametrize(
+    ("command", "defaults"),
+    [
+        (["mcp"], ["EXUVIA_STORE", "127.0.0.1", "8765", "/mcp"]),
+        (["mcp", "config"], ["EXUVIA_STORE"]),
+        (["guard", "role"], ["exuvia", "NAME_agent"]),
+        (["ask"], ["UTC"]),
+        (["heal"], ["the target"]),
+        (["advise"], ["3"]),
+    ],
+)
+def test_the_help_tells_defaults(command: list[str], defaults: list[str]) -> None:
+    text = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"}).output
+    for default in defaults:
+        assert f"[default: {default}]" in text

@@ -147,3 +147,11 @@ def test_ctrl_c_while_a_lock_is_waited_for_leaves_nothing(place: Path, any_url: 
         assert owner.execute("SELECT to_regclass('orders_customer_id_idx')").fetchone() == (None,)
     with open_store(place / "data" / "exuvia" / "heal.db") as store:
         assert [entry.action for entry in store.audit.list().items] == ["heal.cancelled", "heal.begin"]
+
+
+def test_what_is_wrapped_stays_indented(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    lines = exuvia("heal", "app.db").stdout.splitlines()
+    begins = next(number for number, line in enumerate(lines) if line.startswith("      CREATE INDEX"))
+    assert lines[begins + 1].startswith("      ")
+    assert 'ON "notes"' in "".join(lines[begins : begins + 2])

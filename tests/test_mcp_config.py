@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -253,6 +254,27 @@ def test_the_command_prints_or_writes(
     assert "EXUVIA_MCP_TOKEN" not in capsys.readouterr().err
     with pytest.raises(ConfigError):
         app(["mcp", "config", "langchain", "-d", str(database), "--write"], standalone_mode=False)
+
+
+def test_a_configuration_takes_no_package_of_the_server(database: Path) -> None:
+    program = (
+        "import sys; sys.modules |= dict.fromkeys(['mcp', 'starlette', 'uvicorn']); from exuvia.cli import main; main()"
+    )
+    for arguments in (["config"], ["config", "codex", "-d", str(database)]):
+        command = [sys.executable, "-c", program, "mcp", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_database_that_is_not_there_is_noted_and_paths_are_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    app(["mcp", "config", "cursor", "-d", "../missing.db"], standalone_mode=False)
+    printed = capsys.readouterr()
+    assert str(tmp_path.resolve() / "missing.db") in command_of(read(host_named("cursor"), printed.out))
+    assert "missing.db does not exist" in printed.err
 
 
 @contextmanager

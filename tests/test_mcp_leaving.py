@@ -6,6 +6,7 @@ PostgreSQL tells of running statements itself. In SQLite one that reads keeps ot
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import sqlite3
 import subprocess
@@ -232,3 +233,15 @@ def test_over_http_a_server_that_is_told_to_end_stops_the_statements_and_says_so
             server.process.send_signal(signal.SIGTERM)
             assert "cancelled.stopping" in stream.read().decode()
         busy.wait(until=False)
+
+
+def test_who_types_the_command_is_told_what_it_waits_for_and_ctrl_c_ends_it() -> None:
+    terminal, theirs = pty.openpty()
+    with subprocess.Popen([*COMMAND, "-d", "missing.db"], stdin=theirs, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        assert "Ctrl-C ends it" in server.stderr.readline()
+        assert "exuvia mcp config" in server.stderr.readline()
+        server.send_signal(signal.SIGINT)
+        assert server.wait(60) in {0, -signal.SIGINT, 130}
+    os.close(theirs)
+    os.close(terminal)

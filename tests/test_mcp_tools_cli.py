@@ -23,5 +23,6 @@ def test_a_wish_finds_the_tools_that_an_agent_would_find() -> None:
 
 def test_a_tool_that_does_not_exist_is_an_error_that_names_a_near_one() -> None:
     done = exuvia("mcp", "tools", "qery")
-    assert done.returncode != 0
-    assert "query" in done.stderr
+    assert done.returncode == 2
+    assert "Did you mean query?" in done.stderr
+    assert "exuvia mcp tools" in exuvia("mcp", "tools", "nothing-like-it").stderr

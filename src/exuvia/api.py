@@ -86,7 +86,7 @@ def open(  # noqa: A001 - as a file is opened
     if settings.store is None:
         raise ConfigError(
             "No store is named.",
-            hint='Pass one, exuvia.open("sqlite:///memory.db"); or set EXUVIA_STORE, or store in exuvia.toml.',
+            hint='Pass one, --store sqlite:///memory.db or exuvia.open("sqlite:///memory.db"); or set EXUVIA_STORE.',
             code="no_store",
         )
     chosen_options = StoreOptions(**settings.store_options, **own)

@@ -42,7 +42,7 @@ def advise(
     source: Source,
     watch: Annotated[
         float | None,
-        typer.Option("--watch", min=0, metavar="SECONDS", help="For how long the locks are looked at. [default: 3]"),
+        typer.Option("--watch", min=0, metavar="SECONDS", help="For how long the locks are looked at. \\[default: 3]"),
     ] = None,
     probe: Annotated[
         Literal["ask", "take", "off"],

@@ -30,12 +30,15 @@ from exuvia.cli import (
     store_reembed,
     store_search,
 )
+from exuvia.cli.options import let_help_flow
 from exuvia.cli.output import print_error
 from exuvia.errors import ExuviaError
 
 _HELP = """Move any SQLite database to PostgreSQL, at COPY speed, and prove every value.
 
-The source is only read. The tables appear in the target together, after every value was compared; a move that fails or is interrupted leaves the target as it was."""  # noqa: E501 - the help wraps it
+The source is only read. The tables appear in the target together, after every value was compared; a move that fails or is interrupted leaves the target as it was.
+
+It also keeps what agents remember (store, ask), gives them tools that cannot harm a database (mcp, guard), and mends databases (heal)."""  # noqa: E501 - the help wraps it
 
 _CODES = (
     (0, "all is well"),
@@ -55,7 +58,7 @@ _CODES = (
     (14, "heal: something was not mended; heal --exit-code: something is wrong"),
     (130, "interrupted"),
 )
-_CODES_HELP = "[bold]Exit codes[/bold]\n\n" + "\n\n".join(f"  {code:>3}  {meaning}" for code, meaning in _CODES)
+_CODES_HELP = "[bold]Exit codes[/bold]\n\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in _CODES)
 
 app = typer.Typer(
     name="exuvia",
@@ -68,7 +71,6 @@ app = typer.Typer(
 )
 app.command("inspect", epilog=commands.INSPECT_EXAMPLES)(commands.inspect)
 app.command("advise", epilog=advise.EXAMPLES)(advise.advise)
-app.command("ask", epilog=ask.EXAMPLES)(ask.ask)
 app.command("plan", epilog=commands.PLAN_EXAMPLES)(commands.plan)
 app.command("migrate", epilog=commands.MIGRATE_EXAMPLES)(commands.migrate)
 app.command("verify", epilog=commands.VERIFY_EXAMPLES)(commands.verify)
@@ -77,6 +79,8 @@ app.command("abort", epilog=moves.ABORT_EXAMPLES)(moves.abort)
 app.command("requeue", epilog=moves.REQUEUE_EXAMPLES)(moves.requeue)
 app.command("export", epilog=portable.EXPORT_EXAMPLES)(portable.export_)
 app.command("import", epilog=portable.IMPORT_EXAMPLES)(portable.import_)
+app.command("ask", epilog=ask.EXAMPLES)(ask.ask)
+app.command("heal", epilog=heal.EXAMPLES)(heal.heal)
 app.add_typer(live.app, name="live")
 app.add_typer(pg.app, name="pg")
 store.app.command("import-markdown", epilog=store_markdown.IMPORT_EXAMPLES)(store_markdown.import_)
@@ -90,7 +94,7 @@ store.app.add_typer(store_audit.app, name="audit")
 app.add_typer(store.app, name="store")
 app.add_typer(guard.app, name="guard")
 app.add_typer(mcp.app, name="mcp")
-app.command("heal", epilog=heal.EXAMPLES)(heal.heal)
+let_help_flow(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -31,7 +31,7 @@ EXAMPLES = examples(
 
 
 def ask(
-    question: Annotated[str, typer.Argument(help="The question, in plain English.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in plain English.")],
     store: Annotated[
         str | None,
         typer.Option(
@@ -49,7 +49,7 @@ def ask(
         str | None, typer.Option("--now", metavar="ISO", help="The time to ask at, such as 2026-11-18T15:30.")
     ] = None,
     timezone: Annotated[
-        str | None, typer.Option("--timezone", metavar="NAME", help="Whose days are meant. [default: UTC]")
+        str | None, typer.Option("--timezone", metavar="NAME", help="Whose days are meant. \\[default: UTC]")
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show how the question was understood, and every call of the memory.")

@@ -85,10 +85,10 @@ def role(
     ] = None,
     roles: Annotated[
         str | None,
-        typer.Option("--roles", metavar="NAME", help="The beginning of the roles' names. [default: exuvia]"),
+        typer.Option("--roles", metavar="NAME", help="The beginning of the roles' names. \\[default: exuvia]"),
     ] = None,
     login: Annotated[
-        str | None, typer.Option("--login", metavar="NAME", help="The role that logs in. [default: NAME_agent]")
+        str | None, typer.Option("--login", metavar="NAME", help="The role that logs in. \\[default: NAME_agent]")
     ] = None,
     own: Annotated[
         bool, typer.Option("--own", help="Make the ddl role the owner of its tables; their owners become members.")

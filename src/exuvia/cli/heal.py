@@ -37,16 +37,16 @@ EXAMPLES = (
             ("Mend everything that needs no choice, unattended", "exuvia heal --apply all --yes --json"),
         ]
     )
-    + "\n\n[bold]Exit codes[/bold]\n\n    0  done; or with --exit-code, nothing is wrong\n\n"
-    "    4  the database cannot be reached\n\n   14  with --exit-code, something is wrong; with --apply, something was"
-    " not mended\n\n  130  interrupted; nothing is half done"
+    + "\n\n[bold]Exit codes[/bold]\n\n    0  done; or with --exit-code, nothing is wrong\n"
+    "    4  the database cannot be reached\n   14  with --exit-code, something is wrong; with --apply, something was"
+    " not mended\n  130  interrupted; nothing is half done"
 )
 
 
 def heal(
     database: Annotated[
         str | None,
-        typer.Argument(metavar="[DATABASE]", help="A SQLite file or a PostgreSQL server. [default: the target]"),
+        typer.Argument(metavar="DATABASE", help="A SQLite file or a PostgreSQL server. \\[default: the target]"),
     ] = None,
     error: Annotated[
         str | None, typer.Option("--error", "-e", metavar="TEXT", help="An error's text; - reads standard input.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,9 @@ from exuvia.errors import ConfigError
 _HELP = """Serve the database and the memory to agents, over the Model Context Protocol.
 
 Over standard input and output until the client leaves, or with --http until Ctrl-C. Over HTTP every client shows a token: one of the store (exuvia mcp token create), or the one in EXUVIA_MCP_TOKEN or in the file that EXUVIA_MCP_TOKEN_FILE names."""  # noqa: E501 - the help wraps it
+
+_TYPED = """Serving over standard input and output, which a client starts by itself; Ctrl-C ends it.
+What a client has to know: exuvia mcp config HOST; for clients that connect: exuvia mcp --http."""
 
 app = typer.Typer(
     help=_HELP,
@@ -44,7 +48,7 @@ def serve(
         typer.Option("--database", "-d", metavar="LOCATION", help="The SQLite file or PostgreSQL server for SQL."),
     ] = None,
     store: Annotated[
-        str | None, typer.Option("--store", "-s", metavar="URL", help="The memory. [default: EXUVIA_STORE]")
+        str | None, typer.Option("--store", "-s", metavar="URL", help="The memory. \\[default: EXUVIA_STORE]")
     ] = None,
     project: Annotated[
         str | None, typer.Option("--project", "-p", help="Whose memory is meant when none is named.")
@@ -55,12 +59,12 @@ def serve(
     read_only: Annotated[bool, typer.Option("--read-only", help="Let nobody change anything.")] = False,
     http: Annotated[bool, typer.Option("--http", help="Listen for HTTP instead of serving who starts this.")] = False,
     host: Annotated[
-        str | None, typer.Option("--host", help="The name or address to listen at. [default: 127.0.0.1]")
+        str | None, typer.Option("--host", help="The name or address to listen at. \\[default: 127.0.0.1]")
     ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", min=0, max=65535, help="0 for any that is free. [default: 8765]")
+        int | None, typer.Option("--port", min=0, max=65535, help="0 for any that is free. \\[default: 8765]")
     ] = None,
-    path: Annotated[str | None, typer.Option("--path", help="The endpoint's path. [default: /mcp]")] = None,
+    path: Annotated[str | None, typer.Option("--path", help="The endpoint's path. \\[default: /mcp]")] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option("--allow-host", metavar="NAME", help="A name that clients may address it by (repeatable)."),
@@ -112,6 +116,8 @@ def serve(
         only = {"host": host, "port": port, "path": path, "allow-host": allow_host, "certfile": certfile}
         _refuse_for_stdio(only | {"keyfile": keyfile, "no-auth": no_auth or None})
         write_logs(secrets)
+        if sys.stdin.isatty():
+            typer.echo(_TYPED, err=True)
         asyncio.run(serve_stdio(serving))
 
 

@@ -24,10 +24,10 @@ EXAMPLES: Final = examples(
 
 
 def config(
-    host: Annotated[str | None, typer.Argument(metavar="[HOST]", help="The host; without one they are listed.")] = None,
+    host: Annotated[str | None, typer.Argument(metavar="HOST", help="The host; without one they are listed.")] = None,
     database: Annotated[str | None, typer.Option("--database", "-d", metavar="LOCATION", help="For SQL.")] = None,
     store: Annotated[
-        str | None, typer.Option("--store", "-s", metavar="URL", help="The memory. [default: EXUVIA_STORE]")
+        str | None, typer.Option("--store", "-s", metavar="URL", help="The memory. \\[default: EXUVIA_STORE]")
     ] = None,
     project: Annotated[str | None, typer.Option("--project", "-p", help="Whose memory is meant.")] = None,
     static: Annotated[bool, typer.Option("--static", help="List all tools.")] = False,
@@ -53,6 +53,7 @@ def config(
     way = _way(database, store, http, options)
     if not write:
         typer.echo(chosen.text(way, name), nl=False)
+    _note_a_missing_file(database)
     _say(chosen, way, name, file or (chosen.file(Place()) if chosen.file is not None else None), write=write)
 
 
@@ -75,6 +76,14 @@ def _way(database: str | None, store: str | None, http: str | None, options: lis
         store=None if served is None else parse(served),
         options=options,
     )
+
+
+def _note_a_missing_file(database: str | None) -> None:
+    from exuvia.location import SqliteLocation, parse
+
+    place = None if database is None else parse(database)
+    if isinstance(place, SqliteLocation) and not place.path.expanduser().exists():
+        typer.echo(f"Note: {place.path} does not exist.", err=True)
 
 
 def _say(host: Host, way: Way, name: str, file: Path | None, *, write: bool) -> None:

@@ -25,7 +25,7 @@ _PAGE: Final = 1_000
 app = typer.Typer(help="Tokens for clients over HTTP.", no_args_is_help=True, rich_markup_mode="rich")
 
 StoreUrl = Annotated[
-    str | None, typer.Option("--store", "-s", metavar="URL", help="The memory. [default: EXUVIA_STORE]")
+    str | None, typer.Option("--store", "-s", metavar="URL", help="The memory. \\[default: EXUVIA_STORE]")
 ]
 Project = Annotated[str | None, typer.Option("--project", "-p", metavar="ID", help="Only this project's.")]
 
@@ -40,7 +40,7 @@ Project = Annotated[str | None, typer.Option("--project", "-p", metavar="ID", he
     )
 )
 def create(
-    name: Annotated[str, typer.Argument(help="What it is for; the audit shows it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for; the audit shows it.")],
     project: Annotated[str, typer.Option("--project", "-p", metavar="ID", help="The project that it sees.")],
     scope: Annotated[
         str, typer.Option("--scope", metavar="LEVEL", help="read, write or ddl; each includes those before it.")

@@ -14,9 +14,10 @@ from rich.text import Text
 
 from exuvia.cli.options import Debug, Json, examples
 from exuvia.cli.output import show
+from exuvia.errors import ConfigError
 
 if TYPE_CHECKING:
-    from exuvia.tools.frame import Tool
+    from exuvia.tools.frame import Catalogue, Tool
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -32,7 +33,7 @@ app = typer.Typer(rich_markup_mode="rich")
     ),
 )
 def tools(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these, with arguments.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Only these, with arguments.")] = None,
     find: Annotated[
         str | None, typer.Option("--find", metavar="INTENT", help="Those that fit a wish in plain words.")
     ] = None,
@@ -43,7 +44,7 @@ def tools(
     from exuvia.tools.catalogue import EVERYTHING
     from exuvia.tools.dynamic.finding import finder
 
-    chosen = [EVERYTHING.named(name) for name in names or ()]
+    chosen = [_named(EVERYTHING, name) for name in names or ()]
     if find is not None:
         chosen += finder(EVERYTHING).find(find, 5)
     shown = chosen or (list(EVERYTHING) if find is None and not names else [])
@@ -51,6 +52,17 @@ def tools(
         typer.echo(orjson.dumps([_told(tool) for tool in shown], option=orjson.OPT_INDENT_2).decode())
     else:
         show(_view(shown))
+
+
+def _named(catalogue: Catalogue, name: str) -> Tool:
+    from exuvia.tools.frame.errors import ArgumentError
+
+    try:
+        return catalogue.named(name)
+    except ArgumentError as error:
+        near = error.hint if error.hint and error.hint.startswith("Did you mean") else None
+        hint = near or 'exuvia mcp tools lists them; --find "what you want" finds one.'
+        raise ConfigError(error.message, hint=hint, code="mcp_tool") from None
 
 
 def _told(tool: Tool) -> dict[str, Any]:

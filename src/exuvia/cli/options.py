@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+import re
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo
 
 Source = Annotated[str, typer.Argument(metavar="SRC", help="The SQLite file, as a path or sqlite:///path.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, and errors as JSON on stderr.")]
@@ -30,3 +33,21 @@ def examples(commands: Sequence[tuple[str, str]]) -> str:
     """Return a help epilogue: what each example does, and its command line."""
     lines = [f"  [dim]# {what}[/dim]\n  {command}" for what, command in commands]
     return "[bold]Examples[/bold]\n\n" + "\n\n".join(lines)
+
+
+def let_help_flow(app: typer.Typer) -> None:
+    """Let the terminal wrap the help of all commands: typer keeps the line ends of a docstring's later paragraphs.
+
+    Args:
+        app: The application with everything that belongs to it; lines that are indented stay lines.
+    """
+    for command in _commands(app):
+        text = command.help or inspect.getdoc(command.callback) or ""
+        command.help = re.sub(r"(?<!\n)\n(?![\n ])", " ", text)
+
+
+def _commands(app: typer.Typer) -> Iterator[CommandInfo]:
+    yield from app.registered_commands
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            yield from _commands(group.typer_instance)

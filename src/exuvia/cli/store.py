@@ -24,7 +24,7 @@ app = typer.Typer(
 Url = Annotated[
     str | None,
     typer.Argument(
-        metavar="[URL]",
+        metavar="URL",
         help="sqlite:///memory.db, postgresql://user@host/database or embedded:; else EXUVIA_STORE or exuvia.toml.",
     ),
 ]

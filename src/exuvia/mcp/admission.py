@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from exuvia.errors import ConfigError, ExuviaError
 from exuvia.mcp.callers import Caller
+from exuvia.mcp.variables import TOKEN, TOKEN_FILE
 from exuvia.store.errors import NotFoundError, TokenError
 from exuvia.tools.frame.call import SCOPES, Desk, Scope
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from exuvia.store import AsyncStore
     from exuvia.store.tokens import Principal
 
-TOKEN: Final = "EXUVIA_MCP_TOKEN"  # noqa: S105 - a variable's name
-TOKEN_FILE: Final = "EXUVIA_MCP_TOKEN_FILE"  # noqa: S105
 _SHORTEST: Final = 20
 _RECHECK_SECONDS: Final = 300.0
 _REMEMBERED: Final = 1_000

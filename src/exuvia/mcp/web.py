@@ -23,11 +23,12 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
 from exuvia.errors import ConfigError
-from exuvia.mcp.admission import TOKEN, TOKEN_FILE, Admission, RefusedError
+from exuvia.mcp.admission import Admission, RefusedError
 from exuvia.mcp.attending import watch_leaving
 from exuvia.mcp.callers import Caller, remember
 from exuvia.mcp.health import Health
 from exuvia.mcp.server import Serving
+from exuvia.mcp.variables import TOKEN, TOKEN_FILE
 from exuvia.tools.frame import Desk
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")

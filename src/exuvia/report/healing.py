@@ -62,33 +62,42 @@ def _diagnosis(diagnosis: Diagnosis, proposals: Sequence[Proposal]) -> Iterator[
     kind = diagnosis.kind.replace("_", " ")
     yield Text.assemble((kind, "bold"), f"  {diagnosis.message}  ({diagnosis.certainty})")
     for line in diagnosis.evidence:
-        yield Text(f"  known by: {line}", style="dim")
+        yield _inside(Text(f"known by: {line}", "dim"))
     if diagnosis.missing:
-        yield Text(f"  missing: {diagnosis.missing}")
+        yield _inside(Text(f"missing: {diagnosis.missing}"))
     elif not proposals:
-        yield Text("  nothing can be proposed")
+        yield _inside(Text("nothing can be proposed"))
     for proposal in proposals:
-        yield Padding(Group(*_proposal(proposal)), (0, 0, 0, 2))
+        yield _inside(proposal_view(proposal))
 
 
-def _proposal(proposal: Proposal) -> Iterator[Text]:
+def _proposal(proposal: Proposal) -> Iterator[RenderableType]:
     choice = "  one of several ways: choose" if proposal.choice else ""
     yield Text.assemble((proposal.id, "bold cyan"), f"  {proposal.title}", (choice, "dim"))
+    yield _inside(Group(*_details(proposal)), 4)
+
+
+def _details(proposal: Proposal) -> Iterator[Text]:
     for statement in proposal.statements:
-        yield Text(f"    {statement};")
+        yield Text(f"{statement};")
     if proposal.rewritten:
-        yield Text(f"    the query: {proposal.rewritten}")
+        yield Text(f"the query: {proposal.rewritten}")
     risk = proposal.risk
-    yield Text.assemble("    risk ", (risk.level, _RISKS[risk.level]), f": {'; '.join(risk.reasons)}")
+    yield Text.assemble("risk ", (risk.level, _RISKS[risk.level]), f": {'; '.join(risk.reasons)}")
     if proposal.no_undo:
-        yield Text(f"    cannot be undone: {proposal.no_undo}")
+        yield Text(f"cannot be undone: {proposal.no_undo}")
     for statement in proposal.undo:
-        yield Text(f"    undo: {statement};")
+        yield Text(f"undo: {statement};")
     if proposal.tested:
-        yield Text(f"    tested: {proposal.tested}")
-    yield Text(f"    verified: {proposal.verification}", style="dim")
+        yield Text(f"tested: {proposal.tested}")
+    yield Text(f"verified: {proposal.verification}", style="dim")
 
 
-def _measures(when: str, measures: Sequence[Measure]) -> Iterator[Text]:
+def _measures(when: str, measures: Sequence[Measure]) -> Iterator[RenderableType]:
     for measure in measures:
-        yield Text(f"    {when}: {measure}", style="dim")
+        yield _inside(Text(f"{when}: {measure}", "dim"), 4)
+
+
+def _inside(view: RenderableType, columns: int = 2) -> Padding:
+    """Return a view that stays indented where it is wrapped."""
+    return Padding(view, (0, 0, 0, columns), expand=False)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from exuvia.errors import ConfigError
 from exuvia.location import Location, PostgresLocation, SqliteLocation
-from exuvia.mcp.admission import TOKEN
+from exuvia.mcp.variables import TOKEN
 
 _PASSWORD: Final = "PGPASSWORD"  # noqa: S105 - a variable's name
 _OF_THE_DIRECTORY: Final = ("exuvia.toml", ".env")
@@ -95,7 +95,8 @@ def remote(url: str) -> Remote:
 
 def _lasting(place: Location) -> str:
     if isinstance(place, SqliteLocation):
-        return str(place.path.expanduser().absolute())
+        path = place.path.expanduser()
+        return str(path.parent.resolve() / path.name)
     return place.without_secrets.url if isinstance(place, PostgresLocation) else str(place)
 
 

@@ -289,7 +289,9 @@ def _check_place(path: Path, *, create: bool) -> None:
         raise UnavailableError(f"{path} is a directory.", hint="Name a file in it.", code="file")
     if not create and not path.exists():
         raise UnavailableError(
-            f"The file {path} does not exist.", hint="Correct the path, or open it with create=True.", code="file"
+            f"The file {path} does not exist.",
+            hint=f"Correct the path; or make a store there: exuvia store init {path}, or create=True in Python.",
+            code="file",
         )
 
 
