@@ -107,6 +107,53 @@ def test_a_file_that_is_not_there_yet_is_opened_when_it_is(tmp_path: Path) -> No
     assert found["rows"] == [[1]]
 
 
+def test_a_file_that_is_replaced_is_the_one_that_is_read_and_written(tmp_path: Path) -> None:
+    path, store = tmp_path / "app.db", tmp_path / "memory.db"
+    for place, project in ((tmp_path / "other.db", "gemini"), (store, "apollo")):
+        with exuvia.open(f"sqlite:///{place}") as opened:
+            opened.projects.put(project)
+    for place, number in ((tmp_path / "new.db", 2), (path, 1)):
+        sqlite3.connect(place).execute(f"CREATE TABLE t AS SELECT {number} AS n").connection.close()
+    with over_http("-d", str(path), "-s", f"sqlite:///{store}", "--static", "--no-auth") as server:
+        assert call(server.url, "query", sql="SELECT n FROM t")["rows"] == [[1]]
+        assert call(server.url, "list_projects")["rows"][0][0] == "apollo"
+        for place in (path, store):
+            for old in tmp_path.glob(f"{place.name}*"):
+                old.rename(tmp_path / f"gone-{old.name}")
+        assert call(server.url, "query", sql="SELECT n FROM t")["error"] == "target.unreadable"
+        assert_unreachable(call(server.url, "put_project", id="lost"))
+        assert {one["state"] for one in call(server.url, "health_check").values()} == {"unreachable"}
+        (tmp_path / "new.db").rename(path)
+        (tmp_path / "other.db").rename(store)
+        assert call(server.url, "query", sql="SELECT n FROM t")["rows"] == [[2]]
+        assert [row[0] for row in call(server.url, "list_projects")["rows"]] == ["gemini"]
+
+
+def test_a_database_that_refuses_is_not_called_unreachable(any_url: str, tmp_path: Path) -> None:
+    (tmp_path / "junk.db").write_bytes(b"no database at all" * 1000)
+    with over_http("-d", any_url, "-s", f"sqlite:///{tmp_path}/junk.db", "--static", "--no-auth") as server:
+        found = call(server.url, "health_check")
+        assert found["database"]["state"] == "refused"
+        assert "guard_roles" in found["database"]["hint"]
+        assert found["store"]["state"] == "refused"
+        answer = httpx.get(f"{server.root}/health", timeout=30)
+        assert answer.status_code == 503
+        assert answer.json() == {"status": "degraded", "database": "refused", "store": "refused"}
+        for name in ("diagnose", "list_tables"):
+            assert call(server.url, name)["error"] == "guard.superuser"
+
+
+def test_a_store_whose_login_fails_is_told_what_to_correct(any_url: str) -> None:
+    nobody = any_url.replace("//postgres@", "//nobody_at_all:hunter2@").replace("//postgres:", "//nobody_at_all:")
+    assert nobody != any_url
+    with over_http("-s", nobody, "--static", "--no-auth") as server:
+        answer = call(server.url, "list_projects")
+        assert_unreachable(answer)
+        assert "user" in answer["hint"]
+        assert call(server.url, "health_check")["store"]["state"] == "refused"
+    assert "hunter2" not in "".join(server.said)
+
+
 @pytest.mark.parametrize(
     "text",
     [

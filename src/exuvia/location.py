@@ -42,6 +42,19 @@ class SqliteLocation:
         return str(self.path)
 
 
+FileIdentity = tuple[int, int] | None
+"""Which file is at a path: its device and its number there; None where there is none."""
+
+
+def file_identity(path: Path) -> FileIdentity:
+    """Return which file is at a path now."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddedLocation:
     """A database of the PostgreSQL server that pip installed."""

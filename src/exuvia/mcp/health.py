@@ -9,10 +9,11 @@ from typing import Any, Final, Literal
 
 import anyio
 
-from exuvia.errors import DeniedError, ExuviaError
+from exuvia.errors import ExuviaError
+from exuvia.tools.database.conditions import state_of
 from exuvia.tools.frame import Desk
 
-State = Literal["ok", "unreachable"]
+State = Literal["ok", "refused", "unreachable"]
 _SECONDS: Final = 5.0
 _FRESH_SECONDS: Final = 2.0
 
@@ -32,7 +33,7 @@ class States:
     @property
     def is_well(self) -> bool:
         """Whether all that is served answers."""
-        return "unreachable" not in {self.database, self.store}
+        return {self.database, self.store} <= {"ok", None}
 
     def as_dict(self) -> dict[str, str]:
         """Return the states, with that of the whole as ``status``."""
@@ -84,8 +85,8 @@ async def _state(ask: Callable[[], Awaitable[Any]]) -> State:
     try:
         with anyio.fail_after(_SECONDS):
             await ask()
-    except DeniedError:
-        return "ok"  # it answered, with a refusal
-    except (ExuviaError, TimeoutError):
+    except ExuviaError as error:
+        return state_of(error)
+    except TimeoutError:
         return "unreachable"
     return "ok"

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from exuvia.errors import ConfigError
+from exuvia.location import FileIdentity, SqliteLocation, file_identity, parse
 from exuvia.tools.frame import SwitchedOffError
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class ServedDatabases:
         self._store_url = store
         self._opened_database: AsyncSession | None = None
         self._opened_store: AsyncStore | None = None
+        self._stores_before: list[AsyncStore] = []
+        self._file: FileIdentity = None
         self._healer: AsyncHealer | None = None
         self._opening_database, self._opening_store = asyncio.Lock(), asyncio.Lock()
 
@@ -116,11 +119,32 @@ class ServedDatabases:
         if self._store_url is None:
             raise SwitchedOffError("This server serves no store.", hint="Start it with --store.", code="no_store")
         async with self._opening_store:
-            if self._opened_store is None:
+            if self._opened_store is None or self._is_another_file(self._store_url):
                 wait = min(self._settings.store_pool_wait, _STORE_WAIT_SECONDS)
                 opening = open_store(self._store_url, data_dir=self._settings.data_dir or "", pool_wait=wait)
                 self._opened_store = await opening.wait()
+                self._file = _file_of(self._store_url)
         return self._opened_store
+
+    def _is_another_file(self, url: str) -> bool:
+        """Whether another file is at the open store's path; calls that run still use the one from before.
+
+        Raises:
+            UnavailableError: No file is there any more, and what would be written now would be lost with the old one.
+        """
+        from exuvia.store.errors import UnavailableError
+
+        if self._opened_store is None or self._file is None or (file := _file_of(url)) == self._file:
+            return False
+        if file is None:
+            raise UnavailableError(
+                "The file of the store is gone.",
+                hint="Put it back; or start the server again, which makes a new one.",
+                code="file_gone",
+            )
+        self._stores_before.append(self._opened_store)
+        self._opened_store = None
+        return True
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,5 +156,11 @@ class ServedDatabases:
             await self._healer.close()
         if self._opened_database is not None:
             await self._opened_database.close()
-        if self._opened_store is not None:
-            await self._opened_store.close()
+        for store in (*self._stores_before, *filter(None, (self._opened_store,))):
+            await store.close()
+
+
+def _file_of(url: str) -> FileIdentity:
+    """Return which file a store is in; None where it is in none."""
+    place = parse(url)
+    return file_identity(place.path) if isinstance(place, SqliteLocation) else None

@@ -71,7 +71,10 @@ _BY_TEXT: Final[tuple[tuple[re.Pattern[str], _Advice], ...]] = tuple(
     (re.compile(pattern, re.IGNORECASE), advice)
     for pattern, advice in (
         (r"password authentication failed|no password supplied|empty password", _PASSWORD),
-        (r'role ".*" does not exist|peer authentication failed', ("login", "Check the user's name in the location.")),
+        (
+            r'role ".*" (does not exist|is not permitted to log in)|peer authentication failed',
+            ("login", "Check the user's name in the location."),
+        ),
         (r'database ".*" does not exist', _BY_SQLSTATE["3D000"]),
         (
             r"no pg_hba\.conf entry|pg_hba\.conf rejects",

@@ -19,6 +19,7 @@ from exuvia.guard.result import WHOLE, Bounds, Json, Result
 from exuvia.guard.session import AsyncSession, Session
 from exuvia.guard.sqlite.run import check, connect, inspect, run
 from exuvia.guard.verdict import Verdict
+from exuvia.location import FileIdentity, file_identity
 
 _Answer = TypeVar("_Answer")
 _GRACE_SECONDS: Final = 5.0  # for a statement to notice that its time is over
@@ -120,17 +121,25 @@ class Connections:
     path: Path
     policy: Policy
     _free: dict[Level, list[apsw.Connection]] = field(default_factory=dict)
+    _files: dict[apsw.Connection, FileIdentity] = field(default_factory=dict)
     _closed: bool = False
 
     def take(self, level: Level) -> apsw.Connection:
-        """Return a connection that nobody else uses until it is given back."""
-        free = self._free.get(level)
-        return free.pop() if free else connect(self.path, self.policy, level)
+        """Return a connection that nobody else uses until it is given back, to the file that is at the path now."""
+        file, free = file_identity(self.path), self._free.get(level, [])
+        while free:
+            connection = free.pop()
+            if self._files[connection] == file:
+                return connection
+            self._drop(connection)
+        connection = connect(self.path, self.policy, level)
+        self._files[connection] = file
+        return connection
 
     def give(self, level: Level, connection: apsw.Connection) -> None:
         """Take a connection back."""
         if self._closed:
-            connection.close()
+            self._drop(connection)
         else:
             self._free.setdefault(level, []).append(connection)
 
@@ -139,4 +148,8 @@ class Connections:
         self._closed = True
         for connections in self._free.values():
             while connections:
-                connections.pop().close()
+                self._drop(connections.pop())
+
+    def _drop(self, connection: apsw.Connection) -> None:
+        del self._files[connection]
+        connection.close()

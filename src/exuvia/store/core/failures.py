@@ -176,12 +176,15 @@ def of_postgres(error: Exception, request: Request | None = None) -> StoreError:
 
 def of_connecting(error: psycopg.Error, location: PostgresLocation) -> StoreError:
     """Return the error to raise when no connection can be made, with no secret in it."""
-    found = of_postgres(error)
+    from exuvia.engines.postgres.failures import explain_error  # what it imports is only needed here
+
+    found, explained = of_postgres(error), explain_error(error, location=location)
     message = found.message
     for secret in location.secrets:
         message = message.replace(secret, HIDDEN)
     where = f"{message.rstrip('.')} (at {location})."
-    return type(found)(where, hint=found.hint, code=found.code.removeprefix(f"{found.family}."))
+    code = explained.code.removeprefix("target.") if explained.hint else found.code.removeprefix(f"{found.family}.")
+    return type(found)(where, hint=explained.hint or found.hint, code=code)
 
 
 def of_sqlite(error: Exception, request: Request | None = None) -> StoreError:

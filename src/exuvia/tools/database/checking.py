@@ -13,7 +13,7 @@ from exuvia.guard.policy import LEVELS
 from exuvia.guard.postgres.session import AsyncPostgresSession
 from exuvia.guard.sqlite.session import AsyncSqliteSession
 from exuvia.location import SqliteLocation
-from exuvia.tools.database.conditions import DatabaseHealth, Health, StoreHealth
+from exuvia.tools.database.conditions import DatabaseHealth, Health, StoreHealth, state_of
 from exuvia.tools.database.postgres import health as postgres_health
 from exuvia.tools.database.sqlite import health as sqlite_health
 from exuvia.tools.frame import Arguments, Call, tool
@@ -48,7 +48,7 @@ async def _database(call: Call, given: Check) -> DatabaseHealth | None:
     except TimeoutError:
         return DatabaseHealth(state="unreachable", reason=_LATE, hint=_LATE_HINT)
     except ExuviaError as error:
-        return DatabaseHealth(state="unreachable", reason=error.message, hint=error.hint)
+        return DatabaseHealth(state=state_of(error), reason=error.message, hint=error.hint)
     on = [level for level in LEVELS if call.desk.policy.is_on(level) and level in call.scopes]
     return found.model_copy(update={"levels": on})
 
@@ -71,7 +71,7 @@ async def _store(call: Call) -> StoreHealth | None:
     except TimeoutError:
         return StoreHealth(state="unreachable", reason=_LATE, hint=_LATE_HINT)
     except ExuviaError as error:
-        return StoreHealth(state="unreachable", reason=error.message, hint=error.hint)
+        return StoreHealth(state=state_of(error), reason=error.message, hint=error.hint)
 
 
 async def _pinged(call: Call) -> StoreHealth:

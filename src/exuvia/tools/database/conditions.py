@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
+from exuvia.errors import DeniedError, ExuviaError
+from exuvia.store import errors as store
 from exuvia.tools.frame import Output
 
-State = Literal["ok", "attention", "unreachable"]
+State = Literal["ok", "attention", "refused", "unreachable"]
+_REFUSALS: Final = frozenset({"login", "password", "rights", "database_missing", "tls"})
+
+
+def state_of(error: ExuviaError) -> Literal["refused", "unreachable"]:
+    """Return what an error says of a database: that it answered and lets nobody do anything, or did not answer."""
+    if isinstance(error, DeniedError | store.DeniedError | store.SchemaError):
+        return "refused"
+    return "refused" if error.code.rpartition(".")[2] in _REFUSALS else "unreachable"
 
 
 class DatabaseHealth(Output):
     """The database. ``attention`` says what to do about what is not as it should be; ``reason`` and ``hint`` why it
-    cannot be reached. ``ms`` is one round trip, ``longest_s`` how long the oldest running statement has been."""
+    refuses or cannot be reached. ``ms`` is one round trip, ``longest_s`` how long the oldest statement has run."""
 
     state: State
     engine: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from exuvia.errors import ExuviaError
 from exuvia.store.errors import UnavailableError
@@ -14,6 +14,7 @@ from exuvia.tools.frame.outputs import Reply
 from exuvia.tools.frame.tool import Tool
 
 _log = logging.getLogger(__name__)
+_LONGEST: Final = 1_200  # characters
 
 
 async def invoke(call: Call, tool: Tool, given: Mapping[str, Any]) -> Reply:
@@ -44,13 +45,18 @@ _INTERNAL: Mapping[str, Any] = {
 
 def _told(error: ExuviaError, tool: Tool) -> Mapping[str, Any]:
     code = "store.unreachable" if isinstance(error, UnavailableError) else error.code
-    told: dict[str, Any] = {"error": code, "message": error.message}
+    told: dict[str, Any] = {"error": code, "message": _short(error.message)}
     if error.hint:
-        told["hint"] = error.hint
+        told["hint"] = _short(error.hint)
     if isinstance(error, ArgumentError):
         told["argument"] = error.argument
         told["example"] = dict(error.example if error.example is not None else tool.example)
     return told
+
+
+def _short(text: str) -> str:
+    """Leave out the middle of what repeats a long argument."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} […] {text[-_LONGEST // 2 :]}"
 
 
 def _require(call: Call, tool: Tool) -> None:

@@ -20,6 +20,7 @@ from exuvia.guard.policy import Level, Policy, TablePattern
 from exuvia.guard.postgres import facts as guard_facts
 from exuvia.guard.postgres import judge
 from exuvia.guard.postgres import run as guard_run
+from exuvia.guard.postgres.failures import unreachable
 from exuvia.guard.result import Json, Result
 from exuvia.location import Location, PostgresLocation
 from exuvia.ops.heal.database import Database, FailedError, Limits, NotAnsweredError, Row, require
@@ -75,6 +76,8 @@ class PostgresDatabase(Database):
         self.is_limited = policy is not None
         self._memory = guard_facts.Memory()
         self._connection = self._connect()
+        if policy is not None:
+            self._require_lesser_role(policy)
         self.policy = policy or self._of_a_person()
         self._role = None if policy is None else policy.role("ddl" if policy.is_on("ddl") else "read")
         self._prepare_session()
@@ -274,6 +277,14 @@ class PostgresDatabase(Database):
         except psycopg.Error as error:
             raise explain_error(error, location=self._location, doing="the session's settings") from error
 
+    def _require_lesser_role(self, policy: Policy) -> None:
+        """Refuse a role that could do anything, and one that is not there, as the guard does for each statement."""
+        try:
+            guard_run.run(self._connection, "SELECT 1", policy, judged=False)
+        except BaseException:
+            self._connection.close()
+            raise
+
     def _connect(self) -> psycopg.Connection[Any]:
         named: dict[str, Any] = {"application_name": "exuvia heal", "connect_timeout": str(_CONNECT_SECONDS)}
         given = named | {"client_encoding": "utf8"} | self._location.connection_parameters()
@@ -281,7 +292,7 @@ class PostgresDatabase(Database):
             return psycopg.connect(**given, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
             # The driver's error object holds the password, so it is not chained.
-            raise explain_error(error, location=self._location) from None
+            raise unreachable(error, self._location) from None
 
     def _run(self, command: str) -> None:
         try:
