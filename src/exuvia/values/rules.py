@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Literal
 
 from exuvia.catalog.types import SqlType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NaiveTime = Literal["utc", "local", "as-is"]
 

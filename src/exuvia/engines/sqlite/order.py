@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import apsw
 
 from exuvia.catalog.model import Table
-from exuvia.values.profile import Chunk, KeyValue
+
+if TYPE_CHECKING:
+    from exuvia.values.profile import Chunk, KeyValue
 
 FUNCTIONS = "exuvia_"  # what the names of the functions begin with that queries of derived tables call
 
