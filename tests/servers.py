@@ -81,6 +81,8 @@ def debian_server() -> Iterator[str]:
         # Chosen as late as can be: another process may be choosing at the same moment.
         port = free_port()
         options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": directory} | CARELESS
+        # Debian's package brings it; databases without the extension do not see it.
+        options["shared_preload_libraries"] = "pg_stat_statements"
         start = [programs / "postgres", "-D", data, *(f"--{name}={value}" for name, value in options.items())]
         with log.open("wb") as output:
             process = spawn(start, directory, identity, output.fileno())

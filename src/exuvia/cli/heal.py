@@ -71,6 +71,9 @@ def heal(
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.01, metavar="SECONDS", help="How long one statement may take.")
     ] = 30.0,
+    slow: Annotated[
+        float, typer.Option("--slow", min=0.001, metavar="MS", help="From which mean time on a statement is slow.")
+    ] = 100.0,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 14 when something is wrong.")] = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -79,8 +82,9 @@ def heal(
     """Find what is wrong with a database, and propose what would mend it; with --apply, mend it.
 
     Without --error, --sqlstate and --sql everything is looked at: foreign keys without an index, orphan rows, sequences
-    behind their columns, invalid indexes, constraints that were never checked, and bloat. A change is measured before
-    and after, kept only if it helped, taken back otherwise, and recorded in the store's audit.
+    behind their columns, invalid indexes, constraints that were never checked, bloat, and slow statements where
+    PostgreSQL's pg_stat_statements counts them. A change is measured before and after, kept only if it helped, taken
+    back otherwise, and recorded in the store's audit.
     """
     from exuvia.cli.output import interruptible
     from exuvia.location import parse
@@ -90,7 +94,7 @@ def heal(
     settings = load(target=database)
     location = parse(database) if database is not None else settings.target_location
     complaint = _complaint(error, sqlstate, sql, values)
-    limits = Limits(lock_s=lock_timeout, statement_s=timeout)
+    limits = Limits(lock_s=lock_timeout, statement_s=timeout, slow_ms=slow)
     sink = _sink(settings, location) if apply else None
     with (
         interruptible("Nothing was left half done."),
@@ -132,7 +136,7 @@ def _complaint(error: str | None, sqlstate: str | None, sql: str | None, values:
 
 
 def _chosen(proposals: list[Proposal], wanted: list[str]) -> list[Proposal]:
-    """Return the proposals to apply; ``all`` means those that need no choice."""
+    """Return the proposals to apply, each change once; ``all`` means those that need no choice."""
     known = {proposal.id: proposal for proposal in proposals}
     unknown = [one for one in wanted if one != "all" and one not in known]
     if unknown:
@@ -143,7 +147,10 @@ def _chosen(proposals: list[Proposal], wanted: list[str]) -> list[Proposal]:
         )
     named = [known[one] for one in wanted if one != "all"]
     rest = [one for one in proposals if not one.choice and one.statements] if "all" in wanted else []
-    return list({proposal.id: proposal for proposal in (*named, *rest)}.values())
+    once: dict[tuple[str, ...], Proposal] = {}
+    for proposal in (*named, *rest):
+        once.setdefault(proposal.statements or (proposal.id,), proposal)
+    return list(once.values())
 
 
 def _apply(healer: Healer, proposal: Proposal, *, yes: bool, shown: bool) -> Outcome | None:

@@ -93,7 +93,8 @@ async def diagnose(call: Call, given: Symptoms) -> Table:
     table = rows_within(given, _COLUMNS, page, total=len(rows), start=start)
     if table.next is None and start.told + len(page) < len(rows):
         table = table.model_copy(update={"next": continuation(given, Position(None, start.told + len(page)))})
-    notes = " ".join(found.notes) or ("" if rows else "Nothing is wrong that could be found.")
+    nothing = "" if rows or (found.notes and not complaint.is_empty) else "Nothing is wrong that could be found."
+    notes = " ".join(filter(None, (nothing, *found.notes)))
     return table.model_copy(update={"notice": " ".join(filter(None, (table.notice, notes)))})
 
 

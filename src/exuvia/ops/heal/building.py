@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from exuvia.guard.result import Json
 from exuvia.ops.heal.database import Database
 from exuvia.ops.heal.model import Diagnosis, Engine, Probe, Proposal, Risk
 from exuvia.ops.heal.names import free_name, spell, spell_all, spell_in
+from exuvia.ops.heal.placeholders import lacks_values
 from exuvia.ops.heal.schema import Table
 
 
@@ -17,7 +19,7 @@ def build_index(
     parts: Sequence[str],
     *,
     sql: str,
-    values: Sequence[object] = (),
+    values: Sequence[Json] = (),
     own: bool = False,
     taken: Collection[str] = (),
     title: str = "",
@@ -44,13 +46,14 @@ def build_index(
     at, index = spell_in(engine, table.schema, table.name), spell_in(engine, table.schema, name)
     concurrent = engine == "postgresql" and table.kind == "table" and table.bytes > database.limits.small_bytes
     how = " CONCURRENTLY" if concurrent else ""
+    unknown = engine == "postgresql" and not own and lacks_values(sql, values)
     return Proposal(
         diagnosis,
         title or f"Add an index on {table.name} ({', '.join(parts)})",
         (f"CREATE INDEX{how} {spell(engine, name)} ON {at} ({spell_all(engine, parts)})",),
         (f"DROP INDEX{how} {index}",),
         _risk(table, concurrent=concurrent, engine=engine),
-        (Probe("faster", sql, tuple(values), index=name, own=own),),
+        (Probe("faster", sql, tuple(values), index=name, own=own, unknown=unknown),),
         transactional=not concurrent,
         tested=tested,
     )

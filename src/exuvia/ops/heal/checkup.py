@@ -5,7 +5,7 @@ from __future__ import annotations
 from exuvia.ops.heal import foreign_keys, orphans
 from exuvia.ops.heal.cases import Findings
 from exuvia.ops.heal.database import Database
-from exuvia.ops.heal.postgres import bloat, invalid, sequences, unchecked
+from exuvia.ops.heal.postgres import bloat, invalid, sequences, slow_statements, unchecked
 from exuvia.ops.heal.sqlite import checks
 
 
@@ -21,4 +21,8 @@ def check_up(database: Database) -> Findings:
         yield from checks.counters(database)
         yield from checks.indexes(database)
     yield from foreign_keys.diagnose(schema)
-    yield from bloat.check(database) if database.engine == "postgresql" else checks.emptiness(database)
+    if database.engine == "postgresql":
+        yield from bloat.check(database)
+        yield from slow_statements.check(schema, database)
+    else:
+        yield from checks.emptiness(database)

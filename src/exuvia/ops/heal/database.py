@@ -29,6 +29,7 @@ class Limits:
         build_s: Seconds for what blocks nobody: an index that is built concurrently, VACUUM.
         look_s: Seconds for one query of an examination.
         small_bytes: Up to this size a table's index is built in a transaction, which keeps writers waiting meanwhile.
+        slow_ms: Milliseconds from which on a check-up finds a statement slow, on average.
     """
 
     lock_s: float = 2.0
@@ -36,6 +37,7 @@ class Limits:
     build_s: float = 3600.0
     look_s: float = 5.0
     small_bytes: int = 32_000_000
+    slow_ms: float = 100.0
 
 
 class NotAnsweredError(Exception):
@@ -93,7 +95,10 @@ class Database(ABC):
 
     @abstractmethod
     def plan(self, text: str, values: Sequence[Json], *, own: bool = False) -> Plan:
-        """Return the plan of a statement, which is not run; otherwise as ``attempt``."""
+        """Return the plan of a statement, which is not run; otherwise as ``attempt``.
+
+        In PostgreSQL it is the generic plan where the statement has parameters and no values are given.
+        """
 
     @abstractmethod
     def time(self, text: str, values: Sequence[Json], *, own: bool = False, runs: int = 3) -> Timing:

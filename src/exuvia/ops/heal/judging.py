@@ -26,7 +26,7 @@ class Finding:
         why: Why it did not.
         number: The number of the probes ``none`` and ``fewer``.
         timing: What the statement took, of the probe ``faster``.
-        by_cost: Whether only the planner's estimate is known, since the statement writes.
+        unrun: Why only the planner's estimate is known; empty where the statement was run.
     """
 
     probe: Probe
@@ -35,7 +35,7 @@ class Finding:
     why: str = ""
     number: int | None = None
     timing: Timing | None = None
-    by_cost: bool = False
+    unrun: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +111,26 @@ def _attempt(database: Database, probe: Probe) -> Finding:
 def _time(database: Database, probe: Probe) -> Finding:
     try:
         plan = database.plan(probe.sql, probe.values, own=probe.own)
-        writes = not probe.own and not database.only_reads(probe.sql)
-        timing = Timing(None, None, plan) if writes else database.time(probe.sql, probe.values, own=probe.own)
+        unrun = _unrun(database, probe)
+        timing = Timing(None, None, plan) if unrun else database.time(probe.sql, probe.values, own=probe.own)
     except FailedError as error:
         return Finding(probe, (Measure("the statement", error.complaint.error),), False, error.message)
     limit = database.policy.timeout_s
-    slow = f"over {limit:g} s" if not writes else None
+    slow = f"over {limit:g} s" if not unrun else None
     measures = [Measure("execution time", timing.ms if timing.ms is not None else slow, "ms" if timing.ms else "")]
     if timing.work is not None:
         measures.append(Measure(database.work_name, timing.work))
     if timing.plan.cost is not None:
         measures.append(Measure("the planner's cost", timing.plan.cost))
     measures.append(Measure("plan", timing.plan.text))
-    return Finding(probe, tuple(measures), timing=timing, by_cost=writes)
+    return Finding(probe, tuple(measures), timing=timing, unrun=unrun)
+
+
+def _unrun(database: Database, probe: Probe) -> str:
+    """Return why a statement is not run to be measured; empty where it is."""
+    if probe.unknown:
+        return "its values are not known"
+    return "" if probe.own or database.only_reads(probe.sql) else "the statement writes"
 
 
 def _judge(old: Finding, new: Finding) -> Judgement:
@@ -148,10 +155,13 @@ def _judge_speed(old: Finding, new: Finding) -> Judgement:
         return Judgement(False, "The statement could not be timed before and after.")
     if new.probe.index not in new.timing.plan.indexes:
         return Judgement(False, f"The plan does not use it: {new.timing.plan.text}.")
-    if new.by_cost:
+    if new.unrun:
         ratio = _ratio(old.timing.plan.cost, new.timing.plan.cost)
-        what = "by the planner's estimate (the statement writes, so it was not run)"
-        return Judgement(ratio is None or ratio >= FASTER, f"The plan uses it; {_times(ratio)} {what}.")
+        cheaper = ratio is None or ratio >= FASTER
+        what = f"by the planner's estimate ({new.unrun}, so it was not run)"
+        # A generic plan may be another than that for the values that are slow
+        helped = None if cheaper and new.probe.unknown else cheaper
+        return Judgement(helped, f"The plan uses it; {_times(ratio)} {what}.")
     if new.timing.ms is None:
         return Judgement(False, "The statement still takes too long.")
     if old.timing.ms is None:

@@ -164,6 +164,7 @@ class Probe:
         index: The index that the plan has to use.
         own: The statement was made here, and is not somebody else's that only the guard may run.
         what: What the number counts, for people.
+        unknown: The values of its parameters are not known, so that it cannot be run.
     """
 
     kind: ProbeKind
@@ -172,10 +173,15 @@ class Probe:
     index: str = ""
     own: bool = False
     what: str = ""
+    unknown: bool = False
 
     def __str__(self) -> str:
         if self.kind == "statement":
             return "runs the statement that failed, in a transaction that is rolled back"
+        if self.unknown:
+            return (
+                "keeps the index only if the generic plan uses it and the planner's estimate is less; does not run it"
+            )
         if self.kind == "faster":
             return "keeps the index only if the plan uses it and it is faster"
         return f"counts {self.what}: {'none may be left' if self.kind == 'none' else 'at most half may be left'}"

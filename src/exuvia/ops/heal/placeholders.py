@@ -52,6 +52,11 @@ def parameterize(sql: str, values: Sequence[Json] | Mapping[str, Json], engine: 
     return Parameterized(text.rstrip("; \n\t"), state.values(), analyzable.rstrip("; \n\t"))
 
 
+def lacks_values(text: str, values: Sequence[Json]) -> bool:
+    """Whether a statement of PostgreSQL has parameters, and none of their values is known."""
+    return not values and any(found["dollar"] for found in _PARTS.finditer(text))
+
+
 class _State:
     def __init__(self, values: Sequence[Json] | Mapping[str, Json], engine: Engine, *, is_format: bool) -> None:
         self._given = values

@@ -14,6 +14,7 @@ from exuvia.ops.heal.indexing import Candidate, candidates
 from exuvia.ops.heal.judging import FASTER
 from exuvia.ops.heal.model import Certainty, Diagnosis, Proposal, Target
 from exuvia.ops.heal.names import spell_all, spell_in
+from exuvia.ops.heal.placeholders import lacks_values
 from exuvia.ops.heal.plans import Plan
 from exuvia.ops.heal.schema import Schema
 from exuvia.ops.heal.statement import Statement, parse, resolve
@@ -36,24 +37,35 @@ def diagnose(case: Case, database: Database) -> Findings:
         return
     named = resolve(statement.tables[0], case.schema) if statement.tables else None
     target = Target(named.schema, named.name) if named is not None else Target(case.schema.path[0], "")
-    evidence = [*_reads(plan, statement, case.schema), f"plan: {plan.text}"]
+    evidence = evidence_of(plan, statement, case.schema)
     found = candidates(statement, case.schema)
     if not found:
         yield Diagnosis(
             "slow_query",
             target,
             "No index that is missing would make this statement faster.",
-            tuple(evidence),
+            evidence,
             "likely",
             case.complaint,
             "Something else than an index: fewer rows or columns, statistics (ANALYZE), more memory; or a statement"
             " whose conditions can be looked up.",
         )
         return
-    tables = ", ".join(dict.fromkeys(one.table.name for one in found))
-    message = f"The statement looks at rows of {tables} that an index could leave out."
     certainty: Certainty = "likely" if plan.scans or plan.sorts else "possible"
-    yield Diagnosis("slow_query", target, message, tuple(evidence), certainty, case.complaint)
+    yield Diagnosis("slow_query", target, f"The statement {reason(found)}.", evidence, certainty, case.complaint)
+
+
+def reason(found: Sequence[Candidate]) -> str:
+    """Return in words, for a statement, why indexes would serve it."""
+    tables = ", ".join(dict.fromkeys(one.table.name for one in found))
+    return f"looks at rows of {tables} that an index could leave out"
+
+
+def evidence_of(plan: Plan, statement: Statement, schema: Schema) -> tuple[str, ...]:
+    """Return what a plan tells of a statement that is slow."""
+    is_generic = statement.engine == "postgresql" and lacks_values(statement.text, statement.values)
+    note = ("its values are not known: the plan is the generic one, for any values",) if is_generic else ()
+    return (*_reads(plan, statement, schema), f"plan: {plan.text}", *note)
 
 
 def propose(diagnosis: Diagnosis, database: Database) -> Iterator[Proposal]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 import psycopg
 from psycopg import sql as composing
@@ -21,37 +23,19 @@ from exuvia.guard.postgres import facts as guard_facts
 from exuvia.guard.postgres import judge
 from exuvia.guard.postgres import run as guard_run
 from exuvia.guard.postgres.failures import unreachable
+from exuvia.guard.postgres.generic import explain_generic
 from exuvia.guard.result import Json, Result
 from exuvia.location import Location, PostgresLocation
 from exuvia.ops.heal.database import Database, FailedError, Limits, NotAnsweredError, Row, require
 from exuvia.ops.heal.model import Complaint, Engine
+from exuvia.ops.heal.placeholders import lacks_values
 from exuvia.ops.heal.plans import Plan, Timing, read_postgres, work_of
-from exuvia.ops.heal.postgres import catalog
+from exuvia.ops.heal.postgres import catalog, queries
+from exuvia.ops.heal.postgres.failures import failed, said
 from exuvia.ops.heal.schema import Schema
 
+_Answer = TypeVar("_Answer")
 _CONNECT_SECONDS: Final = 10
-_LOOKING: Final = "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)"
-_OTHERS: Final = """
-SELECT DISTINCT a.pid, a.xact_start FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
-WHERE l.relation = %s::regclass AND l.granted AND a.pid <> pg_backend_pid() AND l.mode IN
-  ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
-   'AccessExclusiveLock')
-"""
-_SCHEMAS: Final = """
-SELECT nspname, (current_schemas(false))[1] FROM pg_namespace
-WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND has_schema_privilege(oid, 'USAGE')
-"""
-_LEFT: Final = """
-SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s AND (NOT i.indisvalid OR x.relname = ANY (%s::text[])) AND x.relkind = 'i'
-  AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
-"""
-# Rows that were updated in place have versions that an index built meanwhile does not find (README.HOT).
-_HIDDEN: Final = """
-SELECT 1 FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_namespace n ON n.oid = x.relnamespace
-WHERE n.nspname = %s AND x.relname = %s AND i.indcheckxmin
-"""
 _POLL_SECONDS: Final = 0.05
 
 
@@ -89,23 +73,27 @@ class PostgresDatabase(Database):
 
     def rows(self, sql: str, values: Sequence[Any] = (), *, seconds: float | None = None) -> list[Row]:
         self.raise_if_cancelled()
-        wait = _milliseconds(seconds or self.limits.look_s)
+        wait = queries.milliseconds(seconds or self.limits.look_s)
         try:
             with self._connection.transaction():
-                self._connection.execute(_LOOKING, [wait, wait])
-                cursor = self._connection.execute(sql.encode(), list(values) or None)
+                self._connection.execute(queries.LOOKING, [wait, wait])
+                cursor = self._connection.execute(f"{sql} {queries.OWN}".encode(), list(values) or None)
                 return cursor.fetchall() if cursor.description else []
         except psycopg.Error as error:
             self.raise_if_cancelled()
             if self._connection.closed:
                 raise explain_error(error, location=self._location) from None
-            raise NotAnsweredError(_said(error)) from error
+            raise NotAnsweredError(said(error)) from error
 
     def attempt(self, text: str, values: Sequence[Json]) -> Result:
         return self._guarded(text, values, self._level(text))
 
     def plan(self, text: str, values: Sequence[Json], *, own: bool = False) -> Plan:
-        return read_postgres(self._explain("FORMAT JSON", text, values, own=own))
+        if not own and lacks_values(text, values):
+            require(judge.check(text, self.policy))
+            answer = self._within(lambda facts: explain_generic(self._connection, text, self.policy, facts=facts))
+            return self._read(answer)
+        return self._read(self._explain("FORMAT JSON", text, values, own=own))
 
     def time(self, text: str, values: Sequence[Json], *, own: bool = False, runs: int = 3) -> Timing:
         best: Timing | None = None
@@ -120,7 +108,7 @@ class PostgresDatabase(Database):
                 return Timing(None, None, self.plan(text, values, own=own))
             taken = float(document[0]["Execution Time"])
             if best is None or best.ms is None or taken < best.ms:
-                best = Timing(taken, work_of(document), read_postgres(document))
+                best = Timing(taken, work_of(document), self._read(document))
             if taken > 1000 * self.limits.look_s / runs:
                 break
         assert best is not None
@@ -130,7 +118,7 @@ class PostgresDatabase(Database):
         self.raise_if_cancelled()
         local = self._connection.info.transaction_status != TransactionStatus.IDLE
         limits = {"lock_timeout": self.limits.lock_s, "statement_timeout": seconds}
-        settings = {name: _milliseconds(value) for name, value in limits.items()}
+        settings = {name: queries.milliseconds(value) for name, value in limits.items()}
         if not local:
             settings["default_transaction_read_only"] = "off"  # as the role of agents has it
         try:
@@ -139,7 +127,7 @@ class PostgresDatabase(Database):
             self._connection.execute(sql.encode())
         except psycopg.Error as error:
             self.raise_if_cancelled()
-            raise _failed(error) from error
+            raise failed(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -159,7 +147,7 @@ class PostgresDatabase(Database):
     def wait_for_others(self, schema: str, table: str) -> None:
         name = composing.Identifier(schema, table).as_string()
         deadline = clock.monotonic() + self.limits.lock_s
-        waiting = set(self.rows(_OTHERS, [name]))
+        waiting = set(self.rows(queries.OTHERS, [name]))
         while waiting:
             self.raise_if_cancelled()
             if clock.monotonic() > deadline:
@@ -171,7 +159,7 @@ class PostgresDatabase(Database):
                     hint="Wait until they have ended, or allow a longer wait.",
                 )
             clock.sleep(_POLL_SECONDS)
-            waiting &= set(self.rows(_OTHERS, [name]))
+            waiting &= set(self.rows(queries.OTHERS, [name]))
 
     def only_reads(self, text: str) -> bool:
         return self._level(text) == "read"
@@ -190,10 +178,10 @@ class PostgresDatabase(Database):
         self._connection.close()
 
     def leftovers(self, schema: str, table: str, own: Sequence[str]) -> frozenset[str]:
-        return frozenset(qualify(schema, name) for (name,) in self.rows(_LEFT, [schema, table, list(own)]))
+        return frozenset(qualify(schema, name) for (name,) in self.rows(queries.LEFT, [schema, table, list(own)]))
 
     def is_hidden(self, schema: str, index: str) -> bool:
-        return bool(self.rows(_HIDDEN, [schema, index]))
+        return bool(self.rows(queries.HIDDEN, [schema, index]))
 
     @property
     def can_imagine_indexes(self) -> bool:
@@ -218,28 +206,37 @@ class PostgresDatabase(Database):
             statement = f"EXPLAIN (FORMAT JSON) {text}"
         return self._guarded(statement, values, level).rows[0][0]
 
+    def _read(self, document: Any) -> Plan:
+        plan = read_postgres(document)
+        above = self.rows(queries.ABOVE, [sorted(plan.indexes)]) if plan.indexes else []
+        return replace(plan, indexes=plan.indexes | {name for (name,) in above})
+
     def _level(self, text: str) -> Level:
         verdict = judge.check(text, self.policy, None)
         require(verdict)
         return verdict.needs
 
     def _guarded(self, text: str, values: Sequence[Json], level: Level) -> Result:
-        """Run a statement in the transaction that is open, or in one that is rolled back."""
+        attempt = partial(guard_run.attempt, self._connection, text, self.policy, level=level, values=values)
+        return self._within(lambda facts: attempt(facts=facts))
+
+    def _within(self, work: Callable[[guard_facts.Facts], _Answer]) -> _Answer:
+        """Do something with a guarded statement in the transaction that is open, or in one that is rolled back."""
         self.raise_if_cancelled()
         if self._connection.info.transaction_status == TransactionStatus.IDLE:
             facts = self._facts()
             with self.transaction():
-                return self._attempted(text, values, level, facts)
-        return self._attempted(text, values, level, self._memory.facts)
+                return self._attempted(work, facts)
+        return self._attempted(work, self._memory.facts)
 
-    def _attempted(self, text: str, values: Sequence[Json], level: Level, facts: guard_facts.Facts) -> Result:
+    def _attempted(self, work: Callable[[guard_facts.Facts], _Answer], facts: guard_facts.Facts) -> _Answer:
         try:
-            return guard_run.attempt(self._connection, text, self.policy, level=level, values=values, facts=facts)
+            return work(facts)
         except psycopg.Error as error:
             self.raise_if_cancelled()
             if error.sqlstate == "42501":
-                raise DeniedError(f"A right is missing: {_said(error)}.", hint="Grant it.", code="rights") from error
-            raise _failed(error) from error
+                raise DeniedError(f"A right is missing: {said(error)}.", hint="Grant it.", code="rights") from error
+            raise failed(error) from error
 
     def _facts(self) -> guard_facts.Facts:
         if self._memory.is_fresh:
@@ -252,7 +249,7 @@ class PostgresDatabase(Database):
     def _of_a_person(self) -> Policy:
         """Return a policy that stands in nobody's way but the guard's own: every schema may be touched."""
         try:
-            found = self._connection.execute(_SCHEMAS).fetchall()
+            found = self._connection.execute(queries.SCHEMAS).fetchall()
         except psycopg.Error as error:
             raise explain_error(error, location=self._location) from None
         every = tuple(TablePattern(schema, None) for schema, _ in found)
@@ -298,21 +295,4 @@ class PostgresDatabase(Database):
         try:
             self._connection.execute(command.encode())
         except psycopg.Error as error:
-            raise _failed(error) from error
-
-
-def _failed(error: psycopg.Error) -> FailedError:
-    explained = explain_error(error, doing="the statement")
-    said = error.diag.message_primary or ""
-    detail = f"\nDETAIL:  {error.diag.message_detail}" if error.diag.message_detail else ""
-    is_timeout = error.sqlstate == "57014" and "statement timeout" in said
-    complaint = Complaint(f"{said}{detail}", error.sqlstate or "")
-    return FailedError(explained.message, complaint, hint=explained.hint, is_timeout=is_timeout)
-
-
-def _said(error: psycopg.Error) -> str:
-    return error.diag.message_primary or type(error).__name__
-
-
-def _milliseconds(seconds: float) -> str:
-    return str(max(1, round(seconds * 1000)))
+            raise failed(error) from error
