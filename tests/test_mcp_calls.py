@@ -175,6 +175,22 @@ def test_an_error_does_not_repeat_a_long_argument(tmp_path: Path) -> None:
     assert len(told["message"]) < 2_000
 
 
+@pytest.mark.parametrize("name", ["query", "execute", "schema_alter", "explain", "diagnose"])
+def test_a_very_long_statement_is_refused_before_anybody_reads_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXUVIA_GUARD_WRITE", "main.*")
+    monkeypatch.setenv("EXUVIA_GUARD_DDL", "main.*")
+
+    async def call() -> Any:
+        desk = ServedDatabases(load(), location=parse(str(tmp_path / "app.db")), store=None)
+        async with desk, Client(make_server(Serving(desk, static=True))) as client:
+            return await client.call_tool(name, {"sql": "SELECT 1" + "+1" * 3_000_000})
+
+    told = content(asyncio.run(asyncio.wait_for(call(), 30)))
+    assert (told["error"], told["argument"]) == ("argument.wrong", "sql")
+
+
 DEFINITIONS = [definition(tool, EVERYTHING) for tool in (*EVERYTHING, *DYNAMIC, *TOOLS)]
 
 

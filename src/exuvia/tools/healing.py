@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from exuvia.tools.frame import ArgumentError, Arguments, Call, Output, Paged, Table, rows_within, tool
+from exuvia.tools.frame.arguments import LONGEST_SQL
 from exuvia.tools.frame.outputs import Json
 from exuvia.tools.frame.paging import Position, continuation, position
 
@@ -21,7 +22,7 @@ class Symptoms(Paged):
 
     error: str = Field("", max_length=20_000, description="The error's text.")
     sqlstate: str = Field("", max_length=5, description="PostgreSQL's code, such as 42703.")
-    sql: str = Field("", description="The statement that failed or is slow.")
+    sql: str = Field("", max_length=LONGEST_SQL, description="The statement that failed or is slow.")
     values: list[Json] = Field(default_factory=list, description="Values of $1, $2 and so on.")
 
 

@@ -9,7 +9,7 @@ from exuvia.tools.database.answers import shortened
 from exuvia.tools.database.running import run
 from exuvia.tools.database.statements import Statement, study
 from exuvia.tools.frame import ArgumentError, Arguments, Call, Output, tool
-from exuvia.tools.frame.arguments import DEFAULT_TOKENS
+from exuvia.tools.frame.arguments import DEFAULT_TOKENS, LONGEST_SQL
 from exuvia.tools.frame.outputs import Json
 from exuvia.tools.frame.paging import fitting
 
@@ -17,7 +17,7 @@ from exuvia.tools.frame.paging import fitting
 class Execute(Arguments):
     """What to change."""
 
-    sql: str = Field(min_length=1, description="One INSERT, UPDATE, DELETE or MERGE.")
+    sql: str = Field(min_length=1, max_length=LONGEST_SQL, description="One INSERT, UPDATE, DELETE or MERGE.")
     values: list[Json] = Field(default_factory=list, description="Values of $1, $2 and so on.")
     expect_rows: int | None = Field(None, ge=0, description="Undo it unless it changes so many rows.")
     all_rows: bool = Field(False, description="Allow UPDATE and DELETE without WHERE.")
@@ -27,7 +27,7 @@ class Execute(Arguments):
 class Alteration(Arguments):
     """How to change tables."""
 
-    sql: str = Field(min_length=1, description="One CREATE, ALTER, DROP or TRUNCATE.")
+    sql: str = Field(min_length=1, max_length=LONGEST_SQL, description="One CREATE, ALTER, DROP or TRUNCATE.")
 
 
 class Changed(Output):

@@ -16,6 +16,7 @@ from exuvia.tools.database.serving import inspector
 from exuvia.tools.database.sqlite import plan as sqlite_plan
 from exuvia.tools.database.statements import Statement, study
 from exuvia.tools.frame import ArgumentError, Budgeted, Call, ToolError, text_within, tool
+from exuvia.tools.frame.arguments import LONGEST_SQL
 from exuvia.tools.frame.outputs import Json
 
 _NODES: Final = 30
@@ -25,7 +26,7 @@ _ALL: Final = 10**15
 class Explain(Budgeted):
     """What to explain."""
 
-    sql: str = Field(min_length=1, description="The statement, without EXPLAIN.")
+    sql: str = Field(min_length=1, max_length=LONGEST_SQL, description="The statement, without EXPLAIN.")
     values: list[Json] = Field(default_factory=list, description="Values of $1, $2 and so on.")
     analyze: bool = Field(False, description="Run it and tell times and real rows; only what reads.")
     full: bool = Field(False, description="The whole plan.")

@@ -12,6 +12,7 @@ from exuvia.tools.database.serving import inspector
 from exuvia.tools.database.sqlite.quoting import quoted_names, taken_for_texts
 from exuvia.tools.database.statements import study
 from exuvia.tools.frame import ArgumentError, Call, Paged, Table, tool
+from exuvia.tools.frame.arguments import LONGEST_SQL
 from exuvia.tools.frame.outputs import Json
 from exuvia.tools.frame.paging import position
 
@@ -19,7 +20,7 @@ from exuvia.tools.frame.paging import position
 class Query(Paged):
     """What to read."""
 
-    sql: str = Field(min_length=1, description="One SELECT.")
+    sql: str = Field(min_length=1, max_length=LONGEST_SQL, description="One SELECT.")
     values: list[Json] = Field(default_factory=list, description="Values of $1, $2 and so on.")
 
 

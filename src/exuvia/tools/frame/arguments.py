@@ -15,6 +15,8 @@ from exuvia.tools.frame.errors import ArgumentError
 from exuvia.tools.frame.schemas import slim
 
 DEFAULT_TOKENS: Final = 2_000
+LONGEST_SQL: Final = 100_000
+"""Characters of a statement, which is read before it is judged: nobody else is served meanwhile."""
 
 
 class Arguments(BaseModel):
