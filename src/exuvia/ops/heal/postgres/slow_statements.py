@@ -55,7 +55,7 @@ SELECT * FROM (
   GROUP BY s.query
 ) q
 WHERE query <> '<insufficient privilege>' AND strpos(query, %s) = 0
-  AND query !~* '^\\s*(explain|copy|create|alter|drop|vacuum|analyze|refresh|reindex|cluster|call|do|fetch|set)\\M'
+  AND query ~* '^(\\s|\\(|/\\*.*\\*/|--[^\\n]*\\n)*(select|with|insert|update|delete|merge)\\M'
   AND (mean >= %s::float8 OR (share > %s::float8 AND mean >= %s::float8))
 ORDER BY share DESC, query LIMIT %s
 """
@@ -105,7 +105,7 @@ def check(schema: Schema, database: Database) -> Findings:
         yield _diagnosis(alike, schema)
     failures = [one for one in looked if isinstance(one, str)]
     if failures:
-        yield f"Slow statements whose plan cannot be had: {len(failures)}. {failures[0]}"
+        yield f"Slow statements whose plan cannot be had: {len(failures)}. The first: {failures[0]}"
 
 
 def _look(row: _Row, schema: Schema, database: Database) -> _Slow | str | None:
@@ -121,10 +121,12 @@ def _look(row: _Row, schema: Schema, database: Database) -> _Slow | str | None:
         raise
     except DeniedError as error:
         # What an agent may not see is not told of
-        return None if database.is_limited else str(error)
-    except (ExuviaError, FailedError, NotAnsweredError) as error:
+        return None if database.is_limited else error.message
+    except (ExuviaError, FailedError) as error:
         if database.is_lost:
             raise
+        return error.message
+    except NotAnsweredError as error:
         return str(error)
     wanted = tuple(_wanted(found, plan))
     return _Slow(statement, calls, mean, share, plan, wanted) if wanted else None
@@ -183,7 +185,7 @@ def _diagnosis(alike: list[_Slow], schema: Schema) -> Diagnosis:
     table = one.found[0].table
     evidence = [
         f"statement: {one.statement.text[:_LONGEST]}",
-        f"{one.calls:,} call{'s' * (one.calls != 1)}, {one.mean:,.3g} ms on average, {one.share:.0%} of the time of all"
+        f"{one.calls:,} call{'s' * (one.calls != 1)}, {one.mean:,.3g} ms on average, {one.share:.1%} of the time of all"
         " statements (pg_stat_statements)",
         *slow.evidence_of(one.plan, one.statement, schema),
     ]
