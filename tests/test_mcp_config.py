@@ -166,6 +166,7 @@ def test_the_commands_of_the_files_start_the_server(database: Path) -> None:
 
 def test_the_client_of_the_openai_agents_sdk_calls_a_tool(database: Path) -> None:
     text = host_named("openai-agents").text(local(database=parse(str(database)), store=None), "exuvia")
+    assert "client_session_timeout_seconds=60" in text
     known: dict[str, Any] = {"os": os}
     (assignment,) = [node for node in ast.parse(text).body if isinstance(node, ast.Assign)]
     exec(compile(ast.Module([assignment], []), "snippet", "exec"), known)

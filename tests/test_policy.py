@@ -7,12 +7,11 @@ import pytest
 
 from exuvia.catalog.model import Affinity, Column
 from exuvia.catalog.types import SqlType
-from exuvia.move.plan import Style
 from exuvia.move.planning.policy import Choice, Context, choose, judge
 from exuvia.values.cells import Cells
 from exuvia.values.facts import ColumnFacts, TextForm
 from exuvia.values.facts_of import facts_of
-from exuvia.values.rules import Epoch, NaiveTime, Rule
+from exuvia.values.rules import Epoch, NaiveTime, Rule, Style
 from planner_samples import Value, facts
 
 F = TextForm

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from exuvia.catalog.model import Affinity, Column
 from exuvia.catalog.types import SqlType
-from exuvia.move.plan import Style
 from exuvia.move.planning.fit import misfits
 from exuvia.move.planning.policy import Context, choose
 from exuvia.values.cells import Cells
 from exuvia.values.convert import convert
 from exuvia.values.facts_of import facts_of
-from exuvia.values.rules import Epoch, NaiveTime, Rule
+from exuvia.values.rules import Epoch, NaiveTime, Rule, Style
 
 Value = int | float | str | bytes | None
 

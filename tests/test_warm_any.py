@@ -17,7 +17,7 @@ from exuvia.catalog.names import quote
 from exuvia.engines.postgres.capture.plan import plan_capture
 from exuvia.live.warm import Inexact, Warm
 from exuvia.location import PostgresLocation
-from exuvia.move.plan import Style
+from exuvia.values.rules import Style
 from test_any_database import SETTINGS, AnyTable
 from test_back_any import DRAWN, STYLES, make
 from warming import cut_over_made, rows

@@ -15,9 +15,9 @@ from exuvia.engines.sqlite.capture.fence import fence
 from exuvia.engines.sqlite.capture.writer import SourceWriter
 from exuvia.location import PostgresLocation, SqliteLocation
 from exuvia.move.pipeline import MoveOptions, migrate
-from exuvia.move.plan import Style
 from exuvia.move.planner import PlanOptions
 from exuvia.move.results import MoveReport
+from exuvia.values.rules import Style
 
 MOVE = "m1"
 

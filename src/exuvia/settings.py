@@ -18,9 +18,8 @@ from exuvia import location
 from exuvia.errors import ConfigError
 from exuvia.guard.policy import Policy, parse_pattern
 from exuvia.location import Location
-from exuvia.move.plan import Style
 from exuvia.ops.advisor.thresholds import Thresholds
-from exuvia.values.rules import NaiveTime
+from exuvia.values.rules import NaiveTime, Style
 
 PREFIX: Final = "EXUVIA_"
 CONFIG_FILE: Final = "exuvia.toml"

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exuvia.errors import ConfigError
-from exuvia.move.plan import Style
 from exuvia.move.planfile import load as load_plan
 from exuvia.move.planner import PlanOptions
 from exuvia.settings import Settings
 from exuvia.settings import load as load_settings
-from exuvia.values.rules import NaiveTime
+from exuvia.values.rules import NaiveTime, Style
 
 
 @dataclass(frozen=True, slots=True)

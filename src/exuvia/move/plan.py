@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from exuvia.catalog.model import Catalog, Column, Table
 from exuvia.catalog.target import TargetColumn, TargetTable
 from exuvia.values.cells import StorageClass
-from exuvia.values.rules import NaiveTime, Rule
+from exuvia.values.facts import Example
+from exuvia.values.profile import TableProfile
+from exuvia.values.rules import NaiveTime, Rule, Style
 
-if TYPE_CHECKING:
-    from exuvia.values.facts import Example
-    from exuvia.values.profile import TableProfile
-
-Style = Literal["faithful", "native"]
 Misfit = Literal["quarantine", "null"]
 
 

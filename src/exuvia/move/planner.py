@@ -10,7 +10,7 @@ from exuvia.catalog.model import Catalog, Column, Table
 from exuvia.catalog.order import load_order
 from exuvia.catalog.target import TargetColumn, TargetIndex, TargetSearch, TargetTable
 from exuvia.catalog.types import Base
-from exuvia.move.plan import ColumnPlan, Plan, Problem, Style, TablePlan
+from exuvia.move.plan import ColumnPlan, Plan, Problem, TablePlan
 from exuvia.move.planning.chroma import tell_documents
 from exuvia.move.planning.columns import Decision, classes_of, decide
 from exuvia.move.planning.connected import ColumnId
@@ -28,7 +28,7 @@ from exuvia.move.planning.vector_tables import plan_vectors
 from exuvia.move.planning.words import counted
 from exuvia.values.facts import ColumnFacts
 from exuvia.values.profile import Profile
-from exuvia.values.rules import NaiveTime
+from exuvia.values.rules import NaiveTime, Style
 
 __all__ = ["PlanOptions", "TargetAbilities", "build", "is_excluded", "needs_check"]
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NaiveTime = Literal["utc", "local", "as-is"]
+Style = Literal["faithful", "native"]
 
 
 class Epoch(StrEnum):

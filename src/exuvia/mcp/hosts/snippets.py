@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from exuvia.mcp.hosts.reaching import Local, Remote
+
+_PATIENCE: Final = 60  # seconds for an answer, more than guard_timeout; the SDK's own 5 would leave slow statements
 
 
 def agents_local(way: Local) -> str:
@@ -21,7 +25,10 @@ PARAMETERS = {{
 
 
 async def main() -> None:
-    async with MCPServerStdio(name="exuvia", params=PARAMETERS, cache_tools_list=True) as server:
+    server = MCPServerStdio(
+        name="exuvia", params=PARAMETERS, cache_tools_list=True, client_session_timeout_seconds={_PATIENCE}
+    )
+    async with server:
         agent = Agent(name="assistant", mcp_servers=[server])
         print((await Runner.run(agent, "What is in the database?")).final_output)
 
@@ -45,7 +52,10 @@ PARAMETERS = {{
 
 
 async def main() -> None:
-    async with MCPServerStreamableHttp(name="exuvia", params=PARAMETERS, cache_tools_list=True) as server:
+    server = MCPServerStreamableHttp(
+        name="exuvia", params=PARAMETERS, cache_tools_list=True, client_session_timeout_seconds={_PATIENCE}
+    )
+    async with server:
         agent = Agent(name="assistant", mcp_servers=[server])
         print((await Runner.run(agent, "What is in the database?")).final_output)
 

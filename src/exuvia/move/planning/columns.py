@@ -10,7 +10,7 @@ from exuvia.catalog.model import Catalog, Table
 from exuvia.catalog.names import fold
 from exuvia.catalog.types import Base
 from exuvia.errors import PlanError
-from exuvia.move.plan import Misfit, Style
+from exuvia.move.plan import Misfit
 from exuvia.move.planning.connected import ColumnId, Member, unify
 from exuvia.move.planning.overrides import ColumnOverride, Overrides, at
 from exuvia.move.planning.policy import Choice, Context, choose, judge
@@ -18,7 +18,7 @@ from exuvia.move.planning.proposals import epoch_of
 from exuvia.values.cells import StorageClass
 from exuvia.values.facts import ColumnFacts
 from exuvia.values.profile import Profile
-from exuvia.values.rules import NaiveTime, Rule
+from exuvia.values.rules import NaiveTime, Rule, Style
 
 _TEMPORAL = (Base.DATE, Base.TIME, Base.TIMESTAMP, Base.TIMESTAMPTZ)
 _JSON_CHECK = re.compile(r'json_valid\s*\(\s*(["\[`]?)(.+?)["\]`]?\s*\)', re.IGNORECASE)

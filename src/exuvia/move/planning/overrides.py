@@ -10,8 +10,8 @@ from typing import Literal, NoReturn
 from exuvia.catalog.model import Catalog, Table
 from exuvia.catalog.types import SqlType
 from exuvia.errors import PlanError
-from exuvia.move.plan import Misfit, Style
-from exuvia.values.rules import Epoch, NaiveTime
+from exuvia.move.plan import Misfit
+from exuvia.values.rules import Epoch, NaiveTime, Style
 
 Distance = Literal["cosine", "l2", "inner", "l1", "hamming", "none"]
 DISTANCES: tuple[Distance, ...] = ("cosine", "l2", "inner", "l1", "hamming", "none")

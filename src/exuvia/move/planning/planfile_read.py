@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from exuvia.catalog.types import Base, SqlType
 from exuvia.errors import PlanError
-from exuvia.move.plan import Misfit, Style
+from exuvia.move.plan import Misfit
 from exuvia.move.planning.overrides import (
     DISTANCES,
     ColumnOverride,
@@ -23,7 +23,7 @@ from exuvia.move.planning.overrides import (
     did_you_mean,
 )
 from exuvia.move.planning.planfile_lines import Path, key_lines
-from exuvia.values.rules import Epoch, NaiveTime
+from exuvia.values.rules import Epoch, NaiveTime, Style
 
 T = TypeVar("T")
 

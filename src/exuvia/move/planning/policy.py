@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from exuvia.catalog.model import Column
 from exuvia.catalog.types import Base, SqlType
-from exuvia.move.plan import Problem, Style
+from exuvia.move.plan import Problem
 from exuvia.move.planning import policy_faithful, policy_native
 from exuvia.move.planning.declared import Declared, Family, understand
 from exuvia.move.planning.evidence import evidence
@@ -22,7 +22,7 @@ from exuvia.move.planning.proposals import Context, Proposal, likely_epoch, only
 from exuvia.move.planning.vectors import is_vector, vector_problems
 from exuvia.move.planning.words import counted, listed
 from exuvia.values.facts import ColumnFacts, Example, TextForm
-from exuvia.values.rules import Epoch, NaiveTime, Rule
+from exuvia.values.rules import Epoch, NaiveTime, Rule, Style
 
 __all__ = ["Choice", "Context", "choose", "judge"]
 

@@ -65,7 +65,7 @@ def evidence_of(plan: Plan, statement: Statement, schema: Schema) -> tuple[str, 
     """Return what a plan tells of a statement that is slow."""
     is_generic = statement.engine == "postgresql" and lacks_values(statement.text, statement.values)
     note = ("its values are not known: the plan is the generic one, for any values",) if is_generic else ()
-    return (*_reads(plan, statement, schema), f"plan: {plan.text}", *note)
+    return (*dict.fromkeys(_reads(plan, statement, schema)), f"plan: {plan.text}", *note)
 
 
 def propose(diagnosis: Diagnosis, database: Database) -> Iterator[Proposal]:
