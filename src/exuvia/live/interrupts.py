@@ -53,9 +53,9 @@ def held(patience: float = 5.0) -> Iterator[None]:
     try:
         yield
     finally:
-        for timer in timers:
-            timer.cancel()
         if len(waiting) < 2:
             restore()
+        for timer in timers:
+            timer.cancel()
         if len(waiting) == 1:
             signal.raise_signal(waiting[0])

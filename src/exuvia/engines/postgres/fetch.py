@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 import pyarrow as pa
 
+from exuvia.engines.postgres.bulk import BulkConnection
 from exuvia.engines.postgres.catalog import PgCatalog
 from exuvia.engines.postgres.catalog_read import inspect
 from exuvia.engines.postgres.connect import ROW_SECURITY, connect
@@ -16,8 +16,6 @@ from exuvia.engines.postgres.failures import explain_error
 from exuvia.engines.postgres.read import connection_url
 from exuvia.errors import SourceError
 from exuvia.location import PostgresLocation
-
-_BATCH_BYTES = 2**20
 
 # The values' spelling depends on these; row_security = off makes hidden rows an error instead of leaving them out.
 _SESSION = {
@@ -109,7 +107,7 @@ class BulkReader:
 
     def __init__(self, location: PostgresLocation) -> None:
         try:
-            self._connection = adbc.connect(connection_url(location), autocommit=True)
+            self._connection = BulkConnection(connection_url(location))
         except adbc_driver_manager.Error as error:
             raise _unreadable("the database", error) from error
 
@@ -127,13 +125,10 @@ class BulkReader:
         Raises:
             SourceError: The query fails.
         """
-        with self._connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
-            try:
-                cursor.execute(query)
-                yield from cursor.fetch_record_batch()
-            except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
-                raise _unreadable(what, error) from error
+        try:
+            yield from self._connection.batches(query)
+        except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
+            raise _unreadable(what, error) from error
 
     def begin(self, *statements: str) -> None:
         """Begin a read-only transaction that sees one moment and spells values as every reading here does.
@@ -154,8 +149,7 @@ class BulkReader:
             SourceError: The server refuses.
         """
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(sql)
+            self._connection.execute(sql)
         except adbc_driver_manager.Error as error:
             raise _unreadable("the database", error) from error
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
 from exuvia.catalog.names import qualify, quote
 from exuvia.catalog.target import TargetColumn
 from exuvia.catalog.types import Base, SqlType
+from exuvia.engines.postgres.bulk import BulkConnection
 from exuvia.engines.postgres.extensions import FIND
 from exuvia.errors import TargetError
 from exuvia.location import PostgresLocation
@@ -25,8 +25,6 @@ _NO_TIMEOUTS = (
     "SELECT set_config(name, '0', false) FROM pg_settings"
     " WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')"
 )
-
-_BATCH_BYTES = 2**20
 
 _AS_TEXT = (Base.NUMERIC, Base.JSON, Base.JSONB, Base.TEXT, Base.VARCHAR)
 _SENT = {
@@ -64,15 +62,12 @@ class Reader:
 
     def __init__(self, url: str, moment: str = "") -> None:
         try:
-            self._connection = adbc.connect(url, autocommit=True)
-            with self._connection.cursor() as cursor:
-                cursor.execute(FIND)
-                cursor.fetchall()
-                cursor.execute(_NO_TIMEOUTS)
-                cursor.fetchall()
-                if moment:
-                    cursor.execute(BEGIN_READING)
-                    cursor.execute(f"SET TRANSACTION SNAPSHOT '{moment}'")
+            self._connection = BulkConnection(url)
+            for query in (FIND, _NO_TIMEOUTS):
+                list(self._connection.batches(query))
+            if moment:
+                self._connection.execute(BEGIN_READING)
+                self._connection.execute(f"SET TRANSACTION SNAPSHOT '{moment}'")
         except adbc_driver_manager.Error as error:
             raise TargetError("The target cannot be read back.", hint=_first_line(error), code="read") from error
 
@@ -97,16 +92,13 @@ class Reader:
         fields = ", ".join(f"{_expression(column)} AS c{number}" for number, column in enumerate(columns))
         condition = f" WHERE {where}" if where else ""
         query = f"SELECT {fields or '1'} FROM {qualify(schema, table)}{condition}"
-        with self._connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
-            try:
-                cursor.execute(query)
-                for batch in cursor.fetch_record_batch():
-                    yield [_canonical(column.type, batch.column(number)) for number, column in enumerate(columns)]
-                    del batch  # not held while the next one is read
-            except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
-                place = f"{schema}.{table}"
-                raise TargetError(f"{place} cannot be read back.", hint=_first_line(error), code="read") from error
+        try:
+            for batch in self._connection.batches(query):
+                yield [_canonical(column.type, batch.column(number)) for number, column in enumerate(columns)]
+                del batch  # not held while the next one is read
+        except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
+            place = f"{schema}.{table}"
+            raise TargetError(f"{place} cannot be read back.", hint=_first_line(error), code="read") from error
 
 
 def _expression(column: TargetColumn) -> str:
