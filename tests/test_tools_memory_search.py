@@ -61,7 +61,7 @@ def test_a_collection_is_named_where_there_are_several(agent: Agent, shared_stor
     shared_store.vectors.create("other", 3, project=shop)
     for given in ({}, {"collection": "nowhere"}):
         error = agent.fails("search_similar", text="a", **given)
-        assert (error["error"], error["hint"]) == ("meaning.collection", "Name one as collection: memory, other.")
+        assert (error["error"], error["hint"]) == ("argument.collection", "Name one of: memory, other.")
     agent.does("search_hybrid", text="a", collection="memory")
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from exuvia.ask.writing.citing import written
 from exuvia.store.errors import EmbedderError
-from exuvia.tools.frame import Arguments, Call, Output, Table
+from exuvia.tools.frame import ArgumentError, Arguments, Call, Output, Table
 from exuvia.tools.frame.outputs import Json
 from exuvia.tools.memory.answering import Reach, reach
 from exuvia.tools.memory.embedding import NoMeaningError, meaning
@@ -92,7 +92,7 @@ async def _answer(call: Call, given: Question, reached: Reach) -> Answer:
         found = None if reached.several else await meaning(call, reached.store, None)
         embedder = None if found is None else found.embedder
         return await answered(reached.store, given.question, options=replace(options, embedder=embedder))
-    except (NoMeaningError, EmbedderError):
+    except (NoMeaningError, ArgumentError, EmbedderError):
         return await answered(reached.store, given.question, options=options)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from exuvia.tools.frame import Call, ToolError
+from exuvia.tools.frame import ArgumentError, Call, ToolError
 
 if TYPE_CHECKING:
     from exuvia.store import AsyncStore
@@ -45,7 +45,8 @@ async def meaning(call: Call, store: AsyncStore, named: str | None) -> Meaning:
         named: The collection that the caller named; None for the only one.
 
     Raises:
-        NoMeaningError: There is no such collection, there are several, or its model is not at hand.
+        NoMeaningError: There are no vectors, or their model is not at hand.
+        ArgumentError: There is no such collection, or there are several.
     """
     chosen = _chosen((await store.vectors.collections(limit=_MOST)).items, named)
     name = call.desk.settings.embedder or chosen.model
@@ -71,7 +72,7 @@ def _chosen(found: tuple[Collection, ...], named: str | None) -> Collection:
             code="no_collection",
         )
     said = "There are several collections of vectors." if named is None else f"There is no collection {named!r}."
-    raise NoMeaningError(said, hint=f"Name one as collection: {', '.join(names)}.", code="collection")
+    raise ArgumentError("collection", said, hint=f"Name one of: {', '.join(names)}.", code="collection")
 
 
 @lru_cache(maxsize=8)

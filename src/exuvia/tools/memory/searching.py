@@ -138,8 +138,6 @@ async def search_hybrid(call: Call, given: SearchMeaning) -> Table:
             **span(given),
         )
     except (NoMeaningError, EmbedderError) as error:
-        if error.code == "meaning.collection":
-            raise
         notice = f"By words only: {error.message}"
         page = await reached.store.search(
             given.text,
