@@ -135,10 +135,18 @@ class Pipe:
         told: dict[str, Any] = orjson.loads(self.stdout.readline())
         return told
 
+    def end(self) -> str:
+        """Kill the server, and return what it has said on standard error."""
+        self.process.kill()
+        self.stdin.close()
+        self.stdout.close()
+        said = self.process.stderr.read().decode() if self.process.stderr is not None else ""
+        self.process.wait()
+        return said
 
-@contextmanager
-def over_pipes(busy: Busy, era: str) -> Iterator[Pipe]:
-    """Start a server, let the statement run, and see that the server ends well afterwards."""
+
+def start(busy: Busy, era: str) -> Pipe:
+    """Start a server and let the statement run."""
     process = subprocess.Popen(
         [*COMMAND, "--database", busy.location, "--static"],
         env=os.environ | LONG,
@@ -153,18 +161,25 @@ def over_pipes(busy: Busy, era: str) -> Iterator[Pipe]:
         pipe.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
     pipe.send(endless(era, busy))
     busy.wait(until=True)
+    return pipe
+
+
+@contextmanager
+def over_pipes(busy: Busy, era: str) -> Iterator[Pipe]:
+    """Start a server, let the statement run, and see that the server ends well afterwards."""
+    pipe = start(busy, era)
     try:
         yield pipe
         busy.wait(until=False)
-        assert process.wait(timeout=30) == 0
+        assert pipe.process.wait(timeout=30) == 0
     finally:
-        process.kill()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                stream.close()
-        said = process.stderr.read().decode() if process.stderr is not None else ""
-        process.wait()
+        said = pipe.end()
     assert said == ""
+
+
+def test_a_server_that_is_killed_leaves_no_statement_behind(busy: Busy) -> None:
+    start(busy, LEGACY).end()
+    busy.wait(until=False)
 
 
 def test_a_client_that_closes_its_end_stops_its_statement_and_the_server(busy: Busy) -> None:

@@ -30,6 +30,12 @@ CASE WHEN pg_catalog.current_setting('is_superuser') = 'on'
   OR pg_catalog.pg_has_role('pg_execute_server_program', 'USAGE')
 THEN (pg_catalog.current_setting('is_superuser') || ' superuser')::pg_catalog.int4 END"""
 
+# The server looks whether its client is still there while a statement runs: from 14 on, and not on every system.
+_WATCHFUL: Final = """
+CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 140000
+  AND pg_catalog.version() OPERATOR(pg_catalog.~~) '%linux%'
+THEN pg_catalog.set_config('client_connection_check_interval', '1000', true) END"""
+
 # What outlasts a transaction, should a statement that nobody judged have left it in the session.
 _TIDY: Final = b"DISCARD ALL"
 _SAVEPOINT: Final = "exuvia_guard"
@@ -57,6 +63,7 @@ def opening(policy: Policy, level: Level, *, nested: bool = False) -> tuple[byte
     calls: list[sql.Composable] = [
         sql.SQL("pg_catalog.set_config({}, {}, true)").format(*setting) for setting in settings.items()
     ]
+    calls.append(sql.SQL(_WATCHFUL))
     if not policy.allow_superuser:
         calls.append(sql.SQL(_MIGHTY))
     role = policy.role(level)
