@@ -249,7 +249,7 @@ def test_tokens_are_made_listed_and_revoked_by_commands(tmp_path: Path, capsys: 
     listed = json.loads(token("list", "--json"))
     assert [(one["name"], one["scopes"]) for one in listed] == [("ci", ["read", "write"])]
     assert secret not in token("list")
-    token("revoke", "ci")
+    assert json.loads(token("revoke", "ci", "--json"))["revoked_at"]
     assert json.loads(token("list", "--json")) == []
     with exuvia.open(url) as store, pytest.raises(TokenError):
         store.tokens.check(secret)

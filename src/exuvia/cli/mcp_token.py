@@ -104,6 +104,7 @@ def revoke(
     token: Annotated[str, typer.Argument(metavar="NAME|ID", help="Which.")],
     project: Project = None,
     store: StoreUrl = None,
+    json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -113,7 +114,9 @@ def revoke(
     with exuvia.open(store, create=False) as opened:
         chosen = _the_one(_tokens(opened, project, revoked=False), token)
         done = opened.tokens.revoke(chosen.id, project=chosen.project_id)
-    if not quiet:
+    if json:
+        typer.echo(orjson.dumps(asdict(done)).decode())
+    elif not quiet:
         typer.echo(_line(done))
 
 
