@@ -19,6 +19,15 @@ def test_what_was_put_comes_back(shared_store: Store) -> None:
     assert isinstance(made.data["float"], float)
 
 
+def test_a_project_is_made_where_it_is_missing_and_left_as_it_is_where_it_is_there(shared_store: Store) -> None:
+    named = shared_store.projects.put(new_id(), name="Apollo", data={"stage": 1})
+    assert shared_store.projects.ensure(named.id) == named
+    with shared_store.transaction() as tx:
+        made = tx.projects.ensure(new_id())
+        assert tx.projects.ensure(made.id) == made
+    assert shared_store.projects.get(made.id) == made
+
+
 def test_a_failed_transaction_leaves_nothing(shared_store: Store) -> None:
     first, second = new_id(), new_id()
     with pytest.raises(NotFoundError), shared_store.transaction() as tx:

@@ -49,11 +49,10 @@ def import_(
     import exuvia
 
     _check_library()
-    from exuvia.integrations.langgraph.access import make_project
     from exuvia.integrations.langgraph.moving import import_file
 
     with exuvia.open(url) as store:
-        make_project(store, project)
+        store.projects.ensure(project)
         _show(import_file(file, store, project=project), json=json, quiet=quiet)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
+from exuvia.store.core.composing import Ask, Steps, composed
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing_once
 from exuvia.store.core.requests import Operation, Statement
@@ -66,6 +68,19 @@ class Projects(Subsystem[M]):
         )
         return PROJECT.read(rows[0])
 
+    @composed
+    def ensure(self, id: str) -> Steps[Project]:
+        """Return a project, which is made if there is none with this id; one that is there stays as it is.
+
+        Raises:
+            InvalidValueError: The id cannot be stored.
+            TenantError: The store is bound to another project.
+        """
+        found: Project | None = yield Ask(partial(self._find, id))
+        if found is None:
+            found = yield Ask(partial(self.put, id))
+        return found
+
     @reading
     def get(self, id: str) -> Operation[Project]:
         """Return a project.
@@ -73,11 +88,10 @@ class Projects(Subsystem[M]):
         Raises:
             NotFoundError: There is none with this id.
         """
-        key = self.scope.among(checked_id(id))
-        rows = yield Statement(f"SELECT {PROJECT.columns()} FROM projects WHERE id = :id", {"id": key})
-        if not rows:
+        found = yield from Projects._find.steps(self, id)
+        if found is None:
             raise NotFoundError(f"There is no project {id!r}.", hint="Make it: store.projects.put(id).", code="project")
-        return PROJECT.read(rows[0])
+        return found
 
     @reading
     def list(
@@ -98,3 +112,9 @@ class Projects(Subsystem[M]):
         """Delete a project with everything in it; return whether it was there."""
         key = self.scope.own(checked_id(id))
         return bool((yield Statement("DELETE FROM projects WHERE id = :id RETURNING id", {"id": key})))
+
+    @reading
+    def _find(self, id: str) -> Operation[Project | None]:
+        key = self.scope.among(checked_id(id))
+        rows = yield Statement(f"SELECT {PROJECT.columns()} FROM projects WHERE id = :id", {"id": key})
+        return PROJECT.read(rows[0]) if rows else None

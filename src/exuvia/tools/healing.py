@@ -110,12 +110,7 @@ async def propose_fix(call: Call, given: OneDiagnosis) -> Fixes:
     healer = await call.desk.healer()
     diagnosis = healer.recall(given.diagnosis)
     if not isinstance(diagnosis, Diagnosis):
-        raise ArgumentError(
-            "diagnosis",
-            f"There is no diagnosis {given.diagnosis[:80]} here.",
-            hint="Call diagnose again: ids stay the same while the same thing is wrong.",
-            code="diagnosis",
-        )
+        raise _not_there("diagnosis", given.diagnosis, "diagnose")
     await call.progress(0, 1, "looking for ways")
     proposals = await healer.propose(diagnosis)
     await call.progress(1, 1, "proposed")
@@ -138,17 +133,11 @@ async def propose_fix(call: Call, given: OneDiagnosis) -> Fixes:
 )
 async def apply_fix(call: Call, given: OneProposal) -> Mended:
     from exuvia.ops.heal import Proposal
-    from exuvia.tools.recording import CALLER
 
     healer = await call.desk.healer()
     proposal = healer.recall(given.proposal)
     if not isinstance(proposal, Proposal):
-        raise ArgumentError(
-            "proposal",
-            f"There is no proposal {given.proposal[:80]} here.",
-            hint="Call propose_fix again: ids stay the same while the same thing is wrong.",
-            code="proposal",
-        )
+        raise _not_there("proposal", given.proposal, "propose_fix")
     if proposal.choice and not given.chosen:
         raise ArgumentError(
             "chosen",
@@ -163,11 +152,19 @@ async def apply_fix(call: Call, given: OneProposal) -> Mended:
             hint="Run the `rewritten` statement.",
             code="rewritten",
         )
-    CALLER.set(call.caller)
     await call.progress(0, 1, proposal.title)
-    outcome = await healer.apply(proposal)
+    outcome = await healer.apply(proposal, actor=call.caller)
     await call.progress(1, 1, outcome.status)
     return _mended(outcome)
+
+
+def _not_there(what: str, named: str, told_by: str) -> ArgumentError:
+    return ArgumentError(
+        what,
+        f"There is no {what} {named[:80]} here.",
+        hint=f"Call {told_by} again: ids stay the same while the same thing is wrong.",
+        code=what,
+    )
 
 
 def _row(diagnosis: Diagnosis) -> list[Json]:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from exuvia.ops.heal import AuditRecord, Sink
-from exuvia.ops.heal.audit import PROJECT
-from exuvia.store.errors import NotFoundError
+from exuvia.ops.heal.audit import PROJECT, record_in
 
 if TYPE_CHECKING:
     from exuvia.store import AsyncStore
-
-CALLER: Final[ContextVar[str]] = ContextVar("exuvia_caller")
-"""Who calls, wherever a call is carried out: threads that asyncio starts for it see it, too."""
 
 
 def sink_into(store: Callable[[], Awaitable[AsyncStore]]) -> Sink:
@@ -27,18 +22,12 @@ def sink_into(store: Callable[[], Awaitable[AsyncStore]]) -> Sink:
     loop = asyncio.get_running_loop()
 
     def record(entry: AuditRecord) -> None:
-        actor = CALLER.get(entry.actor)
-        asyncio.run_coroutine_threadsafe(_record(store, entry, actor), loop).result()
+        asyncio.run_coroutine_threadsafe(_record(store, entry), loop).result()
 
     return record
 
 
-async def _record(store: Callable[[], Awaitable[AsyncStore]], entry: AuditRecord, actor: str) -> None:
+async def _record(store: Callable[[], Awaitable[AsyncStore]], entry: AuditRecord) -> None:
     opened = await store()
-    try:
-        await opened.projects.get(PROJECT)
-    except NotFoundError:
-        await opened.projects.put(PROJECT)
-    await opened.audit.record(
-        entry.action, actor=actor, subject=entry.subject, row_id=entry.proposal_id, data=entry.data, project=PROJECT
-    )
+    await opened.projects.ensure(PROJECT)
+    await record_in(opened, entry)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from exuvia.store import AsyncStore, Store
-from exuvia.store.errors import NotFoundError, StateError
+from exuvia.store.errors import StateError
 
 
 class Access:
@@ -54,22 +54,6 @@ class Access:
             return await ask(self.store)
         assert self._loop is not None
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ask(self.store), self._loop))
-
-
-def make_project(store: Store, project: str) -> None:
-    """Make a project unless it is there."""
-    try:
-        store.projects.get(project)
-    except NotFoundError:
-        store.projects.put(project)
-
-
-async def make_project_async(store: AsyncStore, project: str) -> None:
-    """Make a project unless it is there."""
-    try:
-        await store.projects.get(project)
-    except NotFoundError:
-        await store.projects.put(project)
 
 
 def _running() -> asyncio.AbstractEventLoop | None:

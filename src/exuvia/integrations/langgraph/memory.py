@@ -22,7 +22,7 @@ from langgraph.store.base import (
 from langgraph.store.base import validate_op_namespace as check_namespace
 
 from exuvia.api import open as open_store
-from exuvia.integrations.langgraph.access import Access, make_project, make_project_async
+from exuvia.integrations.langgraph.access import Access
 from exuvia.store import AsyncStore, Store
 from exuvia.store.checkpoints import GraphItem, ItemKey, NewItem
 from exuvia.store.filters import And, Field, Filter, field
@@ -78,7 +78,7 @@ class ExuviaMemory(BaseStore):
             options: Those of ``exuvia.open``.
         """
         with open_store(url, **options) as store:
-            make_project(store, project)
+            store.projects.ensure(project)
             yield cls(store, project=project, ttl=ttl)
 
     @classmethod
@@ -88,7 +88,7 @@ class ExuviaMemory(BaseStore):
     ) -> AsyncIterator[ExuviaMemory]:
         """Open an asynchronous store for items, as ``from_url`` does."""
         async with open_store(url, **options) as store:
-            await make_project_async(store, project)
+            await store.projects.ensure(project)
             yield cls(store, project=project, ttl=ttl)
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:

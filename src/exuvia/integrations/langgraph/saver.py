@@ -18,7 +18,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from exuvia.api import open as open_store
-from exuvia.integrations.langgraph.access import Access, make_project, make_project_async
+from exuvia.integrations.langgraph.access import Access
 from exuvia.integrations.langgraph.encoding import (
     Remembered,
     configurable,
@@ -71,7 +71,7 @@ class ExuviaSaver(BaseCheckpointSaver[str]):
         """
         serde = options.pop("serde", None)
         with open_store(url, **options) as store:
-            make_project(store, project)
+            store.projects.ensure(project)
             yield cls(store, project=project, serde=serde)
 
     @classmethod
@@ -82,7 +82,7 @@ class ExuviaSaver(BaseCheckpointSaver[str]):
         """Open an asynchronous store for a checkpointer, as ``from_url`` does."""
         serde = options.pop("serde", None)
         async with open_store(url, **options) as store:
-            await make_project_async(store, project)
+            await store.projects.ensure(project)
             yield cls(store, project=project, serde=serde)
 
     def get_next_version(self, current: str | int | None, channel: None) -> str:  # noqa: ARG002

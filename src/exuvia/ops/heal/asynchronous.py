@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -38,9 +39,9 @@ class AsyncHealer:
         """Return what the healer made lately, by its id; see ``Healer.recall``."""
         return self._healer.recall(made)
 
-    async def apply(self, proposal: Proposal | str) -> Outcome:
+    async def apply(self, proposal: Proposal | str, *, actor: str | None = None) -> Outcome:
         """Do it, verify it, and undo it if it did not help; see ``Healer.apply``."""
-        return await self._run(self._healer.apply, proposal)
+        return await self._run(partial(self._healer.apply, proposal, actor=actor))
 
     async def close(self) -> None:
         """Close the connection."""

@@ -12,7 +12,7 @@ from exuvia.errors import ExuviaError
 from exuvia.location import Location
 from exuvia.ops.heal.model import AuditRecord, Measure, Proposal
 from exuvia.store.core.options import StoreOptions
-from exuvia.store.errors import NotFoundError
+from exuvia.store.memory import Memory
 from exuvia.store.opening import Opening
 
 Sink = Callable[[AuditRecord], None]
@@ -51,20 +51,22 @@ def store_sink(location: Location, options: StoreOptions | None = None) -> Sink:
 
     def record(entry: AuditRecord) -> None:
         with Opening(location, options or StoreOptions()) as store:
-            try:
-                store.projects.get(PROJECT)
-            except NotFoundError:
-                store.projects.put(PROJECT)
-            store.audit.record(
-                entry.action,
-                actor=entry.actor,
-                subject=entry.subject,
-                row_id=entry.proposal_id,
-                data=entry.data,
-                project=PROJECT,
-            )
+            store.projects.ensure(PROJECT)
+            record_in(store, entry)
 
     return record
+
+
+def record_in(store: Memory[Any], entry: AuditRecord) -> Any:
+    """Record in a store's audit, in ``PROJECT``, which has to be there; of an asynchronous store to be awaited."""
+    return store.audit.record(
+        entry.action,
+        actor=entry.actor,
+        subject=entry.subject,
+        row_id=entry.proposal_id,
+        data=entry.data,
+        project=PROJECT,
+    )
 
 
 def store_within(location: Location, options: StoreOptions) -> Sink | None:

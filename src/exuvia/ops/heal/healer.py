@@ -92,11 +92,12 @@ class Healer:
         """Return a diagnosis or a proposal that this healer made lately, by its id; None for any other."""
         return self._made.get(made)
 
-    def apply(self, proposal: Proposal | str) -> Outcome:
+    def apply(self, proposal: Proposal | str, *, actor: str | None = None) -> Outcome:
         """Do what was proposed, verify it, and undo it if it did not help.
 
         Args:
             proposal: A proposal, or the id of one that this healer made.
+            actor: Who wants it, for the audit; None for the healer's own.
 
         Raises:
             ConfigError: There is no such proposal.
@@ -115,7 +116,7 @@ class Healer:
         with self._using() as database:
             _require_allowed(database, chosen)
             sink = self._sink or store_sink(SqliteLocation(_made(own_file())))
-            return applying.apply(database, chosen, actor=self._actor, sink=sink)
+            return applying.apply(database, chosen, actor=actor or self._actor, sink=sink)
 
     def cancel(self) -> None:
         """Stop the call that is running, from any thread; it takes back what is half done and raises."""
