@@ -23,18 +23,22 @@ def conditions(asked: Interpretation, known: Known, *, words: bool = True) -> st
     parts = []
     if asked.words and words:
         parts.append(f"on {quoted(asked.words, 'or' if asked.any_word else 'and')}")
-    if asked.excluded:
-        parts.append(f"without {quoted(asked.excluded, 'or')}")
-    if asked.topics:
-        parts.append(f"tagged {quoted(asked.topics)}")
-    if asked.authors:
-        parts.append(f"by {listed([line(author, 60) for author in asked.authors], 'or')}")
+    parts += _limits(asked)
     if asked.time:
         parts.append(_during(asked.time.reading))
     if asked.projects:
         names = [line(known.projects.get(id, id), 80) for id in asked.projects]
         parts.append(f"in the project{'s' if len(names) > 1 else ''} {listed(names)}")
     return " ".join(parts)
+
+
+def _limits(asked: Interpretation) -> list[str]:
+    parts = [f"without {quoted(asked.excluded, 'or')}"] if asked.excluded else []
+    if asked.topics:
+        parts.append(f"tagged {quoted(asked.topics)}")
+    if asked.authors:
+        parts.append(f"by {listed([line(author, 60) for author in asked.authors], 'or')}")
+    return parts
 
 
 def _during(reading: str) -> str:
@@ -51,12 +55,7 @@ def understood(asked: Interpretation, zone: str) -> str:
         parts.append(
             f"{'any of the words' if any_word else 'words'} {quoted(asked.words, 'or' if any_word else 'and')}"
         )
-    if asked.excluded:
-        parts.append(f"without {quoted(asked.excluded, 'or')}")
-    if asked.topics:
-        parts.append(f"tagged {quoted(asked.topics)}")
-    if asked.authors:
-        parts.append(f"by {listed([line(author, 60) for author in asked.authors], 'or')}")
+    parts += _limits(asked)
     if asked.time:
         parts.append(f"“{line(asked.time.words, 80)}” = {asked.time.reading} ({zone})")
     if asked.projects:
