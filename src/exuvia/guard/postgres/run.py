@@ -71,11 +71,7 @@ def run(
         check(text, policy, level, facts).require()
     work = _Work(connection.pgconn, text, policy, level, values, bounds)
     try:
-        with connection.lock, work.pipeline():
-            connection.wait(work.statement())
-            if work.is_cut:
-                connection.cancel_safe()
-            connection.wait(work.end())
+        _perform(connection, work)
     except psycopg.Error as error:
         raise explain(error, policy, level, is_lost=work.is_lost) from error
     return work.result()
@@ -109,11 +105,7 @@ def attempt(
     verdict = check(text, policy, level, facts)
     verdict.require()
     work = _Work(connection.pgconn, text, policy, verdict.needs, values, WHOLE, nested=True)
-    with connection.lock, work.pipeline():
-        connection.wait(work.statement())
-        if work.is_cut:
-            connection.cancel_safe()
-        connection.wait(work.end())
+    _perform(connection, work)
     return work.result()
 
 
@@ -142,6 +134,14 @@ async def run_async(
     except psycopg.Error as error:
         raise explain(error, policy, level, is_lost=work.is_lost) from error
     return work.result()
+
+
+def _perform(connection: psycopg.Connection[Any], work: _Work) -> None:
+    with connection.lock, work.pipeline():
+        connection.wait(work.statement())
+        if work.is_cut:
+            connection.cancel_safe()
+        connection.wait(work.end())
 
 
 @dataclass(slots=True)
