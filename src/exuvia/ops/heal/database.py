@@ -138,20 +138,15 @@ class Database(ABC):
     def close(self) -> None:
         """Close the connection."""
 
-    @property
-    def can_imagine_indexes(self) -> bool:
-        """Whether a plan can be had as if there were other indexes."""
-        return False
-
-    def imagine(self, indexes: Sequence[str], text: str, values: Sequence[Json]) -> Plan:
-        """Return the plan of a statement as if there were some more indexes; otherwise as ``attempt``.
+    @abstractmethod
+    def imagine(self, indexes: Sequence[str], text: str, values: Sequence[Json]) -> Plan | None:
+        """Return the plan of a statement as if there were some more indexes; None where that cannot be imagined.
 
         Args:
             indexes: Their CREATE INDEX statements.
             text: The statement.
             values: Its values.
         """
-        raise NotImplementedError
 
     @abstractmethod
     def only_reads(self, text: str) -> bool:

@@ -87,8 +87,9 @@ class _Search:
 
     def proposals(self) -> Iterator[Proposal]:
         found = candidates(self.statement, self.schema)
-        if self.database.can_imagine_indexes:
-            yield from self._imagined(self.database.plan(self.statement.text, self.statement.values), found)
+        plan = self.database.imagine((), self.statement.text, self.statement.values)
+        if plan is not None:
+            yield from self._imagined(plan, found)
             return
         best: dict[str, Candidate] = {}
         for one in found:
@@ -116,7 +117,8 @@ class _Search:
             f"CREATE INDEX ON {spell_in(engine, one.table.schema, one.table.name)} ({spell_all(engine, one.parts)})"
             for one in chosen
         ]
-        return self.database.imagine(creates, self.statement.text, self.statement.values).cost or float("inf")
+        plan = self.database.imagine(creates, self.statement.text, self.statement.values)
+        return plan.cost or float("inf") if plan is not None else float("inf")
 
     def _proposal(self, one: Candidate, tested: str) -> Proposal:
         return build_index(

@@ -183,13 +183,12 @@ class PostgresDatabase(Database):
     def is_hidden(self, schema: str, index: str) -> bool:
         return bool(self.rows(queries.HIDDEN, [schema, index]))
 
-    @property
-    def can_imagine_indexes(self) -> bool:
-        """Whether hypopg is installed in the database (https://github.com/HypoPG/hypopg)."""
-        return bool(self.rows("SELECT 1 FROM pg_extension WHERE extname = 'hypopg'"))
-
-    def imagine(self, indexes: Sequence[str], text: str, values: Sequence[Json]) -> Plan:
-        (place,) = self.rows("SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'hypopg'")[0]
+    def imagine(self, indexes: Sequence[str], text: str, values: Sequence[Json]) -> Plan | None:
+        """Return the plan by hypopg (https://github.com/HypoPG/hypopg), where the database has it."""
+        found = self.rows("SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'hypopg'")
+        if not found:
+            return None
+        ((place,),) = found
         try:
             for create in indexes:
                 self.rows(f"SELECT * FROM {place}.hypopg_create_index(%s)", [create])

@@ -116,6 +116,9 @@ class SqliteDatabase(Database):
     def commit(self) -> None:
         self.execute("COMMIT", seconds=self.limits.statement_s)
 
+    def imagine(self, indexes: Sequence[str], text: str, values: Sequence[Json]) -> None:
+        """Return None: SQLite has no hypothetical indexes."""
+
     def only_reads(self, text: str) -> bool:
         return self._level(text) == "read"
 
