@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from enum import Enum
@@ -90,7 +91,7 @@ class Subsystem(Generic[M]):
         return self._runner.clock().astimezone(UTC)
 
 
-class Method(Generic[P, T]):
+class Method(ABC, Generic[P, T]):
     """A method of a subsystem that is called on ``Store`` and awaited on ``AsyncStore``."""
 
     @overload
@@ -102,9 +103,9 @@ class Method(Generic[P, T]):
     def __get__(self, instance: Any, owner: type) -> Any:
         return self if instance is None else self._bound(instance)
 
+    @abstractmethod
     def _bound(self, instance: Any) -> Callable[P, Any]:
         """Return the method of one subsystem."""
-        raise NotImplementedError
 
 
 class operation(Method[P, T]):  # noqa: N801 - used as a decorator

@@ -11,7 +11,7 @@ from typing import Final
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Operation
-from exuvia.store.core.values import checked_id, checked_text, new_id
+from exuvia.store.core.values import checked_id, checked_text, chosen_id
 from exuvia.store.documents.editing import Table, flag, offset, optional, texts
 from exuvia.store.documents.records import ANNOTATION, Annotation
 from exuvia.store.errors import InvalidValueError
@@ -59,7 +59,7 @@ class Annotations(Subsystem[M]):
         now = self.now()
         annotation = Annotation(
             project_id=self.scope.own(project),
-            id=new_id() if id is None else id,
+            id=chosen_id(id),
             resource_id=resource,
             start_offset=start,
             end_offset=end,

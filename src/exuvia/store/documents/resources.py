@@ -11,7 +11,7 @@ from typing import Final, Literal
 from exuvia.store.core.listing import Key, Listing, Page, Where
 from exuvia.store.core.operations import M, Subsystem, reading, writing, writing_once
 from exuvia.store.core.requests import Operation, Statement
-from exuvia.store.core.values import Json, checked_id, checked_text, new_id
+from exuvia.store.core.values import Json, checked_id, checked_text, chosen_id
 from exuvia.store.documents.collections import BELOW
 from exuvia.store.documents.editing import Table, optional, texts
 from exuvia.store.documents.records import READ_STATUSES, RESOURCE, ReadStatus, Resource
@@ -92,7 +92,7 @@ class Resources(Subsystem[M]):
         now = self.now()
         resource = Resource(
             project_id=self.scope.own(project),
-            id=new_id() if id is None else id,
+            id=chosen_id(id),
             title=title,
             creators=texts(creators, what="creator"),
             url=url,
